@@ -1,0 +1,46 @@
+"""The names of queues, streams and keys: who may touch what is decided by these prefixes."""
+
+from enum import StrEnum
+
+PREFIX = "orchestrator"
+
+
+class Function(StrEnum):
+    """What a pool of workers is for: long walks never starve work, nor does work starve browsing."""
+
+    DISCOVERY = "discovery"
+    WORKER = "worker"
+    CUSTOM = "custom"
+    INTERACTIVE = "interactive"
+
+
+def queue(site: str, lane: str, function: str) -> str:
+    """The Celery queue of one pool, such as ``london.default.worker``."""
+    return f"{site}.{lane}.{function}"
+
+
+def reports_stream(site: str) -> str:
+    """Where a site says what became of its tasks, and who is there."""
+    return f"{PREFIX}:{site}:reports"
+
+
+def batches_stream(site: str) -> str:
+    """Where a site's walkers send what they find."""
+    return f"{PREFIX}:{site}:batches"
+
+
+def grants_key(site: str) -> str:
+    """A hash: ``job:subtree`` -> the last sequence number that walk may send now (back-pressure)."""
+    return f"{PREFIX}:{site}:grants"
+
+
+def stops_key(site: str) -> str:
+    """A set of the jobs whose running tasks are asked to stop."""
+    return f"{PREFIX}:{site}:stops"
+
+
+SITES_KEY = f"{PREFIX}:sites"
+"""A set of the sites that have announced themselves; only a signed announcement makes one known."""
+
+WAKE_STREAM = f"{PREFIX}:wake"
+"""Wakes the hub when the API has written something that it should look at; a hint, never needed."""

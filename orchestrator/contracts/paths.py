@@ -1,0 +1,107 @@
+"""Lists of paths as they are stored and sent (columns, MessagePack, deflated), and sets of their indices (bitmaps).
+
+A path is bytes here and everywhere inside; text only at the edge.
+"""
+
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
+
+import msgspec
+
+from orchestrator.errors import WireError
+
+T = TypeVar("T")
+
+KINDS = {"file": "f", "directory": "d", "symlink": "l", "other": "o", "unknown": "?"}
+"""What a path is, as one letter; ``unknown`` where nobody could or may look."""
+
+MAX_PLAIN_BYTES = 64 * 1024 * 1024
+"""What a packed list may inflate to: a bound on what a few forged kilobytes can cost."""
+
+
+class PathList(msgspec.Struct, array_like=True, omit_defaults=True):
+    """Paths found together, in columns of one length; a column that says nothing is empty."""
+
+    paths: list[bytes]
+    kinds: str = ""
+    """One letter of KINDS a path."""
+    states: list[str | None] = []
+    """What discovery says happened to each (created, modified ...)."""
+    sizes: list[int | None] = []
+    """Bytes."""
+    base: bytes = b""
+    """The starting path under which they were found: what a copy keeps of the tree is relative to it."""
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+
+def pack(paths: PathList) -> bytes:
+    """The stored and sent form."""
+    return zlib.compress(msgspec.msgpack.encode(paths), 1)
+
+
+def unpack(blob: bytes) -> PathList:
+    """The list again; WireError when it is not one, or inflates to more than MAX_PLAIN_BYTES."""
+    return inflate(blob, PathList)
+
+
+class Carry(msgspec.Struct, array_like=True, omit_defaults=True):
+    """What travels down a chain with the paths, by index in the batch: new names, and notes."""
+
+    renamed: dict[int, bytes] = {}
+    notes: dict[int, dict[str, Any]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.renamed or self.notes)
+
+
+def pack_carry(carry: Carry) -> bytes | None:
+    """The stored and sent form, None for nothing."""
+    return zlib.compress(msgspec.msgpack.encode(carry), 1) if carry else None
+
+
+def unpack_carry(blob: bytes | None) -> Carry:
+    """What came along, maybe nothing."""
+    return inflate(blob, Carry) if blob else Carry()
+
+
+def inflate(blob: bytes, kind: type[T]) -> T:
+    """Inflate and decode, bounded."""
+    try:
+        inflater = zlib.decompressobj()
+        plain = inflater.decompress(blob, MAX_PLAIN_BYTES)
+        if not inflater.eof:
+            raise WireError(f"a {kind.__name__} that is cut short or inflates to more than {MAX_PLAIN_BYTES} bytes")
+        return msgspec.msgpack.decode(plain, type=kind)
+    except (zlib.error, msgspec.DecodeError) as error:
+        raise WireError(f"not a {kind.__name__}: {error}") from error
+
+
+# Sets of indices. None stands for "all of them", which is the common case and costs nothing.
+
+
+def bitmap(indices: Iterable[int], length: int) -> bytes | None:
+    """The set as bits, lowest first; None when it is all of ``length``."""
+    bits = 0
+    for index in indices:
+        bits |= 1 << index
+    return None if bits == (1 << length) - 1 else bits.to_bytes((length + 7) // 8, "little")
+
+
+def indices(bits: bytes | None, length: int) -> Iterator[int]:
+    """The indices in the set, ascending."""
+    if bits is None:
+        yield from range(length)
+        return
+    number = int.from_bytes(bits, "little")
+    while number:
+        lowest = number & -number
+        yield lowest.bit_length() - 1
+        number ^= lowest
+
+
+def count(bits: bytes | None, length: int) -> int:
+    """How many are in the set."""
+    return length if bits is None else int.from_bytes(bits, "little").bit_count()

@@ -1,0 +1,112 @@
+"""What a site sends to the hub on its stream of reports: what its tasks do, and who is there."""
+
+from typing import Any
+
+import msgspec
+
+VERSION = 1
+
+
+class Problem(msgspec.Struct, array_like=True, omit_defaults=True):
+    """A path that was not processed, and why."""
+
+    index: int
+    """Its place in the batch."""
+    outcome: str
+    """``failed``, ``aborted`` or ``skipped``."""
+    path: bytes
+    """Under its present name."""
+    message: str = ""
+    error_class: str = ""
+    """The exception's class, or what the action called the failure."""
+
+
+class TaskError(msgspec.Struct, array_like=True, omit_defaults=True):
+    """An unexpected error: the action let it out."""
+
+    error_class: str
+    message: str
+    traceback: str = ""
+    """The last part of it, for the author of the action; no values of variables."""
+
+
+class Started(msgspec.Struct, array_like=True, omit_defaults=True, tag="started"):
+    """A worker has begun a task."""
+
+    task: int
+    attempt: int
+    at: float
+    """Unix seconds on the worker's clock: shown, never compared with another clock."""
+
+
+class Ended(msgspec.Struct, array_like=True, omit_defaults=True, tag="ended"):
+    """A task is over. With ``error`` there is no structured result, and the counts are what was reported until then."""
+
+    task: int
+    attempt: int
+    seconds: float
+    processed: int = 0
+    skipped: int = 0
+    failed: int = 0
+    aborted: int = 0
+    passed: bytes | None = None
+    """Which of the batch's paths go on down the chain, as bits; None = every path that was given."""
+    problems: list[Problem] = []
+    carry: bytes | None = None
+    """Names and notes for the next step, packed: all of them, also those that came along."""
+    error: TaskError | None = None
+    stopped: bool = False
+    """It was told to stop, and did."""
+    started_at: float = 0.0
+
+
+class Returned(msgspec.Struct, array_like=True, omit_defaults=True, tag="returned"):
+    """A task is handed back unbegun; it costs nothing."""
+
+    task: int
+    attempt: int
+    reason: str = ""
+
+
+class ActionOffer(msgspec.Struct, omit_defaults=True):
+    """An action that a node can run."""
+
+    name: str
+    version: str
+    parameters: dict[str, Any]
+    """JSON Schema of its keyword parameters, ``additionalProperties`` false unless it takes any."""
+    description: str = ""
+    timeout: float | None = None
+
+
+class Announcement(msgspec.Struct, omit_defaults=True):
+    """A node (one Celery worker: a site's pool on a host) is there. Sent at start, when changed, and every few seconds."""
+
+    node: str
+    """Celery's name of the worker, such as ``london.worker@host``."""
+    function: str
+    queues: list[str]
+    concurrency: int
+    version: str
+    at: float
+    """Unix seconds on its clock, by which the skew is measured and shown."""
+    running: int = 0
+    actions: list[ActionOffer] | None = None
+    """Only at the start and every minute or so: None = as said before."""
+    discoveries: list[str] | None = None
+    problems: list[str] = []
+    """Plugins that could not be loaded, with the reason."""
+    leaving: bool = False
+
+
+Item = Started | Ended | Returned
+
+
+class Reports(msgspec.Struct, omit_defaults=True):
+    """One entry of a site's report stream (field ``d``), sealed."""
+
+    site: str
+    node: str
+    items: list[Item] = []
+    announcement: Announcement | None = None
+    v: int = VERSION

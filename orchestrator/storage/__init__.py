@@ -1,0 +1,1 @@
+"""The truth: PostgreSQL. One module writes states (transitions.py)."""
