@@ -29,9 +29,19 @@ def batches_stream(site: str) -> str:
     return f"{PREFIX}:{site}:batches"
 
 
+def stream_parts(stream: str) -> tuple[str, str]:
+    """The site and the kind (``reports`` or ``batches``) of a stream's name."""
+    _, site, kind = stream.split(":")
+    return site, kind
+
+
 def grants_key(site: str) -> str:
     """A hash: ``job:subtree`` -> the last sequence number that walk may send now (back-pressure)."""
     return f"{PREFIX}:{site}:grants"
+
+
+STOP = -1
+"""A grant that says: stop at this checkpoint."""
 
 
 def stops_key(site: str) -> str:

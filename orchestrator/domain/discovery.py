@@ -48,7 +48,7 @@ DISCOVERY = Machine(
 def together(walks: Iterable[DiscoveryState]) -> DiscoveryState:
     """What several walks are as one: running while any is, over only when all are, Broken if one of them is."""
     states = set(walks)
-    for state in (_S.RUNNING, _S.WAITING, _S.STOPPED, _S.BROKEN):
+    for state in (_S.RUNNING, _S.STOPPED, _S.WAITING, _S.BROKEN):
         if state in states:
             return state
     return _S.CLOSED

@@ -44,7 +44,7 @@ metadata = MetaData(
 
 
 def _words(states: type[JobState] | type[TaskState] | type[DiscoveryState], name: str) -> Enum:
-    return Enum(states, name=name, values_callable=lambda words: [word.value for word in words])
+    return Enum(*(word.value for word in states), name=name)
 
 
 def _time(name: str, *, now: bool = False) -> Column[object]:
@@ -243,7 +243,10 @@ job_steps = Table(
     Column("params", JSONB, nullable=False),
     Column("options", JSONB, nullable=False, comment="timeout, retries and the like: what is for the hub"),
     *(Column(state.value.lower(), BigInteger, nullable=False, server_default="0") for state in TaskState),
-    *(CheckConstraint(f"{state.value.lower()} >= 0", name=f"{state.value.lower()}_not_negative") for state in TaskState),
+    *(
+        CheckConstraint(f"{state.value.lower()} >= 0", name=f"{state.value.lower()}_not_negative")
+        for state in TaskState
+    ),
     CheckConstraint(f"step between 0 and {MAX_STEPS - 1}", name="step"),
     postgresql_with={"fillfactor": "50"},
     comment="A job's plan, every parameter bound, and how many of its tasks are in each state.",
@@ -261,9 +264,14 @@ discoveries = Table(
     Column("site", Text, nullable=False),
     Column("queue", Text, nullable=False),
     Column("state", _words(DiscoveryState, "discovery_state"), nullable=False),
-    Column("walks", Integer, nullable=False, server_default="0", comment="all there ever were; the next subtree's number"),
+    *(Column(state.value.lower(), Integer, nullable=False, server_default="0") for state in DiscoveryState),
+    *(
+        CheckConstraint(f"{state.value.lower()} >= 0", name=f"{state.value.lower()}_not_negative")
+        for state in DiscoveryState
+    ),
     Column("reason", Text),
-    comment="A job's discovery: what all its walks have in common, and what they are together.",
+    postgresql_with={"fillfactor": "70"},
+    comment="A job's discovery: what its walks have in common, how many are in each state, what they are together.",
 )
 
 walks = Table(
@@ -385,6 +393,7 @@ ready = Table(
     Column("job_id", BigInteger, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
     Column("task_id", BigInteger, primary_key=True),
     _time("run_after"),
+    _time("since", now=True),
     comment="Tasks that could be handed out now.",
 )
 
@@ -412,6 +421,16 @@ stream_positions = Table(
     Column("stream", Text, primary_key=True),
     Column("position", Text, nullable=False),
     comment="How far each stream has been applied, kept in the transaction that applied it.",
+)
+
+hub_heartbeat = Table(
+    "hub_heartbeat",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("hub", Text, nullable=False),
+    _time("at", now=True),
+    CheckConstraint("id = 1", name="one_row"),
+    comment="When the active hub last finished a turn, at most once a second.",
 )
 
 dead_letters = Table(

@@ -1,0 +1,24 @@
+"""How the hub and the API reach Redis: with timeouts, so that a frozen server is an error and not a standstill."""
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.client import Pipeline
+from redis.retry import Retry
+
+
+def connect(url: str) -> Redis:
+    """A client; nothing is connected yet. Errors come at once: whoever calls decides whether to try again."""
+    return Redis.from_url(  # pyright: ignore[reportUnknownMemberType] - redis-py leaves its options untyped
+        url,
+        protocol=2,
+        socket_timeout=5,
+        socket_connect_timeout=5,
+        socket_keepalive=True,
+        health_check_interval=15,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+def pipeline(redis: Redis) -> Pipeline:
+    """Commands that go in one round trip, each on its own: no transaction."""
+    return redis.pipeline(transaction=False)  # pyright: ignore[reportUnknownMemberType] - as above

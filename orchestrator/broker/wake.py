@@ -1,0 +1,24 @@
+"""Waking the hub when something has been written that it should look at: a hint, never needed and never an error."""
+
+import logging
+from functools import lru_cache
+
+from redis.exceptions import RedisError
+
+from orchestrator.broker.connection import connect
+from orchestrator.contracts.names import WAKE_STREAM
+
+_KEPT = 100
+
+log = logging.getLogger(__name__)
+_client = lru_cache(maxsize=8)(connect)
+
+
+def wake(redis_url: str | None) -> None:
+    """Wake the hub; without a broker, or one that does not answer, it finds the work at its next turn."""
+    if redis_url is None:
+        return
+    try:
+        _client(redis_url).xadd(WAKE_STREAM, {"d": b""}, maxlen=_KEPT, approximate=True)
+    except (RedisError, OSError) as error:
+        log.info("the hub was not woken: %s", error)

@@ -1,0 +1,47 @@
+"""Letting walks go on, or stopping them: back-pressure from the database to the walkers at the sites."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, text
+
+from orchestrator.contracts.names import STOP
+from orchestrator.services.dispatch import WALK_AHEAD, Lane
+
+MOST_OPEN_TASKS = 2_000_000
+"""A job with more tasks than this still to do is not filled further."""
+
+_RUNNING = text("""
+    select w.job_id, w.subtree, w.sequence, d.site, d.queue, p.open_tasks, w.state = 'Running' as running,
+      j.state in ('Pending', 'Started') as open
+    from walks w
+    join discoveries d on d.job_id = w.job_id
+    join progress p on p.job_id = w.job_id
+    join jobs j on j.id = w.job_id
+    where w.ended_at is null and j.ended_at is null
+""")
+
+Grants = dict[str, dict[str, int]]
+"""site -> {``job:subtree`` -> the last number that walk may send}."""
+
+
+def grants(tx: Connection, lanes: Iterable[Lane]) -> Grants:
+    """How far each running walk may go, and how many walkers each site has to spare for a job's subtrees."""
+    spare: defaultdict[tuple[str, str], int] = defaultdict(int)
+    for lane in lanes:
+        if lane.function == "discovery":
+            spare[lane.site, lane.queue] += lane.concurrency
+    rows = tx.execute(_RUNNING).all()
+    for row in rows:
+        spare[row.site, row.queue] -= 1
+    said: Grants = {}
+    for row in rows:
+        if not row.running:
+            continue
+        walks = said.setdefault(row.site, {})
+        if not row.open:
+            walks[f"{row.job_id}:{row.subtree}"] = STOP
+        elif row.open_tasks < MOST_OPEN_TASKS:
+            walks[f"{row.job_id}:{row.subtree}"] = row.sequence + WALK_AHEAD
+        walks[f"{row.job_id}:idle"] = max(0, spare[row.site, row.queue])
+    return said

@@ -1,0 +1,491 @@
+"""The first schema."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+from orchestrator.storage import guards
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """The first schema."""
+    op.create_table(
+        "dead_letters",
+        sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
+        sa.Column("stream", sa.Text(), nullable=False),
+        sa.Column("entry", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False, comment="the first 64 KiB"),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_dead_letters")),
+        comment="Entries that could not be read or were not signed.",
+    )
+    op.create_table(
+        "hub_heartbeat",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("hub", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.CheckConstraint("id = 1", name=op.f("ck_hub_heartbeat_one_row")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_hub_heartbeat")),
+        comment="When the active hub last finished a turn, at most once a second.",
+    )
+    op.create_table(
+        "jobs",
+        sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
+        sa.Column("kind", sa.Text(), server_default="batch", nullable=False),
+        sa.Column("parent_id", sa.BigInteger(), nullable=True),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("workflow", sa.Text(), nullable=True),
+        sa.Column("workflow_version", sa.Integer(), nullable=True),
+        sa.Column("site", sa.Text(), nullable=True),
+        sa.Column("queue", sa.Text(), server_default="default", nullable=False),
+        sa.Column("priority", sa.SmallInteger(), server_default="5", nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("fields", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "Pending",
+                "Started",
+                "Success",
+                "Failure",
+                "Pausing",
+                "Paused",
+                "Dequeuing",
+                "Cancelled",
+                name="job_state",
+            ),
+            nullable=False,
+        ),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("assignee", sa.Text(), nullable=True),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("not_before", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("idempotency_key", sa.Text(), nullable=True),
+        sa.Column("request_hash", sa.LargeBinary(), nullable=True),
+        sa.CheckConstraint("kind = 'batch'", name=op.f("ck_jobs_kind")),
+        sa.CheckConstraint("priority between 0 and 9", name=op.f("ck_jobs_priority")),
+        sa.ForeignKeyConstraint(["parent_id"], ["jobs.id"], name=op.f("fk_jobs_parent_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
+        sa.UniqueConstraint("owner", "idempotency_key", name=op.f("uq_jobs_owner_idempotency_key")),
+        comment="One row a job.",
+    )
+    op.create_index("ix_jobs_active", "jobs", ["id"], unique=False, postgresql_where=sa.text("ended_at is null"))
+    op.create_index("ix_jobs_state_id", "jobs", ["state", "id"], unique=False)
+    op.create_table(
+        "sites",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("enabled", sa.Boolean(), server_default="true", nullable=False),
+        sa.Column("draining", sa.Boolean(), server_default="false", nullable=False),
+        sa.Column(
+            "first_heard", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.Column("last_heard", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_sites")),
+        comment="Every site that has announced itself.",
+    )
+    op.create_table(
+        "stale_reports",
+        sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
+        sa.Column("task_id", sa.BigInteger(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("site", sa.Text(), nullable=False),
+        sa.Column("node", sa.Text(), nullable=False),
+        sa.Column("said", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_stale_reports")),
+        comment="Reports that came late: kept, visible, never applied.",
+    )
+    op.create_index("ix_stale_reports_task_id", "stale_reports", ["task_id"], unique=False)
+    op.create_table(
+        "stream_positions",
+        sa.Column("stream", sa.Text(), nullable=False),
+        sa.Column("position", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("stream", name=op.f("pk_stream_positions")),
+        comment="How far each stream has been applied, kept in the transaction that applied it.",
+    )
+    op.create_table(
+        "users",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("roles", postgresql.ARRAY(sa.Text()), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_users")),
+        comment="People and programs that may use the API.",
+    )
+    op.create_table(
+        "workflows",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.Column(
+            "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_workflows")),
+        comment="One row a workflow: which version is the current one.",
+    )
+    op.create_table(
+        "api_keys",
+        sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
+        sa.Column("prefix", sa.Text(), nullable=False),
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.Column("user_name", sa.Text(), nullable=False),
+        sa.Column("label", sa.Text(), nullable=True),
+        sa.Column("roles", postgresql.ARRAY(sa.Text()), nullable=True),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["user_name"], ["users.name"], name=op.f("fk_api_keys_user_name"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_api_keys")),
+        sa.UniqueConstraint("prefix", name=op.f("uq_api_keys_prefix")),
+        comment="SHA-256 of each key; the key itself is shown once.",
+    )
+    op.create_table(
+        "batches",
+        sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
+        sa.Column("job_id", sa.BigInteger(), nullable=False),
+        sa.Column("rule", sa.SmallInteger(), nullable=False),
+        sa.Column("subtree", sa.Integer(), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("paths", sa.LargeBinary(), nullable=False, comment="packed (contracts.paths), stored once"),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_batches_job_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_batches")),
+        sa.UniqueConstraint(
+            "job_id", "subtree", "sequence", "rule", name=op.f("uq_batches_job_id_subtree_sequence_rule")
+        ),
+        comment="Paths found together that took one rule: one chain each.",
+    )
+    op.create_table(
+        "discoveries",
+        sa.Column("job_id", sa.BigInteger(), nullable=False),
+        sa.Column("method", sa.Text(), nullable=False),
+        sa.Column("options", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
+        sa.Column(
+            "rules",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=False,
+            comment="as walkers need them, in the order of the workflow",
+        ),
+        sa.Column("site", sa.Text(), nullable=False),
+        sa.Column("queue", sa.Text(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum("Waiting", "Running", "Stopped", "Closed", "Broken", name="discovery_state"),
+            nullable=False,
+        ),
+        sa.Column("waiting", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("running", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("stopped", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("closed", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("broken", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.CheckConstraint("broken >= 0", name=op.f("ck_discoveries_broken_not_negative")),
+        sa.CheckConstraint("closed >= 0", name=op.f("ck_discoveries_closed_not_negative")),
+        sa.CheckConstraint("running >= 0", name=op.f("ck_discoveries_running_not_negative")),
+        sa.CheckConstraint("stopped >= 0", name=op.f("ck_discoveries_stopped_not_negative")),
+        sa.CheckConstraint("waiting >= 0", name=op.f("ck_discoveries_waiting_not_negative")),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_discoveries_job_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("job_id", name=op.f("pk_discoveries")),
+        comment="A job's discovery: what its walks have in common, how many are in each state, what they are together.",
+        postgresql_with={"fillfactor": "70"},
+    )
+    op.create_table(
+        "error_groups",
+        sa.Column("job_id", sa.BigInteger(), nullable=False),
+        sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.Column("rule", sa.SmallInteger(), nullable=False, comment="-1 = discovery"),
+        sa.Column("step", sa.SmallInteger(), nullable=False, comment="-1 = discovery"),
+        sa.Column("action", sa.Text(), nullable=False),
+        sa.Column("error_class", sa.Text(), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False, comment="that of the first"),
+        sa.Column("paths", sa.BigInteger(), nullable=False),
+        sa.Column("examples", postgresql.ARRAY(sa.LargeBinary()), nullable=False, comment="a few paths"),
+        sa.Column("hosts", postgresql.ARRAY(sa.Text()), nullable=False),
+        sa.Column("first_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column("last_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_error_groups_job_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("job_id", "fingerprint", "rule", "step", name=op.f("pk_error_groups")),
+        comment="Failures that are alike, counted as they come.",
+    )
+    op.create_table(
+        "history",
+        sa.Column("job_id", sa.BigInteger(), nullable=False),
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("event", sa.Text(), nullable=False),
+        sa.Column("from_state", sa.Text(), nullable=True),
+        sa.Column("to_state", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("comment", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_history_job_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("job_id", "seq", name=op.f("pk_history")),
+        comment="What happened to a job, in order.",
+    )
+    op.create_table(
+        "job_steps",
+        sa.Column("job_id", sa.BigInteger(), nullable=False),
+        sa.Column("rule", sa.SmallInteger(), nullable=False),
+        sa.Column("step", sa.SmallInteger(), nullable=False),
+        sa.Column("action", sa.Text(), nullable=False),
+        sa.Column("label", sa.Text(), nullable=True),
+        sa.Column("site", sa.Text(), nullable=False),
+        sa.Column("queue", sa.Text(), nullable=False),
+        sa.Column("function", sa.Text(), nullable=False),
+        sa.Column("params", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column(
+            "options",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=False,
+            comment="timeout, retries and the like: what is for the hub",
+        ),
+        sa.Column("pending", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("started", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("success", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("error", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("failure", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("skipped", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("cancelled", sa.BigInteger(), server_default="0", nullable=False),
+        sa.CheckConstraint("cancelled >= 0", name=op.f("ck_job_steps_cancelled_not_negative")),
+        sa.CheckConstraint("error >= 0", name=op.f("ck_job_steps_error_not_negative")),
+        sa.CheckConstraint("failure >= 0", name=op.f("ck_job_steps_failure_not_negative")),
+        sa.CheckConstraint("pending >= 0", name=op.f("ck_job_steps_pending_not_negative")),
+        sa.CheckConstraint("skipped >= 0", name=op.f("ck_job_steps_skipped_not_negative")),
+        sa.CheckConstraint("started >= 0", name=op.f("ck_job_steps_started_not_negative")),
+        sa.CheckConstraint("step between 0 and 63", name=op.f("ck_job_steps_step")),
+        sa.CheckConstraint("success >= 0", name=op.f("ck_job_steps_success_not_negative")),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_job_steps_job_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("job_id", "rule", "step", name=op.f("pk_job_steps")),
+        comment="A job's plan, every parameter bound, and how many of its tasks are in each state.",
+        postgresql_with={"fillfactor": "50"},
+    )
+    op.create_table(
+        "nodes",
+        sa.Column("site", sa.Text(), nullable=False),
+        sa.Column("node", sa.Text(), nullable=False),
+        sa.Column("function", sa.Text(), nullable=False),
+        sa.Column("queues", postgresql.ARRAY(sa.Text()), nullable=False),
+        sa.Column("concurrency", sa.Integer(), nullable=False),
+        sa.Column("running", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("clock_skew_s", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("actions", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False),
+        sa.Column("discoveries", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False),
+        sa.Column("problems", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False),
+        sa.Column(
+            "first_heard", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.Column(
+            "last_heard", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.Column("left_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["site"], ["sites.name"], name=op.f("fk_nodes_site"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("site", "node", name=op.f("pk_nodes")),
+        comment="Celery workers, as they announce themselves.",
+    )
+    op.create_table(
+        "outcomes",
+        sa.Column("job_id", sa.BigInteger(), nullable=False),
+        sa.Column("task_id", sa.BigInteger(), nullable=False, comment="0 = discovery"),
+        sa.Column("index", sa.BigInteger(), nullable=False, comment="place in the batch; discovery: a running number"),
+        sa.Column("outcome", sa.Text(), nullable=False),
+        sa.Column("path", sa.LargeBinary(), nullable=False),
+        sa.Column("error_class", sa.Text(), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.CheckConstraint("outcome in ('failed', 'aborted', 'skipped')", name=op.f("ck_outcomes_outcome")),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_outcomes_job_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("job_id", "task_id", "index", name=op.f("pk_outcomes")),
+        comment="Paths that were not processed, one by one, with the reason.",
+    )
+    op.create_index("ix_outcomes_list", "outcomes", ["job_id", "outcome", "task_id", "index"], unique=False)
+    op.create_table(
+        "progress",
+        sa.Column("job_id", sa.BigInteger(), nullable=False),
+        sa.Column("total", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("processed", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("skipped", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("failed", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("aborted", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("cancelled", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("unmatched", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column(
+            "open_tasks", sa.BigInteger(), server_default="0", nullable=False, comment="neither ended nor cancelled"
+        ),
+        sa.Column("bad_tasks", sa.BigInteger(), server_default="0", nullable=False, comment="ended Failure or Error"),
+        sa.Column("out", sa.BigInteger(), server_default="0", nullable=False, comment="tasks with a site"),
+        sa.Column("troubles", sa.BigInteger(), server_default="0", nullable=False),
+        sa.CheckConstraint("aborted >= 0", name=op.f("ck_progress_aborted_not_negative")),
+        sa.CheckConstraint("bad_tasks >= 0", name=op.f("ck_progress_bad_tasks_not_negative")),
+        sa.CheckConstraint("cancelled >= 0", name=op.f("ck_progress_cancelled_not_negative")),
+        sa.CheckConstraint("failed >= 0", name=op.f("ck_progress_failed_not_negative")),
+        sa.CheckConstraint("open_tasks >= 0", name=op.f("ck_progress_open_tasks_not_negative")),
+        sa.CheckConstraint("out >= 0", name=op.f("ck_progress_out_not_negative")),
+        sa.CheckConstraint("processed >= 0", name=op.f("ck_progress_processed_not_negative")),
+        sa.CheckConstraint("skipped >= 0", name=op.f("ck_progress_skipped_not_negative")),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_progress_job_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("job_id", name=op.f("pk_progress")),
+        comment="A job's counters: paths counted once each, and what its end is decided on. Written with what they count.",
+        postgresql_with={"fillfactor": "50"},
+    )
+    op.create_table(
+        "ready",
+        sa.Column("site", sa.Text(), nullable=False),
+        sa.Column("queue", sa.Text(), nullable=False),
+        sa.Column("function", sa.Text(), nullable=False),
+        sa.Column("job_id", sa.BigInteger(), nullable=False),
+        sa.Column("task_id", sa.BigInteger(), nullable=False),
+        sa.Column("run_after", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("since", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_ready_job_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("site", "queue", "function", "job_id", "task_id", name=op.f("pk_ready")),
+        comment="Tasks that could be handed out now.",
+    )
+    op.create_table(
+        "site_actions",
+        sa.Column("site", sa.Text(), nullable=False),
+        sa.Column("action", sa.Text(), nullable=False),
+        sa.Column("function", sa.Text(), nullable=False),
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("parameters", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("description", sa.Text(), server_default="", nullable=False),
+        sa.Column("timeout_s", sa.Integer(), nullable=True),
+        sa.Column(
+            "last_offered", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.ForeignKeyConstraint(["site"], ["sites.name"], name=op.f("fk_site_actions_site"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("site", "action", "function", name=op.f("pk_site_actions")),
+        comment="What each site has offered to run, with the JSON Schema of its parameters.",
+    )
+    op.create_table(
+        "tasks",
+        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False, comment="batch << 6 | step"),
+        sa.Column("job_id", sa.BigInteger(), nullable=False),
+        sa.Column("rule", sa.SmallInteger(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum("Pending", "Started", "Success", "Error", "Failure", "Skipped", "Cancelled", name="task_state"),
+            nullable=False,
+        ),
+        sa.Column("attempt", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("tries", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("crashes", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("given", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("processed", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("skipped", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("failed", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("aborted", sa.Integer(), server_default="0", nullable=False),
+        sa.Column(
+            "given_bits", sa.LargeBinary(), nullable=True, comment="which of the batch's paths it was given; null = all"
+        ),
+        sa.Column("error", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("worker", sa.Text(), nullable=True),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.Column("dispatched_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("processed + skipped + failed + aborted <= given", name=op.f("ck_tasks_outcomes")),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_tasks_job_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tasks")),
+        comment="One step of a chain over one batch: from start to end one row.",
+        postgresql_with={"fillfactor": "70", "autovacuum_vacuum_scale_factor": "0.02"},
+    )
+    op.create_index(
+        "ix_tasks_bad",
+        "tasks",
+        ["job_id", "state", "id"],
+        unique=False,
+        postgresql_where=sa.text("state in ('Error', 'Failure')"),
+    )
+    op.create_index("ix_tasks_job_id_id", "tasks", ["job_id", "id"], unique=False)
+    op.create_table(
+        "walks",
+        sa.Column("job_id", sa.BigInteger(), nullable=False),
+        sa.Column("subtree", sa.Integer(), nullable=False),
+        sa.Column("input", sa.LargeBinary(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum("Waiting", "Running", "Stopped", "Closed", "Broken", name="discovery_state"),
+            nullable=False,
+        ),
+        sa.Column("attempt", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("sequence", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("cursor", sa.LargeBinary(), nullable=True),
+        sa.Column("worker", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("handed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("heard_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_walks_job_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("job_id", "subtree", name=op.f("pk_walks")),
+        comment="One subtree each, with attempt and cursor as a task has.",
+        postgresql_with={"fillfactor": "70"},
+    )
+    op.create_index(
+        "ix_walks_live", "walks", ["job_id", "subtree"], unique=False, postgresql_where=sa.text("ended_at is null")
+    )
+    op.create_table(
+        "workflow_versions",
+        sa.Column("workflow", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("definition", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.ForeignKeyConstraint(
+            ["workflow"], ["workflows.name"], name=op.f("fk_workflow_versions_workflow"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("workflow", "version", name=op.f("pk_workflow_versions")),
+        comment="What a workflow was at each version; never changed.",
+    )
+    op.create_table(
+        "carries",
+        sa.Column("task_id", sa.BigInteger(), nullable=False),
+        sa.Column("carry", sa.LargeBinary(), nullable=False, comment="packed (contracts.paths.Carry)"),
+        sa.ForeignKeyConstraint(["task_id"], ["tasks.id"], name=op.f("fk_carries_task_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("task_id", name=op.f("pk_carries")),
+        comment="Names and notes that a task was handed by the step before it.",
+    )
+    op.create_table(
+        "handouts",
+        sa.Column("task_id", sa.BigInteger(), nullable=False),
+        sa.Column("job_id", sa.BigInteger(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("parcel", sa.Text(), nullable=False),
+        sa.Column("site", sa.Text(), nullable=False),
+        sa.Column("queue", sa.Text(), nullable=False),
+        sa.Column("function", sa.Text(), nullable=False),
+        sa.Column("handed_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column("claimed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_handouts_job_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["task_id"], ["tasks.id"], name=op.f("fk_handouts_task_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("task_id", name=op.f("pk_handouts")),
+        comment="Tasks that are with a site: few, whatever the size of a job.",
+    )
+    op.create_index("ix_handouts_job_id", "handouts", ["job_id"], unique=False)
+    op.execute(guards.FUNCTION)
+    for trigger in guards.triggers().values():
+        op.execute(trigger)

@@ -1,0 +1,185 @@
+"""The only writer of states. Every write is guarded: by the attempt and by what it expects to find.
+
+Whoever calls has the job's row locked and has asked the machine; what does not land then is a defect, and raises.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, text
+
+from orchestrator.domain.batch_job import BATCH_JOB, JobEvent, JobState
+from orchestrator.domain.discovery import DISCOVERY, DiscoveryState
+from orchestrator.domain.task import TASK, TaskState
+from orchestrator.errors import OrchestratorError
+
+
+class TaskChange(NamedTuple):
+    """What one task becomes, and what became of its paths."""
+
+    task: int
+    attempt: int
+    """The one it must still be at."""
+    before: TaskState
+    after: TaskState
+    processed: int = 0
+    skipped: int = 0
+    failed: int = 0
+    aborted: int = 0
+    error: str | None = None
+    """JSON."""
+    worker: str | None = None
+    started: bool = False
+    """Its start is recorded with this change."""
+    seconds: float = 0.0
+    """How long it ran, when start and end are recorded together."""
+
+
+_CHANGE = text("""
+    update tasks set
+      state = u.after,
+      processed = u.processed, skipped = u.skipped, failed = u.failed, aborted = u.aborted,
+      error = u.error, worker = coalesce(u.worker, tasks.worker),
+      started_at = case when u.started then now() - make_interval(secs => u.seconds) else tasks.started_at end,
+      ended_at = case when u.ended then now() end
+    from unnest(
+      cast(:task as bigint[]), cast(:attempt as int[]), cast(:before as task_state[]), cast(:after as task_state[]),
+      cast(:processed as int[]), cast(:skipped as int[]), cast(:failed as int[]), cast(:aborted as int[]),
+      cast(:error as jsonb[]), cast(:worker as text[]), cast(:started as bool[]), cast(:seconds as float8[]),
+      cast(:ended as bool[])
+    ) as u(task, attempt, before, after, processed, skipped, failed, aborted, error, worker, started, seconds, ended)
+    where tasks.id = u.task and tasks.attempt = u.attempt and tasks.state = u.before
+""")
+
+
+def change_tasks(tx: Connection, changes: Sequence[TaskChange]) -> None:
+    """Write what was decided; all of it lands or the transaction fails."""
+    if not changes:
+        return
+    columns = list(zip(*changes, strict=True))
+    values: dict[str, list[object]] = {
+        name: list(column) for name, column in zip(TaskChange._fields, columns, strict=True)
+    }
+    values["ended"] = [change.after in TASK.terminal for change in changes]
+    landed = tx.execute(_CHANGE, values).rowcount
+    if landed != len(changes):
+        raise GuardFailed(f"{len(changes) - landed} of {len(changes)} task changes did not land")
+
+
+_ADVANCE = text("""
+    update tasks set given = u.given, given_bits = u.bits
+    from unnest(cast(:task as bigint[]), cast(:given as int[]), cast(:bits as bytea[])) as u(task, given, bits)
+    where tasks.id = u.task and tasks.state = 'Pending' and tasks.attempt = 0
+""")
+
+
+def give(tx: Connection, rows: Sequence[tuple[int, int, bytes | None]]) -> None:
+    """Give tasks that wait for the step before them their paths: (task, how many, which as bits or None for all)."""
+    if not rows:
+        return
+    task, given, bits = zip(*rows, strict=True)
+    landed = tx.execute(_ADVANCE, {"task": list(task), "given": list(given), "bits": list(bits)}).rowcount
+    if landed != len(rows):
+        raise GuardFailed(f"{len(rows) - landed} of {len(rows)} tasks could not be given their paths")
+
+
+_MOVE_JOB = text("""
+    update jobs set
+      state = cast(:after as job_state),
+      reason = coalesce(:reason, reason),
+      started_at = case when :started then coalesce(started_at, now()) else started_at end,
+      ended_at = case when :ended then now() end
+    where id = :job and state = cast(:before as job_state)
+""")
+
+_RECORD = text("""
+    insert into history (job_id, seq, actor, event, from_state, to_state, reason, comment)
+    select :job, coalesce(max(seq), 0) + 1, :actor, :event, :before, :after, :reason, :comment
+    from history where job_id = :job
+""")
+
+
+def move_job(
+    tx: Connection, job: int, before: JobState, event: JobEvent, *, actor: str = "hub", reason: str | None = None
+) -> JobState:
+    """Fire an event at a job whose row is locked, and write its history; IllegalTransition when there is no edge."""
+    after = BATCH_JOB.fire(before, event)
+    values = {
+        "job": job,
+        "before": before,
+        "after": after,
+        "reason": reason,
+        "started": event is JobEvent.TASK_STARTED,
+        "ended": after in BATCH_JOB.terminal,
+    }
+    if tx.execute(_MOVE_JOB, values).rowcount != 1:
+        raise GuardFailed(f"job {job} is no longer {before}")
+    record(tx, job, event, actor=actor, before=before, after=after, reason=reason)
+    return after
+
+
+def record(
+    tx: Connection,
+    job: int,
+    event: str,
+    *,
+    actor: str,
+    before: str | None = None,
+    after: str | None = None,
+    reason: str | None = None,
+    comment: str | None = None,
+) -> None:
+    """Write one entry of a job's history; its row is locked, so the numbers have no gap."""
+    tx.execute(
+        _RECORD,
+        {
+            "job": job, "actor": actor, "event": event, "before": before,
+            "after": after, "reason": reason, "comment": comment,
+        },
+    )  # fmt: skip
+
+
+class WalkChange(NamedTuple):
+    """What one walk becomes."""
+
+    job: int
+    subtree: int
+    attempt: int
+    before: DiscoveryState
+    after: DiscoveryState
+    sequence: int
+    cursor: bytes | None
+    worker: str | None
+    reason: str | None
+
+
+_CHANGE_WALKS = text("""
+    update walks set
+      state = u.after, sequence = u.sequence, cursor = u.cursor, worker = coalesce(u.worker, walks.worker),
+      reason = u.reason, heard_at = now(), ended_at = case when u.ended then now() end
+    from unnest(
+      cast(:job as bigint[]), cast(:subtree as int[]), cast(:attempt as int[]),
+      cast(:before as discovery_state[]), cast(:after as discovery_state[]),
+      cast(:sequence as bigint[]), cast(:cursor as bytea[]), cast(:worker as text[]), cast(:reason as text[]),
+      cast(:ended as bool[])
+    ) as u(job, subtree, attempt, before, after, sequence, cursor, worker, reason, ended)
+    where walks.job_id = u.job and walks.subtree = u.subtree and walks.attempt = u.attempt and walks.state = u.before
+""")
+
+
+def change_walks(tx: Connection, changes: Sequence[WalkChange]) -> None:
+    """Write what was decided about walks; all of it lands or the transaction fails."""
+    if not changes:
+        return
+    columns = list(zip(*changes, strict=True))
+    values: dict[str, list[object]] = {
+        name: list(column) for name, column in zip(WalkChange._fields, columns, strict=True)
+    }
+    values["ended"] = [change.after in DISCOVERY.terminal for change in changes]
+    landed = tx.execute(_CHANGE_WALKS, values).rowcount
+    if landed != len(changes):
+        raise GuardFailed(f"{len(changes) - landed} of {len(changes)} walk changes did not land")
+
+
+class GuardFailed(OrchestratorError):
+    """A write found something else than what its decision was made on: two writers, or a defect. Nothing is kept."""

@@ -1,0 +1,186 @@
+"""A hub on real PostgreSQL and Redis, and a site whose every word the test writes."""
+
+import base64
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import msgspec
+import pytest
+from redis import Redis
+from sqlalchemy import Engine, text
+
+from orchestrator.broker.connection import connect
+from orchestrator.contracts import names, seal
+from orchestrator.contracts.batch import Batch, Found
+from orchestrator.contracts.parcel import Parcel, WalkOrder
+from orchestrator.contracts.paths import PathList, pack
+from orchestrator.contracts.report import ActionOffer, Announcement, Ended, Item, Reports, Started
+from orchestrator.hub import Hub
+from orchestrator.services.define import create
+from orchestrator.services.submit import submit
+
+SECRET = b"a secret of more than thirty-two characters"
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+@dataclass
+class Site:
+    """Speaks for a site: takes its messages from the queues, and writes its streams."""
+
+    redis: Redis
+    name: str
+    secret: bytes = SECRET
+    node: str = "node"
+    offers: Sequence[str] = ("noop", "fs.checksum")
+    taken: list[Parcel] = field(default_factory=list)
+
+    @property
+    def key(self) -> bytes:
+        return seal.site_key(self.secret, self.name)
+
+    def announce(self, functions: Sequence[str] = ("worker", "discovery"), concurrency: int = 2) -> None:
+        self.redis.sadd(names.SITES_KEY, self.name)
+        anything = {"type": "object"}
+        for function in functions:
+            offers = [ActionOffer(name, "1", anything) for name in self.offers] if function == "worker" else []
+            said = Announcement(
+                f"{self.name}.{function}@host", function, ["default"], concurrency, "1", time.time(),
+                actions=offers, discoveries=["recursive", "given"],
+            )  # fmt: skip
+            self._send(names.reports_stream(self.name), Reports(self.name, said.node, announcement=said))
+
+    def report(self, *items: Item) -> None:
+        self._send(names.reports_stream(self.name), Reports(self.name, f"{self.name}.worker@host", list(items)))
+
+    def batch(self, order: WalkOrder, sequence: int, *paths: list[bytes], **more: Any) -> None:
+        found = [Found(rule, len(some), pack(PathList(some))) for rule, some in enumerate(paths) if some]
+        batch = Batch(self.name, self.node, order.job, order.subtree, order.attempt, sequence, found=found, **more)
+        self._send(names.batches_stream(self.name), batch)
+
+    def walk(self) -> WalkOrder:
+        return self._pop("discovery", WalkOrder)
+
+    def parcel(self) -> Parcel:
+        parcel = self._pop("worker", Parcel)
+        self.taken.append(parcel)
+        return parcel
+
+    def waiting(self, function: str = "worker") -> int:
+        return self.redis.llen(names.queue(self.name, "default", function))  # type: ignore[return-value]
+
+    def finish(self, parcel: Parcel, given: int, **said: Any) -> None:
+        """Start and end the tasks of a parcel, all paths processed unless said otherwise."""
+        said = said or {"processed": given}
+        for order in parcel.tasks:
+            self.report(Started(order.task, order.attempt, time.time()), Ended(order.task, order.attempt, 0.1, **said))
+
+    def _send(self, stream: str, message: msgspec.Struct) -> None:
+        self.redis.xadd(stream, {"d": seal.seal(self.key, message)})
+
+    def _pop(self, function: str, kind: type[T]) -> T:
+        raw = self.redis.rpop(names.queue(self.name, "default", function))
+        assert raw is not None, f"nothing for {function}"
+        args, _, _ = json.loads(base64.b64decode(json.loads(raw)["body"]))  # type: ignore[arg-type]
+        return seal.unseal(self.key, kind, base64.b64decode(args[0]))
+
+
+@dataclass
+class World:
+    """A hub, its database, and two sites."""
+
+    engine: Engine
+    redis: Redis
+    hub: Hub
+    london: Site
+    paris: Site
+
+    def turn(self, times: int = 1) -> None:
+        for _ in range(times):
+            self.hub.tick()
+
+    def define(self, *chains: Sequence[dict[str, Any]], discovery: str | None = "recursive", **rule: Any) -> str:
+        rules = [
+            {"type": "all", "state": "all", "include": [f"*.{place}"] if len(chains) > 1 else ["*"], "action": chain}
+            | rule
+            for place, chain in enumerate(chains)
+        ]
+        with self.engine.begin() as tx:
+            create(tx, {"name": "work", "discovery": discovery, "filter_rules": rules}, "tester")
+        return "work"
+
+    def submit(self, paths: Sequence[str] = ("/data",), **more: Any) -> int:
+        with self.engine.begin() as tx:
+            body = {"workflow": "work", "site": "london", "paths": list(paths)} | more
+            return submit(tx, body, "tester").job_id
+
+    def one(self, statement: str, **values: Any) -> Any:
+        with self.engine.begin() as tx:
+            return tx.execute(text(statement), values).one()
+
+    def all(self, statement: str, **values: Any) -> list[Any]:
+        with self.engine.begin() as tx:
+            return list(tx.execute(text(statement), values).all())
+
+    def state(self, job: int) -> str:
+        return self.one("select state from jobs where id = :job", job=job).state
+
+    def tasks(self, job: int) -> list[tuple[int, str]]:
+        """(step, state) in the order of ids."""
+        rows = self.all("select id & 63 as step, state from tasks where job_id = :job order by id", job=job)
+        return [(row.step, row.state) for row in rows]
+
+    def counts_agree(self) -> None:
+        """I4: every counter equals what a scan counts."""
+        for row in self.all("select * from job_steps"):
+            rows = self.all(
+                "select state, count(*) as n from tasks where job_id = :job and rule = :rule and id & 63 = :step"
+                " group by state", job=row.job_id, rule=row.rule, step=row.step,
+            )  # fmt: skip
+            by_state = {one.state.lower(): one.n for one in rows}
+            states = ("pending", "started", "success", "error", "failure", "skipped", "cancelled")
+            assert {state: getattr(row, state) for state in states if getattr(row, state)} == by_state
+        for row in self.all("select * from progress"):
+            actual = self.one(
+                "select count(*) filter (where ended_at is null) as open,"
+                " count(*) filter (where state in ('Error', 'Failure')) as bad from tasks where job_id = :job",
+                job=row.job_id,
+            )
+            out = self.one("select count(*) as n from handouts where job_id = :job", job=row.job_id).n
+            assert (row.open_tasks, row.bad_tasks, row.out) == (actual.open, actual.bad, out)
+
+
+@pytest.fixture
+def world(engine: Engine, redis_url: str) -> Iterator[World]:
+    redis = connect(redis_url)
+    with engine.connect() as connection:
+        hub = Hub(connection, redis, SECRET, "test")
+        hub.take_over()
+        world = World(engine, redis, hub, Site(redis, "london"), Site(redis, "paris"))
+        world.turn()
+        world.london.announce()
+        world.paris.announce()
+        hub.meet_sites()
+        world.turn(2)
+        yield world
+        world.counts_agree()
+    redis.close()
+
+
+@pytest.fixture
+def new_hub(world: World) -> Iterator[Callable[[], Hub]]:
+    """Another hub on a connection of its own, as after a crash of the first."""
+    connections = []
+
+    def make() -> Hub:
+        connections.append(world.engine.connect())
+        hub = Hub(connections[-1], world.redis, SECRET, "another")
+        hub.take_over()
+        hub.meet_sites()
+        return hub
+
+    yield make
+    for connection in connections:
+        connection.close()
