@@ -53,9 +53,12 @@ class Hub:
         self._beat_at = self._trim_at = 0.0
 
     def take_over(self) -> None:
-        """Begin where the hub before stopped."""
+        """Begin where the hub before stopped: apply what has come since, then hand out again what nobody has begun."""
         with self._connection.begin():
             self._positions = read_positions(self._connection)
+        while entries := self._streams.read(self._positions, count=READ, block_ms=0):
+            self._apply(entries)
+        with self._connection.begin():
             give_back(self._connection)
 
     def tick(self, wait_s: float = 0.0) -> int:
@@ -134,6 +137,7 @@ def run(engine: Engine, redis: Redis, secret: bytes, stop: threading.Event) -> N
     while not stop.is_set():
         try:
             with engine.connect() as connection:
+                connection.detach()  # so that closing it gives up the lock, too
                 if _acquire(connection, stop):
                     _work(Hub(connection, redis, secret, name), stop)
         except OperationalError as error:
@@ -152,9 +156,12 @@ def _acquire(connection: Connection, stop: threading.Event) -> bool:
 
 
 def _work(hub: Hub, stop: threading.Event) -> None:
-    hub.take_over()
+    begun = False
     while not stop.is_set():
         try:
+            if not begun:
+                hub.take_over()
+                begun = True
             hub.tick(IDLE_S)
         except RedisError as error:
             log.warning("the broker does not answer: %s", error)
