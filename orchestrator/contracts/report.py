@@ -77,6 +77,8 @@ class ActionOffer(msgspec.Struct, omit_defaults=True):
     """JSON Schema of its keyword parameters, ``additionalProperties`` false unless it takes any."""
     description: str = ""
     timeout: float | None = None
+    changes: list[str] = []
+    """Parameters that name a folder in which it makes or changes files."""
 
 
 class Announcement(msgspec.Struct, omit_defaults=True):

@@ -60,7 +60,8 @@ def _write_offers(tx: Connection, site: str, node: str, said: Announcement) -> N
             "version": offer.version,
             "parameters": offer.parameters,
             "description": offer.description,
-            "timeout_s": None if offer.timeout is None else round(offer.timeout),
+            "timeout_s": offer.timeout,
+            "changes": offer.changes,
             "last_offered": _NOW,
         }
         row = insert(site_actions).values(site=site, action=offer.name, function=said.function, **values)

@@ -19,11 +19,8 @@ from orchestrator.services.failures import Failures
 from orchestrator.storage import tables
 from orchestrator.storage.copy import copy_in
 from orchestrator.storage.counters import Deltas
-from orchestrator.storage.tables import STEP_BITS
+from orchestrator.storage.tables import STEP_BITS, STEP_MASK
 from orchestrator.storage.transitions import TaskChange, change_tasks, give
-
-_STEP_MASK = (1 << STEP_BITS) - 1
-
 
 @dataclass(slots=True)
 class Task:
@@ -54,7 +51,7 @@ class Task:
     @property
     def step(self) -> int:
         """Its place in the chain."""
-        return self.id & _STEP_MASK
+        return self.id & STEP_MASK
 
     def fire(self, event: TaskEvent) -> None:
         """Move on, by the machine."""
@@ -170,7 +167,7 @@ _READ = text("""
 
 
 def _read_tasks(tx: Connection, ids: Iterable[int]) -> dict[int, Task]:
-    rows = tx.execute(_READ, {"ids": list(ids), "bits": STEP_BITS, "mask": _STEP_MASK})
+    rows = tx.execute(_READ, {"ids": list(ids), "bits": STEP_BITS, "mask": STEP_MASK})
     return {
         row.id: Task(
             row.id, row.job_id, row.rule, row.action, row.attempt, TaskState(row.state), TaskState(row.state),
@@ -197,7 +194,7 @@ def _write(tx: Connection, touched: Sequence[Task], deltas: Deltas) -> None:
         copy_in(tx, tables.carries, ("task_id", "carry"), carried)
     _take_back(tx, [task for task in touched if task.state is not TaskState.STARTED], deltas)
     tx.execute(_CLAIMED, {"ids": [task.id for task in touched if task.state is TaskState.STARTED]})
-    tx.execute(_READY, {"ids": [row[0] for row in given] + [task.id for task in touched if task.returned], "mask": _STEP_MASK})
+    tx.execute(_READY, {"ids": [row[0] for row in given] + [task.id for task in touched if task.returned], "mask": STEP_MASK})
 
 
 _CLAIMED = text("update handouts set claimed_at = clock_timestamp() where task_id = any(cast(:ids as bigint[]))")
@@ -205,8 +202,10 @@ _CLAIMED = text("update handouts set claimed_at = clock_timestamp() where task_i
 _READY = text("""
     insert into ready (site, queue, function, job_id, task_id)
     select s.site, s.queue, s.function, t.job_id, t.id
-    from tasks t join job_steps s on s.job_id = t.job_id and s.rule = t.rule and s.step = (t.id & :mask)
-    where t.id = any(cast(:ids as bigint[]))
+    from tasks t
+    join job_steps s on s.job_id = t.job_id and s.rule = t.rule and s.step = (t.id & :mask)
+    join discoveries d on d.job_id = t.job_id
+    where t.id = any(cast(:ids as bigint[])) and (not s.waits or d.state in ('Closed', 'Broken'))
 """)
 
 _TAKE_BACK = text("delete from handouts where task_id = any(cast(:ids as bigint[]))")

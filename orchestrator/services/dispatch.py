@@ -13,7 +13,7 @@ from sqlalchemy import Connection, RowMapping, text
 
 from orchestrator.contracts.parcel import Parcel, RuleOrder, TaskOrder, WalkOrder
 from orchestrator.storage.counters import Deltas
-from orchestrator.storage.tables import STEP_BITS
+from orchestrator.storage.tables import STEP_BITS, STEP_MASK
 
 NODE_SILENT_S = 15
 """A node that has not been heard of for so long is given nothing."""
@@ -118,7 +118,7 @@ def hand_out_tasks(tx: Connection, lanes: Sequence[Lane], deltas: Deltas) -> lis
     if not free:
         return []
     values = {name: [getattr(lane, name) for lane in free] for name in ("site", "queue", "function", "credits")}
-    picked = tx.execute(_PICK, values | {"bits": STEP_BITS, "mask": (1 << STEP_BITS) - 1}).mappings().all()
+    picked = tx.execute(_PICK, values | {"bits": STEP_BITS, "mask": STEP_MASK}).mappings().all()
     if not picked:
         return []
     sent = [_parcel(row) for row in picked]

@@ -15,11 +15,11 @@ from orchestrator.services.failures import Failures
 from orchestrator.storage import tables
 from orchestrator.storage.copy import copy_in
 from orchestrator.storage.counters import Deltas
-from orchestrator.storage.tables import STEP_BITS
+from orchestrator.storage.tables import STEP_BITS, STEP_MASK
 from orchestrator.storage.transitions import WalkChange, change_walks
 
-Plan = dict[tuple[int, int], tuple[int, tuple[str, str, str]]]
-"""(job, rule) -> (steps of its chain, the lane of the first)."""
+Plan = dict[tuple[int, int], tuple[int, tuple[str, str, str] | None]]
+"""(job, rule) -> (steps of its chain, the lane of the first, or None when that waits for the end of discovery)."""
 
 
 @dataclass(slots=True)
@@ -147,7 +147,7 @@ def _read_walks(tx: Connection, batches: Iterable[Batch]) -> dict[tuple[int, int
 
 
 _PLAN = text("""
-    select s.job_id, s.rule, s.site, s.queue, s.function,
+    select s.job_id, s.rule, s.site, s.queue, s.function, s.waits,
       (select count(*) from job_steps c where c.job_id = s.job_id and c.rule = s.rule) as steps
     from job_steps s where s.job_id = any(:jobs) and s.step = 0
 """)
@@ -155,7 +155,9 @@ _PLAN = text("""
 
 def _read_plan(tx: Connection, batches: Iterable[Batch]) -> Plan:
     rows = tx.execute(_PLAN, {"jobs": sorted({batch.job for batch in batches})})
-    return {(row.job_id, row.rule): (row.steps, (row.site, row.queue, row.function)) for row in rows}
+    return {
+        (row.job_id, row.rule): (row.steps, None if row.waits else (row.site, row.queue, row.function)) for row in rows
+    }
 
 
 def _write_chains(tx: Connection, chains: Sequence[tuple[Walk, int, Found]], plan: Plan, deltas: Deltas) -> None:
@@ -171,7 +173,8 @@ def _write_chains(tx: Connection, chains: Sequence[tuple[Walk, int, Found]], pla
         first = id << STEP_BITS
         task_rows.append((first, walk.job, found.rule, TaskState.PENDING, found.n))
         task_rows += ((first + step, walk.job, found.rule, TaskState.PENDING, 0) for step in range(1, steps))
-        ready_rows.append((*lane, walk.job, first))
+        if lane is not None:
+            ready_rows.append((*lane, walk.job, first))
         deltas.jobs[walk.job]["open_tasks"] += steps
         for step in range(steps):
             deltas.steps[walk.job, found.rule, step][TaskState.PENDING] += 1
@@ -179,6 +182,21 @@ def _write_chains(tx: Connection, chains: Sequence[tuple[Walk, int, Found]], pla
     copy_in(tx, tables.tasks, ("id", "job_id", "rule", "state", "given"), task_rows)
     copy_in(tx, tables.ready, ("site", "queue", "function", "job_id", "task_id"), ready_rows)
 
+
+def release(tx: Connection, jobs: Iterable[int]) -> None:
+    """Discovery of these jobs has ended: what waited for that is ready. Once a job, over its tasks of such steps."""
+    tx.execute(_RELEASE, {"jobs": sorted(set(jobs)), "mask": STEP_MASK})
+
+
+_RELEASE = text("""
+    insert into ready (site, queue, function, job_id, task_id)
+    select s.site, s.queue, s.function, t.job_id, t.id
+    from job_steps s
+    join discoveries d on d.job_id = s.job_id and d.state in ('Closed', 'Broken')
+    join tasks t on t.job_id = s.job_id and t.rule = s.rule and (t.id & :mask) = s.step
+    where s.job_id = any(cast(:jobs as bigint[])) and s.waits and t.state = 'Pending' and t.given > 0 and t.attempt = 0
+    on conflict do nothing
+""")
 
 _IDS = text("select nextval('batches_id_seq') from generate_series(1, :n)")
 

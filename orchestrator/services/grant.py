@@ -9,11 +9,12 @@ from orchestrator.contracts.names import STOP
 from orchestrator.services.dispatch import WALK_AHEAD, Lane
 
 MOST_OPEN_TASKS = 2_000_000
-"""A job with more tasks than this still to do is not filled further."""
+"""A job with more tasks than this still to do is not filled further, unless they wait for it to be filled."""
 
 _RUNNING = text("""
-    select w.job_id, w.subtree, w.sequence, d.site, d.queue, p.open_tasks, w.state = 'Running' as running,
-      j.state in ('Pending', 'Started') as open
+    select w.job_id, w.subtree, w.sequence, d.site, d.queue, w.state = 'Running' as running,
+      j.state in ('Pending', 'Started') as open,
+      p.open_tasks > :most and not exists (select from job_steps s where s.job_id = w.job_id and s.waits) as full
     from walks w
     join discoveries d on d.job_id = w.job_id
     join progress p on p.job_id = w.job_id
@@ -31,7 +32,7 @@ def grants(tx: Connection, lanes: Iterable[Lane]) -> Grants:
     for lane in lanes:
         if lane.function == "discovery":
             spare[lane.site, lane.queue] += lane.concurrency
-    rows = tx.execute(_RUNNING).all()
+    rows = tx.execute(_RUNNING, {"most": MOST_OPEN_TASKS}).all()
     for row in rows:
         spare[row.site, row.queue] -= 1
     said: Grants = {}
@@ -41,7 +42,7 @@ def grants(tx: Connection, lanes: Iterable[Lane]) -> Grants:
         walks = said.setdefault(row.site, {})
         if not row.open:
             walks[f"{row.job_id}:{row.subtree}"] = STOP
-        elif row.open_tasks < MOST_OPEN_TASKS:
+        elif not row.full:
             walks[f"{row.job_id}:{row.subtree}"] = row.sequence + WALK_AHEAD
         walks[f"{row.job_id}:idle"] = max(0, spare[row.site, row.queue])
     return said

@@ -14,7 +14,7 @@ from orchestrator.services.announce import announce
 from orchestrator.services.collect import collect
 from orchestrator.services.dispatch import Sent, hand_out_tasks, hand_out_walks, lanes
 from orchestrator.services.failures import Failures
-from orchestrator.services.fill import Walk, fill
+from orchestrator.services.fill import Walk, fill, release
 from orchestrator.services.grant import Grants, grants
 from orchestrator.services.settle import lock, settle
 from orchestrator.storage.counters import Deltas
@@ -43,6 +43,7 @@ def apply(tx: Connection, reports: Sequence[Reports], batches: Sequence[Batch]) 
     begun = collect(tx, reports, deltas, failures)
     failures.write(tx)
     deltas.write(tx)
+    release(tx, {walk.job for walk in walks.values() if walk.state in DISCOVERY.terminal})
     ended = settle(tx, jobs, begun)
     return Outbox(gone=_gone(walks, set(ended)))
 

@@ -10,6 +10,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
+    Double,
     Enum,
     ForeignKey,
     Index,
@@ -31,6 +32,7 @@ from orchestrator.domain.task import TaskState
 
 STEP_BITS = 6
 MAX_STEPS = 1 << STEP_BITS
+STEP_MASK = MAX_STEPS - 1
 
 metadata = MetaData(
     naming_convention={
@@ -152,7 +154,8 @@ site_actions = Table(
     Column("version", Text, nullable=False),
     Column("parameters", JSONB, nullable=False),
     Column("description", Text, nullable=False, server_default=""),
-    Column("timeout_s", Integer),
+    Column("timeout_s", Double),
+    Column("changes", ARRAY(Text), nullable=False, server_default="{}", comment="parameters that name a folder it changes"),
     _time("last_offered", now=True),
     comment="What each site has offered to run, with the JSON Schema of its parameters.",
 )
@@ -242,6 +245,13 @@ job_steps = Table(
     Column("function", Text, nullable=False),
     Column("params", JSONB, nullable=False),
     Column("options", JSONB, nullable=False, comment="timeout, retries and the like: what is for the hub"),
+    Column(
+        "waits",
+        Boolean,
+        nullable=False,
+        server_default="false",
+        comment="for the end of discovery, since it changes a folder that is walked",
+    ),
     *(Column(state.value.lower(), BigInteger, nullable=False, server_default="0") for state in TaskState),
     *(
         CheckConstraint(f"{state.value.lower()} >= 0", name=f"{state.value.lower()}_not_negative")

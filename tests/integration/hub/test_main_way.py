@@ -1,6 +1,7 @@
 """The way of a job through the hub: discovery, chains, ends, and how each outcome goes on down the chain."""
 
 import pytest
+from sqlalchemy import text
 
 from orchestrator.contracts.batch import Trouble
 from orchestrator.contracts.paths import PathList, bitmap, indices, pack, unpack
@@ -237,5 +238,27 @@ def test_given_paths_and_two_rules(world: World) -> None:
         world.london.finish(world.london.parcel(), 1)
     world.turn()
     world.london.finish(world.london.parcel(), 1)
+    world.turn()
+    assert world.state(job) == "Success"
+
+
+def test_a_step_that_changes_the_walked_tree_waits_for_the_end_of_discovery(world: World) -> None:
+    world.define(TWO_STEPS)
+    job = world.submit()
+    with world.engine.begin() as tx:
+        tx.execute(text("update job_steps set waits = true where step = 1"))
+    world.turn()
+    order = world.london.walk()
+    world.london.batch(order, 1, [b"/data/a"])
+    world.turn()
+    world.london.finish(world.london.parcel(), 1)
+    world.turn(2)
+    assert world.paris.waiting() == 0
+    world.london.batch(order, 2, [b"/data/b"], closed=True)
+    world.turn(2)
+    world.london.finish(world.london.parcel(), 1)
+    world.turn(2)
+    for _ in range(2):
+        world.paris.finish(world.paris.parcel(), 1)
     world.turn()
     assert world.state(job) == "Success"

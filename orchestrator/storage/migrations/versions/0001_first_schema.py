@@ -259,6 +259,13 @@ def upgrade() -> None:
             nullable=False,
             comment="timeout, retries and the like: what is for the hub",
         ),
+        sa.Column(
+            "waits",
+            sa.Boolean(),
+            server_default="false",
+            nullable=False,
+            comment="for the end of discovery, since it changes a folder that is walked",
+        ),
         sa.Column("pending", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("started", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("success", sa.BigInteger(), server_default="0", nullable=False),
@@ -369,7 +376,14 @@ def upgrade() -> None:
         sa.Column("version", sa.Text(), nullable=False),
         sa.Column("parameters", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("description", sa.Text(), server_default="", nullable=False),
-        sa.Column("timeout_s", sa.Integer(), nullable=True),
+        sa.Column("timeout_s", sa.Double(), nullable=True),
+        sa.Column(
+            "changes",
+            postgresql.ARRAY(sa.Text()),
+            server_default="{}",
+            nullable=False,
+            comment="parameters that name a folder it changes",
+        ),
         sa.Column(
             "last_offered", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),

@@ -1,0 +1,120 @@
+"""Reading what was submitted: all that a job will consist of, checked, or every reason why it can not be one."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from pydantic import ValidationError
+from sqlalchemy import Connection, select
+
+from orchestrator.contracts.faults import MOST, faults_of
+from orchestrator.contracts.paths import PathList
+from orchestrator.contracts.submission import Submission, read_paths, relative_faults
+from orchestrator.contracts.workflow import Workflow
+from orchestrator.domain.fields import bind, unknown_site
+from orchestrator.domain.storable import storable_faults
+from orchestrator.errors import Conflict, Fault, Invalid
+from orchestrator.services.check import method_fault
+from orchestrator.services.offers import Offers, load_offers
+from orchestrator.services.plan import PlannedStep, Where, plan
+from orchestrator.storage.tables import workflow_versions, workflows
+
+GIVEN = "given"
+"""The discovery that finds exactly the paths given."""
+MAX_STARTS = 100_000
+"""So many paths may be searched by one job: each is a walk of its own."""
+MAX_FIELDS_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """All that a job consists of, checked."""
+
+    submission: Submission
+    workflow: Workflow
+    version: int
+    values: Mapping[str, Any]
+    steps: Sequence[PlannedStep]
+    method: str
+    options: Mapping[str, Any]
+    paths: PathList
+
+
+def read_order(tx: Connection, body: object) -> Order:
+    """Check everything, so that all that is wrong is told at once.
+
+    Raises Conflict for a workflow that is disabled, Invalid with places in the body for everything else.
+    """
+    submission, paths, wrong = _read(body)
+    workflow, version = _workflow(tx, submission.workflow)
+    offers = load_offers(tx, [action.name for rule in workflow.filter_rules for action in rule.action])
+    method, options, found = _discovery(submission, workflow, offers)
+    wrong += found
+    if method != GIVEN:
+        wrong += _start_faults(paths)
+    values, steps, found = _steps(submission, workflow, offers)
+    if wrong := [*found, *wrong]:
+        raise _refusal(wrong)
+    return Order(submission, workflow, version, values, steps, method, options, paths)
+
+
+def _read(body: object) -> tuple[Submission, PathList, list[Fault]]:
+    """The submission, its paths and what is wrong with these; Invalid when the rest has not the right shape."""
+    if unfit := list(storable_faults(body, except_below=frozenset({"paths"}))):
+        raise _refusal(unfit)
+    try:
+        submission = Submission.model_validate(body)
+    except ValidationError as error:
+        raise _refusal(faults_of(error)) from None
+    return submission, *read_paths(submission.paths)
+
+
+def _workflow(tx: Connection, name: str) -> tuple[Workflow, int]:
+    row = tx.execute(
+        select(workflow_versions.c.definition, workflows.c.version)
+        .join(workflows, workflows.c.name == workflow_versions.c.workflow)
+        .where(workflows.c.name == name, workflows.c.deleted_at.is_(None))
+        .where(workflow_versions.c.version == workflows.c.version)
+    ).one_or_none()
+    if row is None:
+        raise _refusal([Fault("$.workflow", f"there is no workflow {name!r}")])
+    workflow = Workflow.model_validate(row.definition)
+    if not workflow.enabled:
+        raise Conflict(f"the workflow {name!r} is disabled")
+    return workflow, row.version
+
+
+def _discovery(submission: Submission, workflow: Workflow, offers: Offers) -> tuple[str, dict[str, Any], list[Fault]]:
+    """How paths are found, with which options: the workflow's are for its own discovery only."""
+    overrides = submission.overrides_discovery
+    method = submission.discovery if overrides else workflow.discovery
+    faults = list(method_fault(method, "$.discovery" if overrides else "$.workflow", offers))
+    if method is None:  # its only option is what it does anyway
+        return GIVEN, {}, faults
+    options = workflow.discovery_options if method == workflow.discovery else None
+    return method, dict(options or {}), faults
+
+
+def _start_faults(paths: PathList) -> Iterator[Fault]:
+    if len(paths) > MAX_STARTS:
+        yield Fault("$.paths", f"has {len(paths)} paths to be searched: at most {MAX_STARTS}")
+    yield from relative_faults(paths.paths)
+
+
+def _steps(
+    submission: Submission, workflow: Workflow, offers: Offers
+) -> tuple[dict[str, Any], list[PlannedStep], list[Fault]]:
+    """The fields' values and the plan; it is only made where site and fields are right."""
+    values, faults = bind([field.field for field in workflow.fields], submission.fields, sites=offers.sites)
+    if submission.site not in offers.sites:
+        faults.append(Fault("$.site", unknown_site(submission.site, offers.sites)))
+    if len(msgspec.json.encode(values)) > MAX_FIELDS_BYTES:
+        faults.append(Fault("$.fields", f"are larger than {MAX_FIELDS_BYTES} bytes"))
+    if faults:
+        return {}, [], faults
+    return values, *plan(workflow, values, Where(submission.site, submission.queue), offers)
+
+
+def _refusal(faults: Sequence[Fault]) -> Invalid:
+    return Invalid("the job can not be taken", faults[:MOST])
