@@ -1,4 +1,4 @@
-"""Opening what came from the sites: what is not signed by its site or can not be read is kept aside, and passed over."""
+"""Opening what came from the sites: what is not signed by its site, or can not be read, is kept aside."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -20,9 +20,9 @@ _KEPT_BYTES = 64 * 1024
 class Inbox:
     """The entries of one turn, opened."""
 
-    reports: list[Reports] = field(default_factory=lambda: list[Reports]())
-    batches: list[Batch] = field(default_factory=lambda: list[Batch]())
-    dead: list[tuple[Entry, str]] = field(default_factory=lambda: list[tuple[Entry, str]]())
+    reports: list[Reports] = field(default_factory=list[Reports])
+    batches: list[Batch] = field(default_factory=list[Batch])
+    dead: list[tuple[Entry, str]] = field(default_factory=list[tuple[Entry, str]])
     """Entries that can not be used, and why."""
 
     @property

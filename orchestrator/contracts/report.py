@@ -82,7 +82,7 @@ class ActionOffer(msgspec.Struct, omit_defaults=True):
 
 
 class Announcement(msgspec.Struct, omit_defaults=True):
-    """A node (one Celery worker: a site's pool on a host) is there. Sent at start, when changed, and every few seconds."""
+    """A node (one Celery worker: a site's pool on a host) is there. Sent at its start and every few seconds."""
 
     node: str
     """Celery's name of the worker, such as ``london.worker@host``."""

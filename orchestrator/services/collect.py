@@ -22,6 +22,7 @@ from orchestrator.storage.counters import Deltas
 from orchestrator.storage.tables import STEP_BITS, STEP_MASK
 from orchestrator.storage.transitions import TaskChange, change_tasks, give
 
+
 @dataclass(slots=True)
 class Task:
     """A task that is with a site, as this turn finds it, and as it leaves it."""
@@ -194,7 +195,9 @@ def _write(tx: Connection, touched: Sequence[Task], deltas: Deltas) -> None:
         copy_in(tx, tables.carries, ("task_id", "carry"), carried)
     _take_back(tx, [task for task in touched if task.state is not TaskState.STARTED], deltas)
     tx.execute(_CLAIMED, {"ids": [task.id for task in touched if task.state is TaskState.STARTED]})
-    tx.execute(_READY, {"ids": [row[0] for row in given] + [task.id for task in touched if task.returned], "mask": STEP_MASK})
+    tx.execute(
+        _READY, {"ids": [row[0] for row in given] + [task.id for task in touched if task.returned], "mask": STEP_MASK}
+    )
 
 
 _CLAIMED = text("update handouts set claimed_at = clock_timestamp() where task_id = any(cast(:ids as bigint[]))")

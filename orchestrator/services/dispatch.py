@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+
 import msgspec
 from sqlalchemy import Connection, RowMapping, text
 
@@ -62,8 +63,9 @@ def lanes(tx: Connection) -> list[Lane]:
 
 _PICK = text("""
     with lane as (
-      select * from unnest(cast(:site as text[]), cast(:queue as text[]), cast(:function as text[]), cast(:credits as int[]))
-        as u(site, queue, function, credits)
+      select * from unnest(
+        cast(:site as text[]), cast(:queue as text[]), cast(:function as text[]), cast(:credits as int[])
+      ) as u(site, queue, function, credits)
     ),
     fair as (
       select lane.site, lane.queue, lane.function, lane.credits, j.id as job_id, r.task_id,
@@ -158,7 +160,8 @@ def _parcel(row: RowMapping) -> Sent:
 
 _WALKS = text("""
     with lane as (
-      select * from unnest(cast(:site as text[]), cast(:queue as text[]), cast(:credits as int[])) as u(site, queue, credits)
+      select * from unnest(cast(:site as text[]), cast(:queue as text[]), cast(:credits as int[]))
+        as u(site, queue, credits)
     ),
     live as (
       select w.job_id, w.subtree, w.state, w.handed_at, d.site, d.queue, j.priority,
@@ -181,7 +184,8 @@ _WALKS = text("""
     update walks w set attempt = w.attempt + 1, handed_at = now(), heard_at = now()
     from fair, discoveries d
     where fair.place <= fair.free and w.job_id = fair.job_id and w.subtree = fair.subtree and d.job_id = w.job_id
-    returning w.job_id, w.subtree, w.attempt, w.input, w.cursor, w.sequence, d.method, d.site, d.queue, d.options, d.rules
+    returning w.job_id, w.subtree, w.attempt, w.input, w.cursor, w.sequence,
+      d.method, d.site, d.queue, d.options, d.rules
 """)
 
 

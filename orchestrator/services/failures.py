@@ -13,6 +13,7 @@ from orchestrator.storage.copy import copy_in
 
 EXAMPLES = 5
 HOSTS = 10
+"""At most so many are kept of each group."""
 DISCOVERY = -1
 """Stands for a step (and a rule) where discovery itself is meant."""
 
@@ -33,8 +34,8 @@ class Group:
     error_class: str
     message: str
     paths: int = 0
-    examples: list[bytes] = field(default_factory=lambda: list[bytes]())
-    hosts: set[str] = field(default_factory=lambda: set[str]())
+    examples: list[bytes] = field(default_factory=list[bytes])
+    hosts: set[str] = field(default_factory=set[str])
 
     def add(self, n: int, host: str | None, path: bytes | None) -> None:
         """Some more paths that failed so."""
@@ -49,10 +50,8 @@ class Group:
 class Failures:
     """What went wrong in one turn."""
 
-    rows: list[tuple[Any, ...]] = field(default_factory=lambda: list[tuple[Any, ...]]())
-    groups: dict[tuple[int, str, int, int], Group] = field(
-        default_factory=lambda: dict[tuple[int, str, int, int], Group]()
-    )
+    rows: list[tuple[Any, ...]] = field(default_factory=list[tuple[Any, ...]])
+    groups: dict[tuple[int, str, int, int], Group] = field(default_factory=dict[tuple[int, str, int, int], Group])
 
     def path(self, job: int, task: int, rule: int, step: int, action: str, host: str, problem: Problem) -> None:
         """A path that a task did not process."""
@@ -93,21 +92,23 @@ class Failures:
                     "job": job, "fingerprint": print_, "rule": rule, "step": step, "action": group.action,
                     "error_class": group.error_class, "message": group.message, "paths": group.paths,
                     "examples": group.examples, "hosts": sorted(group.hosts),
+                    "most_examples": EXAMPLES, "most_hosts": HOSTS,
                 },
             )  # fmt: skip
 
 
 _OUTCOME_COLUMNS = ("job_id", "task_id", "index", "outcome", "path", "error_class", "message", "fingerprint")
 
-_UPSERT = text(f"""
-    insert into error_groups as g (job_id, fingerprint, rule, step, action, error_class, message, paths, examples, hosts)
+_UPSERT = text("""
+    insert into error_groups as g
+      (job_id, fingerprint, rule, step, action, error_class, message, paths, examples, hosts)
     values (:job, :fingerprint, :rule, :step, :action, :error_class, :message, :paths,
             cast(:examples as bytea[]), cast(:hosts as text[]))
     on conflict (job_id, fingerprint, rule, step) do update set
       paths = g.paths + excluded.paths,
-      examples = (g.examples || excluded.examples)[1:{EXAMPLES}],
+      examples = (g.examples || excluded.examples)[1:cast(:most_examples as int)],
       hosts = case when g.hosts @> excluded.hosts then g.hosts
-        else (array(select distinct unnest(g.hosts || excluded.hosts)))[1:{HOSTS}] end,
+        else (array(select distinct unnest(g.hosts || excluded.hosts)))[1:cast(:most_hosts as int)] end,
       last_at = clock_timestamp()
 """)
 

@@ -50,11 +50,11 @@ class Walk:
 class Filling:
     """What this turn adds, before it is written."""
 
-    chains: list[tuple[Walk, int, Found]] = field(default_factory=lambda: list[tuple[Walk, int, Found]]())
+    chains: list[tuple[Walk, int, Found]] = field(default_factory=list[tuple[Walk, int, Found]])
     """(walk, sequence, what was found)."""
-    shed: list[tuple[int, bytes]] = field(default_factory=lambda: list[tuple[int, bytes]]())
+    shed: list[tuple[int, bytes]] = field(default_factory=list[tuple[int, bytes]])
     """(job, what the new walk starts from)."""
-    late: list[Batch] = field(default_factory=lambda: list[Batch]())
+    late: list[Batch] = field(default_factory=list[Batch])
 
 
 def fill(tx: Connection, batches: Sequence[Batch], deltas: Deltas, failures: Failures) -> dict[tuple[int, int], Walk]:

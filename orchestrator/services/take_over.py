@@ -22,7 +22,7 @@ _WALKS = text(
 
 
 def give_back(tx: Connection) -> None:
-    """Make unbegun hand-outs ready again (Returned: costs nothing); the next hand-out's attempt fences the old message."""
+    """Make unbegun hand-outs ready again (Returned: costs nothing); the next attempt fences the old message."""
     deltas = Deltas()
     for row in tx.execute(_TASKS):
         deltas.jobs[row.job_id]["out"] -= row.n

@@ -1,4 +1,4 @@
-"""One turn of the hub: everything that came in, applied in one transaction, and what is to be sent for it afterwards."""
+"""One turn of the hub: what came in, applied in one transaction, and what is to be sent for it afterwards."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -24,10 +24,10 @@ from orchestrator.storage.counters import Deltas
 class Outbox:
     """What the committed rows ask to be sent. Losing it loses time, never a task: the rows stay."""
 
-    parcels: list[Sent] = field(default_factory=lambda: list[Sent]())
-    orders: list[WalkOrder] = field(default_factory=lambda: list[WalkOrder]())
-    grants: Grants = field(default_factory=lambda: Grants())
-    gone: dict[str, list[str]] = field(default_factory=lambda: dict[str, list[str]]())
+    parcels: list[Sent] = field(default_factory=list[Sent])
+    orders: list[WalkOrder] = field(default_factory=list[WalkOrder])
+    grants: Grants = field(default_factory=Grants)
+    gone: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     """site -> the grants that nobody needs any more."""
 
 

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 
 from orchestrator.domain.discovery import DiscoveryState, together
 from orchestrator.domain.task import TaskState
+from orchestrator.storage.tables import discoveries
 
 _TASK_STATES = tuple(TaskState)
 _WALK_STATES = tuple(DiscoveryState)
@@ -70,7 +71,7 @@ def _adding(table: str, keys: dict[str, str], columns: list[str]) -> str:
     arrays = [f"cast(:{key} as bigint[])" for key in keys] + [f"cast(:{column} as bigint[])" for column in columns]
     names = [*keys, *columns]
     return (
-        f"update {table} t set "  # noqa: S608 - made of our own names only
+        f"update {table} t set "  # noqa: S608 - made of our own names only, and written once at import
         + ", ".join(f"{column} = t.{column} + u.{column}" for column in columns)
         + f" from unnest({', '.join(arrays)}) as u({', '.join(names)}) where "
         + " and ".join(f"t.{column} = u.{key}" for key, column in keys.items())
@@ -81,9 +82,7 @@ _STEPS = text(_adding("job_steps", {"job": "job_id", "rule": "rule", "step": "st
 _JOBS = text(_adding("progress", {"job": "job_id"}, list(_JOB_COLUMNS)))
 _WALKS = text(_adding("discoveries", {"job": "job_id"}, list(_WALK_COLUMNS.values())))
 
-_READ_WALKS = text(
-    "select job_id, " + ", ".join(_WALK_COLUMNS.values()) + " from discoveries where job_id = any(:jobs)"
-)
+_READ_WALKS = select(discoveries.c.job_id, *(discoveries.c[column] for column in _WALK_COLUMNS.values()))
 _SET_DISCOVERY = text("""
     update discoveries d set state = u.state
     from unnest(cast(:job as bigint[]), cast(:state as discovery_state[])) as u(job, state)
@@ -92,6 +91,6 @@ _SET_DISCOVERY = text("""
 
 
 def _write_discovery_states(tx: Connection, jobs: list[int]) -> None:
-    rows = tx.execute(_READ_WALKS, {"jobs": jobs}).all()
+    rows = tx.execute(_READ_WALKS.where(discoveries.c.job_id.in_(jobs))).all()
     states = [together(state for state, n in zip(_WALK_STATES, row[1:], strict=True) if n) for row in rows]
     tx.execute(_SET_DISCOVERY, {"job": [row.job_id for row in rows], "state": states})

@@ -155,7 +155,9 @@ site_actions = Table(
     Column("parameters", JSONB, nullable=False),
     Column("description", Text, nullable=False, server_default=""),
     Column("timeout_s", Double),
-    Column("changes", ARRAY(Text), nullable=False, server_default="{}", comment="parameters that name a folder it changes"),
+    Column(
+        "changes", ARRAY(Text), nullable=False, server_default="{}", comment="parameters that name a folder it changes"
+    ),
     _time("last_offered", now=True),
     comment="What each site has offered to run, with the JSON Schema of its parameters.",
 )
@@ -229,7 +231,7 @@ progress = Table(
         for name in ("processed", "skipped", "failed", "aborted", "cancelled", "open_tasks", "bad_tasks", "out")
     ),
     postgresql_with={"fillfactor": "50"},
-    comment="A job's counters: paths counted once each, and what its end is decided on. Written with what they count.",
+    comment="A job's counters, written with what they count: paths once each, and what its end is decided on.",
 )
 
 job_steps = Table(

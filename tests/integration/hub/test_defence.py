@@ -1,4 +1,4 @@
-"""What is not signed, not readable or not writable is set aside, and the hub goes on; a new hub begins where one stopped."""
+"""What can not be used is set aside, and the hub goes on; a new hub begins where the old one stopped."""
 
 import threading
 from collections.abc import Callable

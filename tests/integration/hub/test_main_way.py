@@ -210,7 +210,9 @@ def test_shed_subtrees_become_walks_of_their_own(world: World) -> None:
     job = world.submit()
     world.turn()
     order = world.london.walk()
-    world.london.batch(order, 1, [b"/data/a"], shed=[Shed(pack(PathList([b"/data/x"]))), Shed(pack(PathList([b"/data/y"])))])
+    world.london.batch(
+        order, 1, [b"/data/a"], shed=[Shed(pack(PathList([b"/data/x"]))), Shed(pack(PathList([b"/data/y"])))]
+    )
     world.turn()
     others = [world.london.walk()]
     assert unpack(others[0].input).paths == [b"/data/x"]

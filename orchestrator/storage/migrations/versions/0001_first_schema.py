@@ -352,7 +352,7 @@ def upgrade() -> None:
         sa.CheckConstraint("skipped >= 0", name=op.f("ck_progress_skipped_not_negative")),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_progress_job_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("job_id", name=op.f("pk_progress")),
-        comment="A job's counters: paths counted once each, and what its end is decided on. Written with what they count.",
+        comment="A job's counters, written with what they count: paths once each, and what its end is decided on.",
         postgresql_with={"fillfactor": "50"},
     )
     op.create_table(
