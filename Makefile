@@ -1,0 +1,45 @@
+# Each target makes its own environment (.venv) when there is none yet: uv when it is on PATH, else venv and pip.
+# PYTHON=/path/to/python chooses the interpreter; ARGS="..." goes on to the command.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format lock clean setup
+
+export PYTHON
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+RUN := .venv/bin/python -m
+WORKERS ?= 4
+COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url $(UPGRADE)
+
+help: ## List what there is to do.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+
+demo: setup ## See it work: the whole stack on a temporary home, a job with live bars; under a minute.
+	@.venv/bin/orchestrator demo $(ARGS)
+
+test: setup ## Run every test: units and real parts side by side, then real processes; under eight minutes.
+	@$(RUN) pytest -q -n $(WORKERS) --dist loadgroup tests/unit tests/integration $(ARGS)
+	@$(RUN) pytest -q -n 2 --dist loadgroup tests/acceptance $(ARGS)
+
+check: setup ## The fast gate: format, lint, types, layers, unit tests (generated documents among them).
+	@$(RUN) ruff format --quiet --check || { echo 'not formatted: run make format'; exit 1; }
+	@$(RUN) ruff check --quiet
+	@$(RUN) pyright
+	@.venv/bin/lint-imports --no-logo
+	@$(RUN) pytest -q -n $(WORKERS) --dist loadgroup tests/unit
+
+format: setup ## Put the code in its form, and draw the state diagrams in the docs anew.
+	@$(RUN) ruff format --quiet
+	@$(RUN) ruff check --quiet --fix
+	@$(RUN) orchestrator.domain.diagram --write docs/lifecycles.md
+
+lock: ## Bring the requirements in step with pyproject.toml (needs uv; UPGRADE=--upgrade for the newest versions).
+	@$(COMPILE) pyproject.toml --output-file requirements.txt >/dev/null
+	@$(COMPILE) --group dev --constraint requirements.txt --output-file requirements-dev.txt >/dev/null
+
+clean: ## Remove the environment and everything that tools have left.
+	@rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist build
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+setup:
+	@.ci/setup
