@@ -18,7 +18,7 @@ from types import FrameType
 from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import OperationalError
 
 from orchestrator.broker.connection import connect
 from orchestrator.broker.inbox import Inbox, bury, open_entries
@@ -26,7 +26,6 @@ from orchestrator.broker.publisher import Publisher
 from orchestrator.broker.streams import START, Entry, Streams
 from orchestrator.config import load_settings
 from orchestrator.contracts import names
-from orchestrator.errors import OrchestratorError
 from orchestrator.services.take_over import give_back
 from orchestrator.services.turn import Outbox, apply, hand_out
 from orchestrator.storage.database import make_engine
@@ -81,15 +80,15 @@ class Hub:
         inbox = open_entries(entries, self._secret)
         try:
             self._write(entries, inbox)
-        except (OrchestratorError, DBAPIError) as error:
-            if isinstance(error, OperationalError):
-                raise
+        except OperationalError:
+            raise
+        except Exception as error:  # noqa: BLE001 - one entry that nobody foresaw must not stop all the others
             if len(entries) > 1:
                 for entry in entries:
                     self._apply([entry])
             else:
-                log.error("entry %s of %s can not be applied: %s", entries[0].id, entries[0].stream, error)
-                self._write(entries, Inbox(dead=[(entries[0], str(error))]))
+                log.exception("entry %s of %s can not be applied", entries[0].id, entries[0].stream)
+                self._write(entries, Inbox(dead=[(entries[0], f"{type(error).__name__}: {error}")]))
 
     def _write(self, entries: Sequence[Entry], inbox: Inbox) -> None:
         positions = {entry.stream: entry.id for entry in entries}

@@ -88,6 +88,7 @@ class Announcement(msgspec.Struct, omit_defaults=True):
     """Celery's name of the worker, such as ``london.worker@host``."""
     function: str
     queues: list[str]
+    """The site's own names for them, such as ``default``."""
     concurrency: int
     version: str
     at: float

@@ -1,7 +1,7 @@
 """COPY: the fast way in for many rows."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from psycopg import Connection as PsycopgConnection
 from psycopg import sql
@@ -10,8 +10,7 @@ from sqlalchemy import Connection, Table
 
 def copy_in(tx: Connection, table: Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Add the rows, in the order of ``columns``, as part of the transaction."""
-    raw: PsycopgConnection[Any] | None = tx.connection.driver_connection
-    assert raw is not None  # noqa: S101 - an open connection always has one
+    raw = cast("PsycopgConnection[Any]", tx.connection.dbapi_connection)
     statement = sql.SQL("copy {} ({}) from stdin").format(
         sql.Identifier(table.name), sql.SQL(", ").join(map(sql.Identifier, columns))
     )

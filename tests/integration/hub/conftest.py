@@ -156,6 +156,7 @@ class World:
 def world(engine: Engine, redis_url: str) -> Iterator[World]:
     redis = connect(redis_url)
     with engine.connect() as connection:
+        connection.detach()
         hub = Hub(connection, redis, SECRET, "test")
         hub.take_over()
         world = World(engine, redis, hub, Site(redis, "london"), Site(redis, "paris"))
