@@ -14,6 +14,7 @@ from orchestrator.contracts.submission import Submission, read_paths, relative_f
 from orchestrator.contracts.workflow import Workflow
 from orchestrator.domain.fields import bind, unknown_site
 from orchestrator.domain.storable import storable_faults
+from orchestrator.domain.walked import Walked
 from orchestrator.errors import Conflict, Fault, Invalid
 from orchestrator.services.check import method_fault
 from orchestrator.services.offers import Offers, load_offers
@@ -53,7 +54,8 @@ def read_order(tx: Connection, body: object) -> Order:
     wrong += found
     if method != GIVEN:
         wrong += _start_faults(paths)
-    values, steps, found = _steps(submission, workflow, offers)
+    walked = Walked(paths.paths if method != GIVEN else ())
+    values, steps, found = _steps(submission, workflow, walked, offers)
     if wrong := [*found, *wrong]:
         raise _refusal(wrong)
     return Order(submission, workflow, version, values, steps, method, options, paths)
@@ -103,7 +105,7 @@ def _start_faults(paths: PathList) -> Iterator[Fault]:
 
 
 def _steps(
-    submission: Submission, workflow: Workflow, offers: Offers
+    submission: Submission, workflow: Workflow, walked: Walked, offers: Offers
 ) -> tuple[dict[str, Any], list[PlannedStep], list[Fault]]:
     """The fields' values and the plan; it is only made where site and fields are right."""
     values, faults = bind([field.field for field in workflow.fields], submission.fields, sites=offers.sites)
@@ -113,7 +115,7 @@ def _steps(
         faults.append(Fault("$.fields", f"are larger than {MAX_FIELDS_BYTES} bytes"))
     if faults:
         return {}, [], faults
-    return values, *plan(workflow, values, Where(submission.site, submission.queue), offers)
+    return values, *plan(workflow, values, Where(submission.site, submission.queue, walked), offers)
 
 
 def _refusal(faults: Sequence[Fault]) -> Invalid:

@@ -1,0 +1,54 @@
+"""Submitting jobs."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, BackgroundTasks, Header, Response
+
+from orchestrator.api.bodies import JSON, RawBody, taking
+from orchestrator.api.requires import AllParts, NoQuery, Who, needs
+from orchestrator.broker.wake import wake
+from orchestrator.contracts.submission import Submission
+from orchestrator.contracts.views import Job
+from orchestrator.domain.roles import Permission
+from orchestrator.services.submit import submit
+from orchestrator.storage.queries.jobs import read_job
+
+router = APIRouter(tags=["jobs"])
+
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=200,
+        pattern=r"^[\x21-\x7e]+$",
+        description="sent again with the same body: the same job, and no other",
+    ),
+]
+
+
+@router.post(
+    "/jobs",
+    status_code=201,
+    dependencies=[needs(Permission.SUBMIT)],
+    openapi_extra=taking(Submission, JSON),
+    responses={200: {"model": Job, "description": "The job that this Idempotency-Key has made before"}},
+)
+def submit_job(
+    parts: AllParts,
+    who: Who,
+    body: RawBody,
+    response: Response,
+    background: BackgroundTasks,
+    _query: NoQuery,
+    idempotency_key: Key = None,
+) -> Job:
+    """Start a job: a workflow over paths at a site. Everything is checked before anything starts."""
+    request = body.json()
+    with parts.engine.begin() as tx:
+        submitted = submit(tx, request, who.user, idempotency_key)
+        job = read_job(tx, submitted.job_id)
+    response.status_code = 201 if submitted.created else 200
+    response.headers["Location"] = f"/api/v1/jobs/{job.id}"
+    background.add_task(wake, parts.redis_url)
+    return job

@@ -1,0 +1,45 @@
+"""What Pydantic finds wrong, as faults: the place as a JSON path, the reason in words."""
+
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from orchestrator.domain.place import place_of
+from orchestrator.errors import Fault
+
+MOST = 20
+"""So many faults are told at once; who mends these may ask again."""
+
+_REASONS = {
+    "missing": "is required",
+    "extra_forbidden": "unknown key",
+    "string_type": "has to be a text",
+    "int_type": "has to be a whole number",
+    "bool_type": "has to be true or false",
+    "list_type": "has to be a list",
+    "dict_type": "has to be an object",
+    "model_type": "has to be an object",
+    "model_attributes_type": "has to be an object",
+    "int_from_float": "has to be a whole number",
+}
+
+
+def faults_of(error: ValidationError, start: str = "$") -> list[Fault]:
+    """One fault for each thing that is wrong, at most ``MOST``."""
+    details = error.errors(include_url=False, include_context=True)
+    return [Fault(place_of(detail["loc"], start), reason_of(detail)) for detail in details[:MOST]]
+
+
+def reason_of(detail: ErrorDetails) -> str:
+    """Why this is wrong, in words."""
+    context: dict[str, Any] = detail.get("ctx", {})
+    match detail["type"]:
+        case "value_error":
+            return str(context["error"])
+        case "literal_error" | "enum":
+            return f"has to be one of {context['expected']}"
+        case "string_pattern_mismatch":
+            return f"has to match {context['pattern']}"
+        case kind:
+            return _REASONS.get(kind, detail["msg"][:1].lower() + detail["msg"][1:])

@@ -1,0 +1,205 @@
+"""A submission: which workflow is to run where, over which paths."""
+
+import base64
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Annotated, Any, cast
+
+from pydantic import BaseModel, ConfigDict, Field, SkipValidation, StringConstraints, field_validator
+
+from orchestrator.contracts.faults import MOST
+from orchestrator.contracts.paths import PathList
+from orchestrator.domain.fields import LANE, shown
+from orchestrator.domain.place import inside
+from orchestrator.errors import Fault
+
+MAX_PATHS = 1_000_000
+MAX_PATH_BYTES = 32 * 1024
+CHUNK_PATHS = 5_000
+CHUNK_BYTES = 1024 * 1024
+_LATER = "is not supported in this version"
+_MAX_SIZE = (1 << 63) - 1
+_KEYS = frozenset({"path", "path_b64", "state", "size"})
+
+Word = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+
+
+class GivenPath(BaseModel):
+    """A path with what is known of it. ``path_b64`` has its bytes where they are no UTF-8, and goes before ``path``."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"anyOf": [{"required": ["path"]}, {"required": ["path_b64"]}]}
+    )
+
+    path: Annotated[str, Field(min_length=1, max_length=MAX_PATH_BYTES)] | None = None
+    path_b64: str | None = None
+    state: Word | None = None
+    """What happened to it (created, modified ...), for rules that ask for a state."""
+    size: Annotated[int, Field(ge=0, le=_MAX_SIZE)] | None = None
+    """Bytes."""
+
+
+class Submission(BaseModel):
+    """What POST /jobs takes. The paths are checked apart (``read_paths``): there may be very many."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        json_schema_extra={
+            "examples": [
+                {"workflow": "verify_and_copy", "site": "london", "paths": ["/data/scans"], "fields": {"to": "paris"}}
+            ]
+        },
+    )
+
+    workflow: Word
+    site: Word
+    paths: Annotated[SkipValidation[list[str | GivenPath]], Field(min_length=1, max_length=MAX_PATHS)]
+    fields: dict[str, Any] = {}
+    queue: Annotated[str, StringConstraints(pattern=f"^{LANE.pattern}$")] = "default"
+    priority: Annotated[int, Field(ge=0, le=9)] = 5
+    """9 is served first."""
+    discovery: Word | None = None
+    """Instead of the workflow's own; null = exactly the paths given."""
+    not_before: Annotated[datetime, Field(strict=False)] | None = None
+    dry_run: bool = False
+
+    @field_validator("not_before")
+    @classmethod
+    def _is_now(cls, not_before: datetime | None) -> None:
+        if not_before is not None:
+            raise ValueError(_LATER)
+
+    @field_validator("dry_run")
+    @classmethod
+    def _is_meant(cls, dry_run: bool) -> bool:
+        if dry_run:
+            raise ValueError(_LATER)
+        return dry_run
+
+    @property
+    def overrides_discovery(self) -> bool:
+        """Whether it says how paths are found, be it null."""
+        return "discovery" in self.model_fields_set
+
+
+def read_paths(value: object) -> tuple[PathList, list[Fault]]:
+    """The given paths in columns, in their order, and what is wrong with the first few that are wrong."""
+    if not isinstance(value, list):
+        return PathList([]), [Fault("$.paths", "has to be a list")]
+    items = cast(list[object], value)
+    if not 0 < len(items) <= MAX_PATHS:
+        return PathList([]), [Fault("$.paths", f"has {len(items)} paths: it takes 1 to {MAX_PATHS}")]
+    reader = _Reader()
+    for item in items:
+        # Most are plain text: those take the short way.
+        if isinstance(item, str) and 0 < len(item) <= MAX_PATH_BYTES and item.isascii() and "\0" not in item:
+            reader.paths.append(item.encode())
+            continue
+        reader.take(item)
+        if len(reader.faults) >= MOST:
+            break
+    every = range(len(items))
+    read = PathList(
+        reader.paths,
+        states=[reader.states.get(i) for i in every] if reader.states else [],
+        sizes=[reader.sizes.get(i) for i in every] if reader.sizes else [],
+    )
+    return read, reader.faults[:MOST]
+
+
+def chunks(paths: PathList) -> Iterator[PathList]:
+    """The paths in lists that are small enough for one walk each, in their order."""
+    begin, size = 0, 0
+    for i, path in enumerate(paths.paths):
+        size += len(path)
+        if i - begin == CHUNK_PATHS or (size > CHUNK_BYTES and i > begin):
+            yield part(paths, begin, i)
+            begin, size = i, len(path)
+    yield part(paths, begin, len(paths))
+
+
+def part(paths: PathList, begin: int, end: int) -> PathList:
+    """Some of the paths, with their columns."""
+    here = slice(begin, end)
+    return PathList(paths.paths[here], states=paths.states[here], sizes=paths.sizes[here])
+
+
+def relative_faults(paths: Sequence[bytes]) -> Iterator[Fault]:
+    """The starting paths that are not absolute; an empty one was refused before."""
+    for i, path in enumerate(paths):
+        if path and not path.startswith(b"/"):
+            text = shown(path.decode(errors="replace"))
+            yield Fault(f"$.paths[{i}]", f"has to be an absolute path, to be searched: {text}")
+
+
+class _Reader:
+    """Collects paths, what is said of them, and what is wrong. A wrong one keeps its place, as an empty path."""
+
+    def __init__(self) -> None:
+        self.paths: list[bytes] = []
+        self.states: dict[int, str] = {}
+        self.sizes: dict[int, int] = {}
+        self.faults: list[Fault] = []
+
+    def take(self, item: object) -> None:
+        """Read the next path."""
+        i = len(self.paths)
+        if isinstance(item, str):
+            self.paths.append(self._path(item, i, ""))
+        elif isinstance(item, dict):
+            self._entry(cast(dict[str, object], item), i)
+        else:
+            self.paths.append(b"")
+            self._wrong(i, "", "has to be a text, or an object with path or path_b64")
+
+    def _entry(self, entry: dict[str, object], i: int) -> None:
+        if not entry.keys() <= _KEYS:
+            for key in entry.keys() - _KEYS:
+                self.faults.append(
+                    Fault(inside(f"$.paths[{i}]", key), f"unknown key; known: {', '.join(sorted(_KEYS))}")
+                )
+        if (encoded := entry.get("path_b64")) is not None:
+            self.paths.append(self._path(_decoded(encoded), i, ".path_b64"))
+        elif "path" in entry:
+            self.paths.append(self._path(entry["path"], i, ".path"))
+        else:
+            self.paths.append(b"")
+            self._wrong(i, "", "has neither path nor path_b64")
+        if (state := entry.get("state")) is not None:
+            if isinstance(state, str) and 0 < len(state) <= 100 and "\0" not in state:
+                self.states[i] = state
+            else:
+                self._wrong(i, ".state", "has to be a text of 1 to 100 characters")
+        if (size := entry.get("size")) is not None:
+            if isinstance(size, int) and not isinstance(size, bool) and 0 <= size <= _MAX_SIZE:
+                self.sizes[i] = size
+            else:
+                self._wrong(i, ".size", "has to be a whole number of bytes, 0 or more")
+
+    def _path(self, path: object, i: int, where: str) -> bytes:
+        try:
+            exact = path.encode() if isinstance(path, str) else path
+        except UnicodeEncodeError:
+            return self._wrong(i, where, "is not valid Unicode; a path that is not goes into path_b64")
+        if not isinstance(exact, bytes):
+            return self._wrong(i, where, "is not base64" if where == ".path_b64" else "has to be a text")
+        if not exact:
+            return self._wrong(i, where, "is empty")
+        if b"\0" in exact:
+            return self._wrong(i, where, "contains a NUL character")
+        if len(exact) > MAX_PATH_BYTES:
+            return self._wrong(i, where, f"is longer than {MAX_PATH_BYTES} bytes")
+        return exact
+
+    def _wrong(self, i: int, where: str, reason: str) -> bytes:
+        self.faults.append(Fault(f"$.paths[{i}]{where}", reason))
+        return b""
+
+
+def _decoded(encoded: object) -> bytes | None:
+    try:
+        return base64.b64decode(encoded, validate=True) if isinstance(encoded, str) else None
+    except ValueError:
+        return None

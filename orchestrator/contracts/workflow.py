@@ -1,0 +1,180 @@
+"""A workflow's definition, as it is posted, kept and answered: which paths, which chain of actions."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+from orchestrator.contracts.parcel import RuleOrder
+from orchestrator.domain import duration, fields, rules
+from orchestrator.domain.fields import FieldType
+
+MAX_STEPS = 64
+MAX_RULES = 100
+MAX_FIELDS = 100
+MAX_REFERENCES = 1000
+"""So many places of one definition may stand for a field: each may take the whole value into a message."""
+
+_LATER = "is not supported in this version"
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]+$", max_length=100)]
+Label = Annotated[str, StringConstraints(max_length=100)]
+Word = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+Globs = Annotated[list[Annotated[str, StringConstraints(min_length=1, max_length=1000)]], Field(max_length=100)]
+Duration = Annotated[
+    float,
+    BeforeValidator(duration.seconds, json_schema_input_type=float | str),
+    Field(description=f"{duration.EXPECTED}; answered in seconds", examples=["10m"]),
+]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class WorkflowField(_Part):
+    """Something that is asked for when a job is submitted."""
+
+    name: Annotated[str, StringConstraints(pattern=rf"^{fields.NAME.pattern}$", max_length=100)]
+    label: Label | None = None
+    type: Annotated[FieldType, Field(strict=False)] = FieldType.STRING
+    choices: Annotated[list[Any], Field(max_length=1000)] | None = None
+    default: Any = None
+    required: bool = False
+
+    @model_validator(mode="after")
+    def _is_sound(self) -> Self:
+        if (self.type is FieldType.CHOICE) != bool(self.choices):
+            raise ValueError("choices are for the type choice, which needs at least one")
+        if self.default is not None and (reason := self.field.fault(self.default)):
+            raise ValueError(f"its default {reason}")
+        return self
+
+    @property
+    def field(self) -> fields.Field:
+        """The field, as the rules of binding know it."""
+        return fields.Field(self.name, self.type, tuple(self.choices or ()), self.default, self.required)
+
+
+class Retries(_Part):
+    """How often failed work is tried again, and after how long."""
+
+    max: Annotated[int, Field(ge=0, le=100)] = 0
+    backoff: Literal["fixed", "exponential"] = "exponential"
+    base: Duration = 2.0
+    cap: Duration = 300.0
+
+    @field_validator("max")
+    @classmethod
+    def _is_supported(cls, most: int) -> int:
+        if most > 0:
+            raise ValueError(f"more than 0 {_LATER}")
+        return most
+
+
+class Action(_Part):
+    """One step of a chain. Keys that are not named here are the action's own parameters."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={"examples": [{"name": "fs.copy", "destination": "/data/in", "site": "*to"}]},
+    )
+
+    name: Annotated[str, StringConstraints(pattern=r"^[^\s\x00-\x1f]+$", max_length=200)]
+    site: Word | None = None
+    """Where the step runs; without it, where the job does."""
+    queue: Annotated[str, StringConstraints(pattern=r"^\*?[A-Za-z0-9_-]+$", max_length=101)] | None = None
+    label: Label | None = None
+    retries: Retries | None = None
+    timeout: Duration | None = None
+    manual: bool = False
+    group: Word | None = None
+
+    @field_validator("timeout")
+    @classmethod
+    def _is_some_time(cls, timeout: float | None) -> float | None:
+        if timeout is not None and not 0 < timeout <= 30 * 86400:
+            raise ValueError("has to be more than 0 and at most 30 days")
+        return timeout
+
+    @field_validator("manual")
+    @classmethod
+    def _is_automatic(cls, manual: bool) -> bool:
+        if manual:
+            raise ValueError(f"a step done by people {_LATER}")
+        return manual
+
+    @field_validator("group")
+    @classmethod
+    def _is_nobody(cls, group: str | None) -> str | None:
+        if group is not None:
+            raise ValueError("is only for steps with manual: true")
+        return group
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The action's parameters as written, references and all."""
+        return dict(self.__pydantic_extra__ or {})
+
+
+class Rule(_Part):
+    """Which paths take which chain; every path takes the first rule that matches it."""
+
+    type: Literal["all", "file", "directory", "symlink"] = "all"
+    state: Word = "all"
+    include: Globs = []
+    exclude: Globs = []
+    batch_size: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    action: Annotated[list[Action], Field(min_length=1, max_length=MAX_STEPS)]
+
+    @model_validator(mode="after")
+    def _can_match(self) -> Self:
+        rules.RuleSet([rules.Rule(self.type, self.state, self.include, self.exclude, self.batch_size)])
+        return self
+
+    @property
+    def order(self) -> RuleOrder:
+        """The rule as a walker needs it."""
+        return RuleOrder(self.type, self.state, list(self.include), list(self.exclude), self.batch_size)
+
+
+class Workflow(_Part):
+    """A workflow: what happens to which paths. Its versions never change; a job keeps to the one it began with."""
+
+    name: Name
+    label: Label | None = None
+    icon_classes: Annotated[list[Word], Field(max_length=20)] = []
+    discovery: Word | None = None
+    """How paths are found below those given; null = exactly the paths given."""
+    discovery_options: dict[str, Any] | None = None
+    enabled: bool = True
+    visible: bool = True
+    fields: Annotated[list[WorkflowField], Field(max_length=MAX_FIELDS)] = []
+    filter_rules: Annotated[list[Rule], Field(min_length=1, max_length=MAX_RULES)]
+    tolerance: dict[str, Any] | None = None
+
+    @field_validator("fields")
+    @classmethod
+    def _are_distinct(cls, fields: list[WorkflowField]) -> list[WorkflowField]:
+        names = [field.name for field in fields]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"the name {', '.join(twice)} is used twice")
+        return fields
+
+    @field_validator("tolerance")
+    @classmethod
+    def _is_absent(cls, tolerance: dict[str, Any] | None) -> None:
+        if tolerance is not None:
+            raise ValueError(_LATER)
+
+    def canonical(self) -> dict[str, Any]:
+        """The definition as it is kept and compared: without what says only the default."""
+        return self.model_dump(mode="json", exclude_defaults=True)
+
+
+class WorkflowVersion(Workflow):
+    """A workflow as it was at one version."""
+
+    version: int
+    created_by: str
+    created_at: datetime

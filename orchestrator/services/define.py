@@ -1,0 +1,142 @@
+"""Defining workflows: every version stays as it was written; the newest is the one that new jobs take."""
+
+import re
+from typing import Any, cast
+
+import msgspec
+from sqlalchemy import Connection, Row, Select, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as insert_or_not
+
+from orchestrator.contracts.views import Page
+from orchestrator.contracts.workflow import Workflow, WorkflowVersion
+from orchestrator.errors import Conflict, Fault, Invalid, NotFound
+from orchestrator.services.check import checked
+from orchestrator.storage.queries.keyset import decode, page
+from orchestrator.storage.tables import workflow_versions, workflows
+
+_NAME = re.compile(r"[a-z0-9_-]{1,100}")
+_NEWEST = (workflow_versions.c.version == workflows.c.version) & workflows.c.deleted_at.is_(None)
+
+
+def create(tx: Connection, document: object, actor: str) -> WorkflowVersion:
+    """Keep a new workflow; Conflict when there is one of this name, Invalid when it could not run.
+
+    A name that was deleted may be used again: its versions are counted on.
+    """
+    name = _name_in(document)
+    if name is not None and _alive(tx, name) is not None:
+        raise _taken(name)  # comes before whatever else is wrong
+    workflow = checked(tx, document)
+    new = insert_or_not(workflows).values(name=workflow.name, version=1).on_conflict_do_nothing()
+    version = 1
+    if tx.scalar(new.returning(workflows.c.version)) is None:
+        row = tx.execute(select(workflows).where(workflows.c.name == workflow.name).with_for_update()).one()
+        if row.deleted_at is None:
+            raise _taken(workflow.name)
+        version = row.version + 1
+    return _keep(tx, workflow, version, actor)
+
+
+def change(tx: Connection, name: str, document: object, actor: str) -> WorkflowVersion:
+    """Keep a new version; the same definition again is none. It need not repeat the name, but not say another.
+
+    NotFound when there is no such workflow, Invalid when it could not run.
+    """
+    row = _alive(tx, name, lock=True)
+    if row is None:
+        raise _missing(name)
+    workflow = checked(tx, _named(name, document))
+    now = tx.execute(_versions().where(workflows.c.name == name, _NEWEST)).one()
+    if _spelled(now.definition) == _spelled(workflow.canonical()):
+        return _view(now)
+    return _keep(tx, workflow, row.version + 1, actor)
+
+
+def delete(tx: Connection, name: str) -> None:
+    """Take a workflow away; its jobs stay, and go on. NotFound when there is none."""
+    alive = workflows.c.deleted_at.is_(None)
+    gone = update(workflows).where(workflows.c.name == name, alive).values(deleted_at=func.now())
+    if tx.execute(gone).rowcount == 0:
+        raise _missing(name)
+
+
+def read_workflow(tx: Connection, name: str) -> WorkflowVersion:
+    """The newest version; NotFound when there is no such workflow."""
+    row = tx.execute(_versions().where(workflows.c.name == name, _NEWEST)).one_or_none()
+    if row is None:
+        raise _missing(name)
+    return _view(row)
+
+
+def list_workflows(tx: Connection, limit: int, cursor: str | None = None) -> Page[WorkflowVersion]:
+    """The newest version of every workflow, by name."""
+    query = _versions().where(_NEWEST).order_by(workflows.c.name)
+    if cursor is not None:
+        query = query.where(workflows.c.name > decode(cursor, str)[0])
+    return page(tx, query, limit, _view, lambda row: [row.workflow])
+
+
+def list_versions(tx: Connection, name: str, limit: int, cursor: str | None = None) -> Page[WorkflowVersion]:
+    """Every version of a workflow, the newest first; NotFound when there is no such workflow."""
+    if _alive(tx, name) is None:
+        raise _missing(name)
+    query = _versions().where(workflows.c.name == name).order_by(workflow_versions.c.version.desc())
+    if cursor is not None:
+        query = query.where(workflow_versions.c.version < decode(cursor, int)[0])
+    return page(tx, query, limit, _view, lambda row: [row.version])
+
+
+def _versions() -> Select[Any]:
+    return select(workflow_versions).join(workflows, workflows.c.name == workflow_versions.c.workflow)
+
+
+def _alive(tx: Connection, name: str, *, lock: bool = False) -> Row[Any] | None:
+    query = select(workflows).where(workflows.c.name == name, workflows.c.deleted_at.is_(None))
+    return tx.execute(query.with_for_update() if lock else query).one_or_none()
+
+
+def _keep(tx: Connection, workflow: Workflow, version: int, actor: str) -> WorkflowVersion:
+    """Write a version and make it the newest; the workflow's row is locked."""
+    values = {"workflow": workflow.name, "version": version, "definition": workflow.canonical(), "created_by": actor}
+    kept = tx.execute(insert(workflow_versions).values(values).returning(workflow_versions)).one()
+    tx.execute(
+        update(workflows)
+        .where(workflows.c.name == workflow.name)
+        .values(version=version, updated_at=func.now(), deleted_at=None)
+    )
+    return _view(kept)
+
+
+def _name_in(document: object) -> str | None:
+    """The name in a document that has not been checked, if it could be one."""
+    name = cast(dict[str, object], document).get("name") if isinstance(document, dict) else None
+    return name if isinstance(name, str) and _NAME.fullmatch(name) else None
+
+
+def _named(name: str, document: object) -> object:
+    """The document with its name; Invalid when it says another."""
+    if not isinstance(document, dict):
+        return document
+    named = {"name": name, **cast(dict[str, Any], document)}
+    if named["name"] != name:
+        raise Invalid("the workflow can not be taken", [Fault("$.name", f"has to be {name!r}, as in the address")])
+    return named
+
+
+def _view(row: Row[Any]) -> WorkflowVersion:
+    return WorkflowVersion.model_validate(
+        {**row.definition, "version": row.version, "created_by": row.created_by, "created_at": row.created_at}
+    )
+
+
+def _spelled(definition: object) -> bytes:
+    """For comparing: to Python, 1 and true are the same."""
+    return msgspec.json.encode(definition, order="deterministic")
+
+
+def _taken(name: str) -> Conflict:
+    return Conflict(f"there is a workflow {name!r} already; PUT makes a new version of it")
+
+
+def _missing(name: str) -> NotFound:
+    return NotFound(f"there is no workflow {name!r}")

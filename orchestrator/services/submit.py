@@ -1,0 +1,113 @@
+"""Submitting: a request becomes a job with its plan, its discovery and its walks."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import NamedTuple, cast
+
+import msgspec
+from sqlalchemy import Connection, insert, select
+from sqlalchemy.dialects.postgresql import insert as insert_or_not
+
+from orchestrator.contracts.paths import pack
+from orchestrator.contracts.submission import chunks, part
+from orchestrator.domain.batch_job import BATCH_JOB
+from orchestrator.domain.discovery import DISCOVERY
+from orchestrator.errors import Conflict, Fault, Invalid
+from orchestrator.services.order import GIVEN, Order, read_order
+from orchestrator.services.plan import PlannedStep, rule_orders
+from orchestrator.storage.copy import copy_in
+from orchestrator.storage.tables import discoveries, job_steps, jobs, progress, walks
+from orchestrator.storage.transitions import record
+
+
+class Submitted(NamedTuple):
+    """A job, and whether this request made it (False: the request is a repetition)."""
+
+    job_id: int
+    created: bool
+
+
+def submit(tx: Connection, body: object, owner: str, idempotency_key: str | None = None) -> Submitted:
+    """Make a job of a request body (decoded JSON), as part of the transaction.
+
+    The same key with the same body again is the same job. Raises Conflict for the same key with another body and for a
+    workflow that is disabled, Invalid with places in the body for everything else that is wrong.
+    """
+    digest = _digest(body)
+    if idempotency_key is not None and (job := _repeated(tx, owner, idempotency_key, digest)) is not None:
+        return Submitted(job, created=False)
+    order = read_order(tx, body)
+    job = _add_job(tx, order, owner, idempotency_key, digest)
+    if job is None:  # another request with the same key came first, and is committed by now
+        job = _repeated(tx, owner, cast(str, idempotency_key), digest)
+        assert job is not None  # noqa: S101 - jobs keep their keys
+        return Submitted(job, created=False)
+    _add_plan(tx, job, order.steps)
+    _add_discovery(tx, job, order)
+    tx.execute(insert(progress).values(job_id=job))
+    event, state = BATCH_JOB.start
+    record(tx, job, event, actor=owner, after=state)
+    return Submitted(job, created=True)
+
+
+def _digest(body: object) -> bytes:
+    """The body's meaning, not its spelling; Invalid when it can not be JSON."""
+    try:
+        return hashlib.sha256(msgspec.json.encode(body, order="deterministic")).digest()
+    except (OverflowError, RecursionError, TypeError, UnicodeEncodeError) as error:
+        raise Invalid("the job can not be taken", [Fault("$", f"has a value that can not be kept: {error}")]) from None
+
+
+def _repeated(tx: Connection, owner: str, key: str, digest: bytes) -> int | None:
+    row = tx.execute(
+        select(jobs.c.id, jobs.c.request_hash).where(jobs.c.owner == owner, jobs.c.idempotency_key == key)
+    ).one_or_none()
+    if row is None:
+        return None
+    if bytes(row.request_hash) != digest:
+        raise Conflict(f"this Idempotency-Key was used with another body, for job {row.id}")
+    return row.id
+
+
+def _add_job(tx: Connection, order: Order, owner: str, key: str | None, digest: bytes) -> int | None:
+    """The new job's id, or None when the key is taken."""
+    return tx.execute(
+        insert_or_not(jobs)
+        .values(
+            workflow=order.workflow.name,
+            workflow_version=order.version,
+            site=order.submission.site,
+            queue=order.submission.queue,
+            priority=order.submission.priority,
+            owner=owner,
+            fields=order.values,
+            state=BATCH_JOB.start[1],
+            idempotency_key=key,
+            request_hash=digest,
+        )
+        .on_conflict_do_nothing(index_elements=[jobs.c.owner, jobs.c.idempotency_key])
+        .returning(jobs.c.id)
+    ).scalar_one_or_none()
+
+
+def _add_plan(tx: Connection, job: int, steps: Sequence[PlannedStep]) -> None:
+    tx.execute(insert(job_steps), [{"job_id": job, **step._asdict()} for step in steps])
+
+
+def _add_discovery(tx: Connection, job: int, order: Order) -> None:
+    paths, state = order.paths, DISCOVERY.start[1]
+    parts = chunks(paths) if order.method == GIVEN else (part(paths, i, i + 1) for i in range(len(paths)))
+    rows = [(job, subtree, pack(start), state) for subtree, start in enumerate(parts)]
+    tx.execute(
+        insert(discoveries).values(
+            job_id=job,
+            method=order.method,
+            options=order.options,
+            rules=msgspec.to_builtins(rule_orders(order.workflow)),
+            site=order.submission.site,
+            queue=order.submission.queue,
+            state=state,
+            waiting=len(rows),
+        )
+    )
+    copy_in(tx, walks, ("job_id", "subtree", "input", "state"), rows)
