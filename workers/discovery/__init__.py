@@ -1,0 +1,32 @@
+"""The ways to find paths that come with every site, and what authors of others need (docs/discovery.md).
+
+Importing this registers the former.
+"""
+
+from workers.discovery.finding import (
+    ALIVE,
+    DiscoveryContext,
+    DiscoveryError,
+    Finding,
+    Found,
+    Listing,
+    Share,
+    Trouble,
+)
+from workers.discovery.given import given
+from workers.discovery.recursive import recursive
+from workers.registry import discovery
+
+__all__ = [
+    "ALIVE",
+    "DiscoveryContext",
+    "DiscoveryError",
+    "Finding",
+    "Found",
+    "Listing",
+    "Share",
+    "Trouble",
+    "discovery",
+    "given",
+    "recursive",
+]

@@ -1,0 +1,164 @@
+"""Gathering what is found, by the rule it takes, until it is enough for an entry of the batch stream."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from orchestrator.contracts.batch import Found as Batched
+from orchestrator.contracts.batch import Trouble as Troubled
+from orchestrator.contracts.parcel import RuleOrder
+from orchestrator.contracts.paths import PathList, pack
+from orchestrator.domain.rules import Rule, RuleSet
+from workers.discovery.finding import Listing
+
+MOST_BYTES = 1024 * 1024
+"""Of paths in one entry."""
+_CHUNK_BYTES = MOST_BYTES // 4
+_CHUNK_PATHS = 1000
+_MOST_TROUBLES = 500
+
+
+class Sorter:
+    """Tells which rule each of many paths takes. ValueError when a rule makes no sense."""
+
+    def __init__(self, orders: Sequence[RuleOrder]) -> None:
+        self._rules = RuleSet(
+            Rule(order.type, order.state, tuple(order.include), tuple(order.exclude), order.batch_size)
+            for order in orders
+        )
+        globs = [glob for order in orders for glob in (*order.include, *order.exclude)]
+        self._by_name = not any("/" in glob for glob in globs)
+        self._by_kind = not globs
+
+    def sort(self, found: Listing) -> list[int | None]:
+        """The rule's index for each path, None where there is none."""
+        match = self._rules.match
+        if found.states:
+            rows = zip(found.names, found.kinds, found.states, strict=True)
+            return [match(found.folder + name, kind, state, found.base) for name, kind, state in rows]
+        if self._by_kind:
+            rule_of = {kind: match(b"", kind) for kind in set(found.kinds)}
+            return [rule_of[kind] for kind in found.kinds]
+        if self._by_name:
+            return [match(name, kind) for name, kind in zip(found.names, found.kinds, strict=True)]
+        folder, base = found.folder, found.base
+        return [match(folder + name, kind, None, base) for name, kind in zip(found.names, found.kinds, strict=True)]
+
+
+@dataclass(slots=True)
+class _Rows:
+    """The paths of one rule."""
+
+    room: int
+    paths: list[bytes] = field(default_factory=list[bytes])
+    kinds: list[str] = field(default_factory=list[str])
+    states: list[str | None] = field(default_factory=list["str | None"])
+    sizes: list[int | None] = field(default_factory=list["int | None"])
+
+
+class Gathering:
+    """What has been found since the last entry. All of it goes into one entry, so that one cursor is behind it."""
+
+    def __init__(self, orders: Sequence[RuleOrder]) -> None:
+        self._orders = orders
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self._rows: dict[int, _Rows] = {}
+        self._bytes = 0
+        self.base = b""
+        self.unmatched = 0
+        self.troubles: list[Troubled] = []
+        self.full = False
+        """Nothing more goes in: a rule's batch is complete, or there are as many bytes as an entry may have."""
+
+    def __bool__(self) -> bool:
+        return bool(self._rows or self.unmatched or self.troubles)
+
+    def suits(self, base: bytes) -> bool:
+        """Whether paths with this base can join: an entry has one base."""
+        return not self._rows or self.base == base
+
+    def add(self, chunk: Listing, rules: Sequence[int | None], begin: int) -> int:
+        """Take paths of a chunk, from ``begin`` on, until full; the index of the first that was not taken."""
+        self.base = chunk.base
+        rule = rules[begin]
+        if begin == 0 and rules.count(rule) == len(rules):
+            return self._take(chunk, rule, begin, len(rules))
+        at = begin
+        while at < len(rules) and not self.full:
+            end, rule = at + 1, rules[at]
+            while end < len(rules) and rules[end] == rule:
+                end += 1
+            at = self._take(chunk, rule, at, end)
+        return at
+
+    def add_trouble(self, path: bytes, message: str, error_class: str) -> None:
+        """Take a path that could not be handled."""
+        self.troubles.append(Troubled(path, message, error_class))
+        self._count(len(path) + len(message))
+        self.full |= len(self.troubles) >= _MOST_TROUBLES
+
+    def batches(self) -> list[Batched]:
+        """The paths, one batch a rule."""
+        return [
+            Batched(rule, len(rows.paths), pack(_packed(rows, self.base))) for rule, rows in sorted(self._rows.items())
+        ]
+
+    def _take(self, chunk: Listing, rule: int | None, begin: int, end: int) -> int:
+        """Take a run of paths that go one way, as far as there is room."""
+        if rule is None:
+            self.unmatched += end - begin
+            return end
+        rows = self._rows.get(rule)
+        if rows is None:
+            rows = self._rows[rule] = _Rows(max(1, self._orders[rule].batch_size))
+        end = min(end, begin + rows.room)
+        folder, here = chunk.folder, slice(begin, end)
+        paths = [folder + name for name in chunk.names[here]] if folder else chunk.names[here]
+        rows.paths += paths
+        rows.kinds.append(chunk.kinds[here])
+        rows.states += chunk.states[here] or [None] * len(paths)
+        rows.sizes += chunk.sizes[here] or [None] * len(paths)
+        rows.room -= len(paths)
+        self.full |= not rows.room
+        self._count(sum(map(len, paths)))
+        return end
+
+    def _count(self, size: int) -> None:
+        self._bytes += size
+        self.full |= self._bytes > MOST_BYTES - _CHUNK_BYTES
+
+
+def chunks(found: Listing) -> list[Listing]:
+    """The listing in pieces that fit into an entry; their cursors stay those of the whole."""
+    longest = len(found.folder) + max(map(len, found.names), default=0) + 1
+    step = max(1, min(_CHUNK_PATHS, _CHUNK_BYTES // longest))
+    if len(found.names) <= step:
+        return [found]
+    return [_piece(found, begin, begin + step) for begin in range(0, len(found.names), step)]
+
+
+def _piece(found: Listing, begin: int, end: int) -> Listing:
+    here = slice(begin, end)
+    return Listing(
+        found.names[here],
+        found.kinds[here],
+        lambda n: found.cursor(begin + n),
+        found.folder,
+        found.states[here],
+        found.sizes[here],
+        found.base,
+    )
+
+
+def _packed(rows: _Rows, base: bytes) -> PathList:
+    """The columns, those that say nothing left out."""
+    kinds = "".join(rows.kinds)
+    return PathList(
+        rows.paths,
+        kinds if kinds.strip("?") else "",
+        rows.states if any(rows.states) else [],
+        rows.sizes if any(size is not None for size in rows.sizes) else [],
+        base,
+    )
