@@ -1,0 +1,88 @@
+from pathlib import Path as File
+
+import pytest
+
+from orchestrator.errors import ConfigError
+from workers import Context, Path, registry
+from workers.registry import Registry, make_action
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch: pytest.MonkeyPatch) -> Registry:
+    """A registry of the test's own, where the decorators put what they decorate."""
+    fresh = Registry()
+    monkeypatch.setattr(registry, "REGISTRY", fresh)
+    return fresh
+
+
+PLUGIN = '''
+from workers.registry import action, discovery
+@action("{name}", timeout="1h30m", version="2.1")
+def f(ctx, paths, *, zoom: int = 3):
+    """Make tiles.
+
+    More of it.
+    """
+@discovery("{name}.find")
+def g(ctx, start, cursor): yield
+'''
+
+
+def plugin(folder: File, name: str, more: str = "") -> str:
+    file = folder / f"{name}.py"
+    file.write_text(PLUGIN.replace("{name}", name) + more)
+    return str(file)
+
+
+def test_a_module_registers_what_it_defines(fresh: Registry, tmp_path: File) -> None:
+    fresh.load([plugin(tmp_path, "tile")], groups=())
+    action = fresh.actions["tile"]
+    assert (action.timeout, action.version, action.description) == (5400.0, "2.1", "Make tiles.")
+    assert fresh.discoveries.keys() == {"tile.find"}
+    assert fresh.problems == []
+
+
+def test_loaded_twice_is_the_same(fresh: Registry, tmp_path: File) -> None:
+    name = plugin(tmp_path, "again")
+    fresh.load([name, name], groups=())
+    assert fresh.actions.keys() == {"again"}
+    assert fresh.problems == []
+
+
+@pytest.mark.parametrize("more", ["1/0", "import nowhere_at_all", "raise SystemExit(3)", "def ("])
+def test_a_broken_plugin_is_noted_and_the_others_go_on(fresh: Registry, tmp_path: File, more: str) -> None:
+    fresh.load([plugin(tmp_path, "bad", more), plugin(tmp_path, "good"), "no_such_module"], groups=())
+    assert fresh.actions.keys() == {"good"}
+    assert fresh.discoveries.keys() == {"good.find"}
+    assert len(fresh.problems) == 2
+    assert "bad.py" in fresh.problems[0]
+    assert "no_such_module" in fresh.problems[1]
+
+
+def test_a_name_can_be_taken_once(fresh: Registry, tmp_path: File) -> None:
+    (tmp_path / "other").mkdir()
+    fresh.load([plugin(tmp_path, "same"), plugin(tmp_path / "other", "same")], groups=())
+    (problem,) = fresh.problems
+    assert problem.count("same.py") == 3
+    assert "defined twice" in problem
+    assert fresh.actions["same"].origin.startswith(str(tmp_path / "same.py"))
+
+
+def test_installed_plugins_are_found(fresh: Registry) -> None:
+    fresh.load()
+    assert fresh.problems == []
+
+
+def test_functions_that_can_not_be_actions() -> None:
+    def generator(ctx: Context, paths: list[Path]):  # type: ignore[no-untyped-def]
+        yield
+
+    def plain(ctx: Context, paths: list[Path]) -> None: ...
+
+    with pytest.raises(ConfigError, match="generator"):
+        make_action(generator, "x")
+    with pytest.raises(ConfigError, match="timeout 'soon'"):
+        make_action(plain, "x", timeout="soon")
+    for name in ("", "two words", "n" * 101, "new\nline"):
+        with pytest.raises(ConfigError):
+            registry.action(name)(plain)

@@ -1,0 +1,96 @@
+"""A pool says that it is there: from its parent process, every few seconds, and once more when it leaves."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from redis import RedisError
+
+from orchestrator import __version__
+from orchestrator.contracts.names import SITES_KEY, Function, reports_stream
+from orchestrator.contracts.report import ActionOffer, Announcement, Reports
+from orchestrator.contracts.seal import seal
+from workers.admission import forbidden
+from workers.ending import legible
+from workers.registry import REGISTRY, Action
+from workers.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+EVERY_SECONDS = 5.0
+OFFERS_EVERY_SECONDS = 60.0
+_MAX_PROBLEM = 1000
+
+
+class Announcer:
+    """Announces one pool; ``running`` counts what it runs at this moment."""
+
+    def __init__(self, runtime: Runtime, concurrency: int, running: Callable[[], int]) -> None:
+        self._runtime, self._concurrency, self._running = runtime, concurrency, running
+        self._leave = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._offers_due = 0.0
+
+    def start(self) -> None:
+        """Begin, in a thread of its own; again is harmless."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="announcer", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Say that the pool is leaving, if it ever said that it was there."""
+        if self._thread is not None and not self._leave.is_set():
+            self._leave.set()
+            self._thread.join()
+            self._say(leaving=True)
+
+    def _run(self) -> None:
+        while True:
+            self._say()
+            if self._leave.wait(EVERY_SECONDS):
+                return
+
+    def _say(self, *, leaving: bool = False) -> None:
+        runtime, with_offers = self._runtime, time.monotonic() >= self._offers_due
+        said = self.announcement(with_offers=with_offers, leaving=leaving)
+        sealed = seal(runtime.key, Reports(site=runtime.site.name, node=runtime.node, announcement=said))
+        try:
+            redis = runtime.redis()
+            redis.sadd(SITES_KEY, runtime.site.name)
+            redis.xadd(reports_stream(runtime.site.name), {"d": sealed})
+        except RedisError as error:
+            log.warning("could not announce this node: the broker does not answer (%s)", type(error).__name__)
+        else:
+            if with_offers:
+                self._offers_due = time.monotonic() + OFFERS_EVERY_SECONDS
+
+    def announcement(self, *, with_offers: bool, leaving: bool = False) -> Announcement:
+        """What is said."""
+        runtime = self._runtime
+        walks = runtime.function == Function.DISCOVERY
+        allow = runtime.site.allow
+        offers = [] if walks else [_offer(a) for a in REGISTRY.actions.values() if not forbidden(a.name, allow)]
+        return Announcement(
+            node=runtime.node,
+            function=runtime.function,
+            queues=[runtime.queue],
+            concurrency=self._concurrency,
+            version=__version__,
+            at=time.time(),
+            running=self._running(),
+            actions=offers if with_offers else None,
+            discoveries=(sorted(REGISTRY.discoveries) if walks else []) if with_offers else None,
+            problems=[legible(problem, _MAX_PROBLEM) for problem in REGISTRY.problems],
+            leaving=leaving,
+        )
+
+
+def _offer(action: Action) -> ActionOffer:
+    return ActionOffer(
+        name=action.name,
+        version=action.version,
+        parameters=action.parameters.schema,
+        description=action.description,
+        timeout=action.timeout,
+    )

@@ -1,0 +1,201 @@
+"""The Celery app of one pool: one Celery task for each action or way of discovery, named as that.
+
+Celery carries messages and keeps processes; it decides nothing. No result backend, no canvas, no countdowns, no
+acknowledging late: what is lost is handed out again by the hub, which is the only one who knows.
+"""
+
+import logging
+import os
+import signal
+import socket
+import sys
+from typing import Any, cast
+
+from celery import Celery
+from celery import signals as celery_signals
+from celery.worker import state
+from celery.worker.request import Request as CeleryRequest
+from kombu.entity import Exchange, Queue
+
+from orchestrator.contracts import names
+from orchestrator.contracts.names import Function
+from orchestrator.contracts.parcel import discovery_task_name
+from workers.admission import NotAdmitted, Post, forbidden, opened
+from workers.announce import Announcer
+from workers.lifeline import end_with_parent
+from workers.registry import REGISTRY
+from workers.runner import Runner, unknown_action
+from workers.runtime import Runtime
+from workers.site import SiteFile
+from workers.stops import Stops
+from workers.walker import walk
+
+log = logging.getLogger(__name__)
+
+# Celery has no types.
+signals = cast(Any, celery_signals)
+celery_request = cast(Any, CeleryRequest)
+active_requests = cast("set[object]", state.active_requests)  # pyright: ignore[reportUnknownMemberType]
+
+_FLUSH_SECONDS = 10
+_VISIBILITY_SECONDS = 7 * 24 * 3600
+"""Far above anything that may run: Redis must never hand out by itself what the hub has handed out."""
+
+
+def node_name(site: str, queue: str, function: str) -> str:
+    """Celery's name of a pool on this host, such as ``london.worker@host``."""
+    lane = "" if queue == "default" else f"{queue}."
+    return f"{site}.{lane}{function}@{socket.gethostname()}"
+
+
+def pool_of(function: str) -> str:
+    """What a pool is made of: walkers wait for file systems, in threads; handlers get a process each."""
+    return "threads" if function == Function.DISCOVERY else "prefork"
+
+
+def make_app(site: SiteFile, queue: str, function: str) -> Celery:
+    """The app that serves one queue of one function; loads the plugins, connects to nothing yet."""
+    for path in reversed(site.python_path):
+        if str(path) not in sys.path:
+            sys.path.insert(0, str(path))
+    REGISTRY.load(site.actions)
+    runtime = Runtime(site, site.key_bytes, node_name(site.name, queue, function), queue, function)
+    app: Any = Celery(f"{site.name}.{queue}.{function}", broker=site.redis_url.get_secret_value(), set_as_current=True)
+    app.conf.update(settings(names.queue(site.name, queue, function)))
+    if function == Function.DISCOVERY:
+        for method in REGISTRY.discoveries:
+            _add_discovery(app, runtime, method)
+    else:
+        receiver = _Receiver(runtime)
+        for action in REGISTRY.actions:
+            _add_action(app, receiver, action)
+        signals.task_unknown.connect(receiver.unknown, weak=False)
+    _attend(runtime, site.queues[queue][Function(function)])
+    return app
+
+
+def settings(queue: str) -> dict[str, Any]:
+    """How Celery is to behave (design: reliability, section 2)."""
+    return {
+        "accept_content": ["json"],
+        "task_serializer": "json",
+        "task_ignore_result": True,
+        "task_store_errors_even_if_ignored": False,
+        "result_backend": None,
+        "task_acks_late": False,
+        "task_queues": [Queue(queue, Exchange(""), routing_key=queue)],
+        "task_default_queue": queue,
+        "task_default_exchange": "",
+        "task_default_routing_key": queue,
+        "worker_prefetch_multiplier": 1,
+        "worker_send_task_events": True,
+        # Touches only what is acknowledged late, so nothing of ours; without it Celery warns at every reconnect.
+        "worker_cancel_long_running_tasks_on_connection_loss": True,
+        "broker_connection_timeout": 5,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_transport_options": {
+            "visibility_timeout": _VISIBILITY_SECONDS,
+            # Above the seconds that a blocking read may take.
+            "socket_timeout": 30,
+            "socket_connect_timeout": 5,
+            "socket_keepalive": True,
+            "health_check_interval": 10,
+            "retry_on_timeout": True,
+            # Priority lives in the hub: one list a queue.
+            "priority_steps": [0],
+        },
+    }
+
+
+class ShownRequest(celery_request):
+    """A message as ``celery inspect`` shows it: what the hub says it is, and not the sealed bytes."""
+
+    def info(self, safe: bool = False) -> Any:  # noqa: ARG002 - the signature is Celery's
+        """What is shown."""
+        return celery_request.info(self, safe=True)
+
+
+class _Receiver:
+    """Takes the messages of one pool of handlers."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._post = Post(runtime.site.name, runtime.queue, runtime.function, runtime.key, runtime.seen)
+        self._stops = Stops(runtime.redis, runtime.site.name)
+
+    def receive(self, task_name: str, argument: object) -> None:
+        """Run what the message holds, if it is to be run here."""
+        try:
+            parcel = self._post.admit(opened(argument), task_name)
+        except NotAdmitted as refusal:
+            log.warning("refused a message for %s: %s", task_name, refusal)
+            return
+        self._runner().run(parcel, forbidden(parcel.action, self._runtime.site.allow))
+
+    def unknown(self, message: Any = None, name: str = "", **_: Any) -> None:
+        """Answer a message whose action is not here, so that its tasks end with that reason and do not just vanish."""
+        try:
+            arguments = cast("tuple[list[object], object, object]", message.payload)[0]
+            parcel = self._post.admit(opened(arguments[0]), name)
+        # Nobody has vouched for this message yet: it may hold anything.
+        except Exception as refusal:  # noqa: BLE001
+            log.warning("refused a message for %s, which is not known here: %s", name, refusal)
+            return
+        self._runner().run(parcel, unknown_action(name))
+
+    def _runner(self) -> Runner:
+        runtime = self._runtime
+        return Runner(REGISTRY.actions, runtime.roots, runtime.reporter, self._stops.asked, runtime.node)
+
+
+def _add_action(app: Any, receiver: _Receiver, name: str) -> None:
+    def run(argument: object = None) -> None:
+        receiver.receive(name, argument)
+
+    app.task(run, name=name, Request=ShownRequest)
+
+
+def _add_discovery(app: Any, runtime: Runtime, method: str) -> None:
+    name = discovery_task_name(method)
+
+    def run(argument: object = None) -> None:
+        try:
+            sealed = opened(argument)
+        except NotAdmitted as refusal:
+            log.warning("refused a message for %s: %s", name, refusal)
+            return
+        walk(runtime, sealed, name)
+
+    app.task(run, name=name, Request=ShownRequest)
+
+
+def _attend(runtime: Runtime, concurrency: int) -> None:
+    """What happens beside the messages: announcing this pool, and sending the last reports when a process ends."""
+    announcer = Announcer(runtime, concurrency, running=lambda: len(active_requests))
+    parent = os.getpid()
+
+    def begin_child(**_: Any) -> None:
+        end_with_parent(parent, signal.SIGKILL)
+
+    def end_child(**_: Any) -> None:
+        runtime.reporter.flush(_FLUSH_SECONDS)
+
+    def ready(**_: Any) -> None:
+        announcer.start()
+
+    def stopping(**_: Any) -> None:
+        runtime.stopping.set()
+
+    def end(**_: Any) -> None:
+        runtime.reporter.flush(_FLUSH_SECONDS)
+        announcer.stop()
+
+    for event, handler in (
+        (signals.worker_process_init, begin_child),
+        (signals.worker_process_shutdown, end_child),
+        (signals.worker_ready, ready),
+        (signals.worker_shutting_down, stopping),
+        (signals.worker_shutdown, end),
+    ):
+        event.connect(handler, weak=False)

@@ -1,0 +1,137 @@
+"""What a task has come to, as the hub is told: counts, who goes on, what went wrong, what travels on."""
+
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from orchestrator.contracts.parcel import TaskOrder
+from orchestrator.contracts.paths import Carry, bitmap, indices, pack_carry, unpack, unpack_carry
+from orchestrator.contracts.report import Problem, TaskError
+from orchestrator.domain.storable import storable_faults
+from workers.context import ABORTED, FAILED, PROCESSED, SKIPPED, Verdict, reason_of
+from workers.path import Path
+
+MAX_NOTES_BYTES = 4096
+MAX_MESSAGE = 2000
+MAX_TRACEBACK = 4000
+_OUR_FRAMES = ("workers.runner", "workers.time_limit")
+NOT_REPORTED = Verdict(FAILED, "not reported", "NotReported")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A task's paths, unpacked."""
+
+    length: int
+    """How many the batch has."""
+    paths: list[Path]
+    """Those given, in the order of the batch."""
+    carry: Carry
+
+    @classmethod
+    def of(cls, order: TaskOrder) -> "Order":
+        """Unpack; WireError when it can not be."""
+        batch, carry = unpack(order.paths), unpack_carry(order.carry)
+        paths = [
+            Path(
+                index,
+                carry.renamed.get(index, batch.paths[index]),
+                base=batch.base,
+                kind=batch.kinds[index] if batch.kinds else "?",
+                state=batch.states[index] if batch.states else None,
+                size=batch.sizes[index] if batch.sizes else None,
+                notes=carry.notes.get(index),
+            )
+            for index in indices(order.given, len(batch))
+        ]
+        return cls(len(batch), paths, carry)
+
+
+def ending(order: Order, verdicts: Mapping[int, Verdict], error: TaskError | None, *, stopped: bool) -> dict[str, Any]:
+    """The fields of Ended that say what became of the paths.
+
+    After an error, and when stopped, what has no outcome is left out; otherwise it is failed, "not reported".
+    """
+    final: dict[int, Verdict] = {}
+    for path in order.paths:
+        verdict = verdicts.get(path.index)
+        if verdict is None:
+            if not (error or stopped):
+                final[path.index] = NOT_REPORTED
+        elif path.noted and verdict.goes_on and (fault := notes_fault(path.notes)):
+            final[path.index] = Verdict(FAILED, f"its notes can not travel on: {fault}", "BadNotes")
+        else:
+            final[path.index] = verdict
+    tally: dict[str, int] = dict.fromkeys((PROCESSED, SKIPPED, FAILED, ABORTED), 0)
+    for verdict in final.values():
+        tally[verdict.outcome] += 1
+    passed = [index for index, verdict in final.items() if verdict.goes_on]
+    everything = len(passed) == len(order.paths)
+    return {
+        **tally,
+        "passed": None if everything else bitmap(passed, order.length),
+        "problems": _problems(order.paths, final),
+        "carry": _carried(order, frozenset(passed)),
+    }
+
+
+def notes_fault(notes: Mapping[str, Any]) -> str | None:
+    """What is wrong with a path's notes: not JSON, or too much."""
+    plain = dict(notes)
+    for fault in storable_faults(plain):
+        return f"{fault.place} {fault.reason}"
+    size = len(msgspec.msgpack.encode(plain))
+    return f"{size} bytes, at most {MAX_NOTES_BYTES}" if size > MAX_NOTES_BYTES else None
+
+
+def task_error(error: BaseException) -> TaskError:
+    """An error that a handler let out."""
+    # The first frames are ours, and of no use to the author of the action.
+    trace = error.__traceback__
+    while trace and trace.tb_next and trace.tb_frame.f_globals.get("__name__") in _OUR_FRAMES:
+        trace = trace.tb_next
+    try:
+        lines = "".join(traceback.format_exception(type(error), error, trace))
+    except Exception:  # noqa: BLE001 - an exception that can not even be shown must not hide that there was one
+        lines = "(its traceback can not be shown)"
+    return TaskError(type(error).__name__, legible(reason_of(error), MAX_MESSAGE), tail(lines, MAX_TRACEBACK))
+
+
+def legible(text: str, limit: int) -> str:
+    """Text that can be sent and stored: halves of surrogate pairs and NUL escaped, cut at ``limit`` characters."""
+    safe = text[: limit + 1].encode(errors="backslashreplace").decode().replace("\0", "\\x00")
+    return safe if len(safe) <= limit else safe[: limit - 1] + "…"
+
+
+def tail(text: str, limit: int) -> str:
+    """The last ``limit`` characters, so that they can be sent and stored."""
+    return text[-limit:].encode(errors="backslashreplace").decode().replace("\0", "\\x00")[-limit:]
+
+
+def _problems(paths: Sequence[Path], final: Mapping[int, Verdict]) -> list[Problem]:
+    return [
+        Problem(
+            path.index,
+            verdict.outcome,
+            path.raw,
+            legible(verdict.message, MAX_MESSAGE),
+            legible(verdict.error_class, 200),
+        )
+        for path in paths
+        if (verdict := final.get(path.index)) and verdict.outcome != PROCESSED
+    ]
+
+
+def _carried(order: Order, passed: frozenset[int]) -> bytes | None:
+    """What came along for the whole batch, and what this step adds for the paths that go on."""
+    renamed, notes = dict(order.carry.renamed), dict(order.carry.notes)
+    for path in order.paths:
+        if path.index in passed:
+            if path.noted:
+                notes[path.index] = dict(path.notes)
+            if path.renamed:
+                renamed[path.index] = path.raw
+    return pack_carry(Carry(renamed, notes))

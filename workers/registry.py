@@ -1,0 +1,187 @@
+"""What this site can run: actions and discoveries, as their modules register them when they are imported."""
+
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+from orchestrator.domain.duration import seconds
+from orchestrator.errors import ConfigError
+from workers.parameters import Parameters
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+ENTRY_POINTS = ("orchestrator.actions", "orchestrator.discovery")
+"""The groups by which installed packages say which of their modules to import."""
+
+_LONGEST_NAME = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A handler: ``function(ctx, paths, **parameters)``, plain or ``async``."""
+
+    name: str
+    function: Callable[..., Any]
+    parameters: Parameters
+    version: str
+    timeout: float | None
+    """Seconds one task may take, when the workflow does not say."""
+    description: str
+    origin: str
+    """Where it was defined, for messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """A way to find paths; the walker says how its function is called (workers.walker)."""
+
+    name: str
+    function: Callable[..., Any]
+    version: str
+    description: str
+    origin: str
+
+
+@dataclass(slots=True)
+class Registry:
+    """All that is registered in this process; ``problems`` has the plugins that could not be loaded, and why."""
+
+    actions: dict[str, Action] = field(default_factory=dict[str, Action])
+    discoveries: dict[str, Discovery] = field(default_factory=dict[str, Discovery])
+    problems: list[str] = field(default_factory=list[str])
+
+    def add_action(self, new: Action) -> None:
+        """Register an action; ConfigError when another has its name."""
+        _check(new.name, new.origin, self.actions.get(new.name))
+        self.actions[new.name] = new
+
+    def add_discovery(self, new: Discovery) -> None:
+        """Register a discovery; ConfigError when another has its name."""
+        _check(new.name, new.origin, self.discoveries.get(new.name))
+        self.discoveries[new.name] = new
+
+    def load(self, modules: Iterable[str] = (), groups: Iterable[str] = ENTRY_POINTS) -> None:
+        """Import the installed plugins, and these modules (import paths, or files).
+
+        One that can not be imported is noted in ``problems`` and leaves nothing registered; the others go on.
+        """
+        for group in groups:
+            for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
+                with self._noting(f"plugin {entry.name} ({entry.value})"):
+                    entry.load()
+        for name in modules:
+            with self._noting(f"module {name}"):
+                _import(name)
+
+    @contextmanager
+    def _noting(self, what: str) -> Generator[None, None, None]:
+        actions, discoveries = dict(self.actions), dict(self.discoveries)
+        try:
+            yield
+        # A plugin may do anything at all while it is imported, also exit; the site's other work goes on.
+        except (Exception, SystemExit) as error:  # noqa: BLE001
+            self.actions, self.discoveries = actions, discoveries
+            self.problems.append(f"{what}: {type(error).__name__}: {error}")
+
+
+REGISTRY = Registry()
+"""Where the decorators put what they decorate."""
+
+
+def action(
+    name: str, *, timeout: str | float | None = None, version: str = "1", description: str | None = None
+) -> Callable[[F], F]:
+    """Make a function an action: ``@action("raster.tile", timeout="10m")`` over ``f(ctx, paths, *, zoom: int = 12)``.
+
+    ``timeout`` is a duration ("10m", "1h30m", or seconds) that one task may take. The description is by default the
+    first sentence of the docstring. ConfigError for a name that is taken, and for a signature that can not work.
+    """
+
+    def register(function: F) -> F:
+        REGISTRY.add_action(make_action(function, name, timeout=timeout, version=version, description=description))
+        return function
+
+    return register
+
+
+def discovery(name: str, *, version: str = "1", description: str | None = None) -> Callable[[F], F]:
+    """Make a function a way to find paths."""
+
+    def register(function: F) -> F:
+        text = description if description is not None else _first_sentence(function)
+        REGISTRY.add_discovery(Discovery(name, function, version, text, _origin(function)))
+        return function
+
+    return register
+
+
+def make_action(
+    function: Callable[..., Any],
+    name: str,
+    *,
+    timeout: str | float | None = None,
+    version: str = "1",
+    description: str | None = None,
+) -> Action:
+    """An action of a function, registered nowhere."""
+    origin = _origin(function)
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise ConfigError(
+            f"action {name!r} ({origin}): a generator would never be run; use a plain or an async function"
+        )
+    try:
+        limit = None if timeout is None else seconds(timeout)
+    except ValueError as error:
+        raise ConfigError(f"action {name!r} ({origin}): timeout {timeout!r}: {error}") from None
+    if limit == 0:
+        raise ConfigError(f"action {name!r} ({origin}): a timeout of 0 leaves no time; leave it out for no limit")
+    text = description if description is not None else _first_sentence(function)
+    return Action(name, function, Parameters(function, f"action {name!r} ({origin})"), version, limit, text, origin)
+
+
+def _check(name: str, origin: str, taken: Action | Discovery | None) -> None:
+    if not name or len(name) > _LONGEST_NAME or not name.isprintable() or any(letter.isspace() for letter in name):
+        raise ConfigError(f"{name!r} ({origin}): a name has 1 to {_LONGEST_NAME} letters and no blanks")
+    # The same place again is a module that was loaded again, which replaces what it was.
+    if taken is not None and taken.origin != origin:
+        raise ConfigError(f"{name!r} is defined twice: in {taken.origin} and in {origin}; give one another name")
+
+
+def _origin(function: Callable[..., Any]) -> str:
+    code = inspect.unwrap(function).__code__
+    return f"{code.co_filename}:{code.co_firstlineno}"
+
+
+def _first_sentence(function: Callable[..., Any]) -> str:
+    paragraph = (inspect.getdoc(function) or "").split("\n\n")[0]
+    return " ".join(paragraph.split())
+
+
+def _import(name: str) -> ModuleType:
+    """Import a module by its import path, or a file by its path."""
+    if "/" not in name and not name.endswith(".py"):
+        return importlib.import_module(name)
+    file = Path(name).resolve()
+    known = f"{file.stem}_{hashlib.sha256(str(file).encode()).hexdigest()[:8]}"
+    if known in sys.modules:
+        return sys.modules[known]
+    spec = importlib.util.spec_from_file_location(known, file)
+    if spec is None or spec.loader is None:
+        raise ConfigError(f"{name} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[known] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[known]
+        raise
+    return module

@@ -1,0 +1,112 @@
+"""Telling the hub what the tasks of this process do: collected, sealed, and sent within a tenth of a second.
+
+While Redis is away the items are kept, up to a bound; beyond it whoever has more to tell waits. Nothing is dropped.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+from redis import Redis, RedisError
+
+from orchestrator.contracts.names import reports_stream
+from orchestrator.contracts.report import Item, Reports
+from orchestrator.contracts.seal import seal
+
+log = logging.getLogger(__name__)
+
+_LINGER_SECONDS = 0.05
+_ENTRY_ITEMS = 500
+_ENTRY_BYTES = 256 * 1024
+_KEPT_BYTES = 64 * 1024 * 1024
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
+
+
+class Reporter(Protocol):
+    """Where the runner leaves what it has to say."""
+
+    def send(self, item: Item) -> None:
+        """Take an item, and see to it that the hub hears it."""
+        ...
+
+
+class StreamReporter:
+    """Sends to the site's stream of reports, from a thread of its own that begins with the first item."""
+
+    def __init__(
+        self, connect: Callable[[], Redis], site: str, node: str, key: bytes, *, kept_bytes: int = _KEPT_BYTES
+    ) -> None:
+        self._connect, self._site, self._node, self._key, self._kept_bytes = connect, site, node, key, kept_bytes
+        self._items: deque[tuple[Item, int]] = deque()
+        self._bytes = 0
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._flushing = 0
+
+    def send(self, item: Item) -> None:
+        """Take an item; waits while too much is kept already."""
+        size = len(msgspec.msgpack.encode(item))
+        with self._changed:
+            # One item is always taken, however large.
+            self._changed.wait_for(lambda: not self._items or self._bytes + size <= self._kept_bytes)
+            self._items.append((item, size))
+            self._bytes += size
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+
+    def flush(self, seconds: float) -> bool:
+        """Send what there is without lingering; whether all of it went within the time."""
+        with self._changed:
+            self._flushing += 1
+            self._changed.notify_all()
+            try:
+                return self._changed.wait_for(lambda: not self._items, seconds)
+            finally:
+                self._flushing -= 1
+
+    def _run(self) -> None:
+        pause = _FIRST_PAUSE
+        while True:
+            entry = self._next_entry()
+            try:
+                self._connect().xadd(reports_stream(self._site), {"d": self._sealed(entry)})
+            except RedisError as error:
+                if pause == _FIRST_PAUSE:
+                    log.warning("reports wait: the broker does not answer (%s)", type(error).__name__)
+                time.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            else:
+                pause = _FIRST_PAUSE
+                self._sent(entry)
+
+    def _next_entry(self) -> list[tuple[Item, int]]:
+        """The items of the next entry, once there are some; they stay kept until they are sent."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._items)
+            self._changed.wait_for(self._worth_sending, _LINGER_SECONDS)
+            entry: list[tuple[Item, int]] = []
+            size = 0
+            for item in self._items:
+                if entry and (len(entry) == _ENTRY_ITEMS or size + item[1] > _ENTRY_BYTES):
+                    break
+                entry.append(item)
+                size += item[1]
+            return entry
+
+    def _worth_sending(self) -> bool:
+        return bool(self._flushing) or len(self._items) >= _ENTRY_ITEMS or self._bytes >= _ENTRY_BYTES
+
+    def _sent(self, entry: list[tuple[Item, int]]) -> None:
+        with self._changed:
+            for _ in entry:
+                self._bytes -= self._items.popleft()[1]
+            self._changed.notify_all()
+
+    def _sealed(self, entry: list[tuple[Item, int]]) -> bytes:
+        return seal(self._key, Reports(site=self._site, node=self._node, items=[item for item, _ in entry]))

@@ -1,0 +1,140 @@
+"""A parcel's tasks, one after the other: report that it began, call the handler, report how it ended. Never raises."""
+
+import asyncio
+import inspect
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, cast
+
+from billiard.common import terminate_handler_fired
+
+from orchestrator.contracts.parcel import Parcel, TaskOrder
+from orchestrator.contracts.report import Ended, Returned, Started, TaskError
+from orchestrator.errors import Invalid
+from workers.context import Context, Facts, Stopped
+from workers.ending import Order, ending, legible, task_error
+from workers.registry import Action
+from workers.reporter import Reporter
+from workers.roots import Roots
+from workers.time_limit import TimedOut, within
+
+log = logging.getLogger(__name__)
+
+_MAX_REASON = 2000
+
+
+class Runner:
+    """Runs the tasks of parcels that have been admitted (admission.py).
+
+    ``asked_to_stop`` says of a job whether its tasks are to stop; ``node`` is the worker's name.
+    """
+
+    def __init__(
+        self,
+        actions: Mapping[str, Action],
+        roots: Roots,
+        reporter: Reporter,
+        asked_to_stop: Callable[[int], bool],
+        node: str = "",
+    ) -> None:
+        self._actions, self._roots, self._reporter = actions, roots, reporter
+        self._asked_to_stop, self._node = asked_to_stop, node
+
+    def run(self, parcel: Parcel, refused: TaskError | None = None) -> None:
+        """Run every task of the parcel; with ``refused`` they end with that error instead.
+
+        The only thing that comes out of here is the end of this process, after what has not begun is handed back.
+        """
+        waiting = list(reversed(parcel.tasks))
+        try:
+            while waiting:
+                order = waiting.pop()
+                if self._asked_to_stop(parcel.job):
+                    self._reporter.send(Returned(order.task, order.attempt, "the job is being stopped"))
+                else:
+                    self._run_task(parcel, order, refused)
+        except SystemExit:
+            for order in reversed(waiting):
+                self._reporter.send(Returned(order.task, order.attempt, "the worker is being stopped"))
+            raise
+
+    def _run_task(self, parcel: Parcel, order: TaskOrder, refused: TaskError | None) -> None:
+        started_at, clock = time.time(), time.monotonic()
+        self._reporter.send(Started(order.task, order.attempt, started_at))
+        result: dict[str, Any]
+        try:
+            result = self._result(parcel, order, refused)
+        except Exception as error:  # noqa: BLE001 - whatever the hub sent, the worker goes on
+            result = {"passed": b"", "error": task_error(error)}
+        seconds = time.monotonic() - clock
+        ended = Ended(task=order.task, attempt=order.attempt, seconds=seconds, started_at=started_at, **result)
+        self._reporter.send(ended)
+
+    def _result(self, parcel: Parcel, order: TaskOrder, refused: TaskError | None) -> dict[str, Any]:
+        """The fields of Ended that say what the task came to."""
+        unpacked = Order.of(order)
+        facts = Facts(
+            job=parcel.job,
+            task=order.task,
+            step=parcel.step,
+            attempt=order.attempt,
+            action=parcel.action,
+            site=parcel.site,
+            queue=parcel.queue,
+            node=self._node,
+            params=MappingProxyType(parcel.params),
+        )
+        ctx = Context(facts, unpacked.paths, self._roots, lambda: self._asked_to_stop(parcel.job))
+        action = self._actions.get(parcel.action)
+        error, stopped = refused, False
+        if action is None:
+            error = error or unknown_action(parcel.action)
+        elif error is None:
+            error, stopped = call(action, ctx, unpacked.paths, parcel.timeout)
+        return ending(unpacked, ctx.verdicts, error, stopped=stopped) | {"error": error, "stopped": stopped}
+
+
+def call(action: Action, ctx: Context, paths: Sequence[Any], timeout: float | None) -> tuple[TaskError | None, bool]:
+    """Call a handler once: the error that it let out, and whether it stopped as it was asked to."""
+    limit = action.timeout if timeout is None else timeout
+    try:
+        params = action.parameters.bind(ctx.params)
+    except Invalid as error:
+        return TaskError("BadParameters", legible(str(error), _MAX_REASON)), False
+    try:
+        within(limit, lambda: _finish(action.function(ctx, list(paths), **params)))
+    except TimedOut as error:
+        return TaskError("TimeoutError", f"took longer than {limit:g} s", task_error(error).traceback), False
+    # Whatever comes out of a handler, exits and interrupts included, is the end of its task and not of the worker.
+    except BaseException as error:
+        if terminate_handler_fired():
+            raise
+        if _only_stopped(error):
+            return None, True
+        log.warning("%s of job %s, task %s failed", action.name, ctx.job, ctx.task, exc_info=True)
+        return task_error(error), False
+    return None, False
+
+
+def unknown_action(name: str) -> TaskError:
+    """What is said of a task whose action is not here."""
+    return TaskError("UnknownAction", f"this node does not offer {name!r}: is its plugin installed and loaded here?")
+
+
+def _finish(result: object) -> None:
+    if inspect.isawaitable(result):
+        asyncio.run(_awaited(result))
+
+
+async def _awaited(result: Awaitable[Any]) -> None:
+    await result
+
+
+def _only_stopped(error: BaseException) -> bool:
+    """Whether this is Stopped, or a group of nothing else (which is what an ``asyncio.TaskGroup`` makes of it)."""
+    if isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        return group.split(Stopped)[1] is None
+    return isinstance(error, Stopped)

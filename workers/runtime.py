@@ -1,0 +1,71 @@
+"""What one worker process works with: its site, its name, and its own connection, roots and reporter."""
+
+import hashlib
+import os
+import threading
+from functools import cached_property
+
+import platformdirs
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from workers.reporter import StreamReporter
+from workers.roots import Root, Roots
+from workers.seen import Seen
+from workers.site import SiteFile
+
+_SOCKET_SECONDS = 5
+
+
+class Runtime:
+    """One pool of one site on this host. Made before the pool forks: nothing here connects or starts a thread by then.
+
+    ``node`` is Celery's name of the worker, such as ``london.worker@host``; ``key`` is the site's.
+    """
+
+    def __init__(self, site: SiteFile, key: bytes, node: str, queue: str, function: str) -> None:
+        self.site, self.key, self.node, self.queue, self.function = site, key, node, queue, function
+        self.stopping = threading.Event()
+        """Set in the worker's own process when it has been told to stop: what runs long leaves off at a good place."""
+        self._clients: dict[int, Redis] = {}
+        self._reporters: dict[int, StreamReporter] = {}
+
+    def redis(self) -> Redis:
+        """This process's client; safe to use from several threads. Errors come within seconds, never a standstill."""
+        # By process, since a child must never write to its parent's socket; setdefault, since a lock might be held
+        # by another thread at the moment of the fork.
+        pid = os.getpid()
+        return self._clients.get(pid) or self._clients.setdefault(pid, self._connect())
+
+    @property
+    def reporter(self) -> StreamReporter:
+        """This process's way to tell the hub what its tasks do."""
+        pid = os.getpid()
+        return self._reporters.get(pid) or self._reporters.setdefault(
+            pid, StreamReporter(self.redis, self.site.name, self.node, self.key)
+        )
+
+    @cached_property
+    def seen(self) -> Seen:
+        """What this host has run already."""
+        # By key too: two installations may each have a site of this name.
+        mark = hashlib.sha256(self.key).hexdigest()[:12]
+        folder = self.site.state or platformdirs.user_state_path("orchestrator")
+        return Seen(folder / f"{self.site.name}-{mark}.seen")
+
+    @cached_property
+    def roots(self) -> Roots:
+        """What may be touched here."""
+        return Roots(Root(os.fsencode(root.path), root.read_only) for root in self.site.roots)
+
+    def _connect(self) -> Redis:
+        return Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
+            self.site.redis_url.get_secret_value(),
+            protocol=2,
+            socket_timeout=_SOCKET_SECONDS,
+            socket_connect_timeout=_SOCKET_SECONDS,
+            socket_keepalive=True,
+            health_check_interval=15,
+            retry=Retry(NoBackoff(), 1),
+        )
