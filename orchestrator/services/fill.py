@@ -18,6 +18,8 @@ from orchestrator.storage.counters import Deltas
 from orchestrator.storage.tables import STEP_BITS, STEP_MASK
 from orchestrator.storage.transitions import WalkChange, change_walks
 
+_OVER = DISCOVERY.terminal | {DiscoveryState.STOPPED}
+
 Plan = dict[tuple[int, int], tuple[int, tuple[str, str, str] | None]]
 """(job, rule) -> (steps of its chain, the lane of the first, or None when that waits for the end of discovery)."""
 
@@ -82,22 +84,23 @@ def fill(tx: Connection, batches: Sequence[Batch], deltas: Deltas, failures: Fai
 
 def _take(batch: Batch, walk: Walk | None, filling: Filling, deltas: Deltas, failures: Failures) -> None:
     """Decide about one entry: it counts when its walk, attempt and number are the ones that are due."""
-    if walk is None or batch.attempt != walk.attempt or walk.state in DISCOVERY.terminal or batch.site != walk.site:
+    if walk is None or batch.attempt != walk.attempt or walk.state in _OVER or batch.site != walk.site:
         filling.late.append(batch)
         return
     if walk.state is DiscoveryState.WAITING:
         walk.fire(DiscoveryEvent.BEGUN)
         walk.worker = batch.node
-    if batch.sequence and batch.sequence != walk.sequence + 1:
+    if batch.node != walk.worker or (batch.sequence and batch.sequence != walk.sequence + 1):
         filling.late.append(batch)
         return
-    if batch.sequence and walk.job_state not in BATCH_JOB.terminal and walk.job_state is not JobState.DEQUEUING:
-        _keep(batch, walk, filling, deltas, failures)
+    if batch.sequence:
+        walk.sequence, walk.cursor, walk.touched = batch.sequence, batch.cursor, True
+        if walk.job_state not in BATCH_JOB.terminal and walk.job_state is not JobState.DEQUEUING:
+            _keep(batch, walk, filling, deltas, failures)
     _end(batch, walk)
 
 
 def _keep(batch: Batch, walk: Walk, filling: Filling, deltas: Deltas, failures: Failures) -> None:
-    walk.sequence, walk.cursor, walk.touched = batch.sequence, batch.cursor, True
     job = deltas.jobs[walk.job]
     filling.chains += ((walk, batch.sequence, found) for found in batch.found)
     filling.shed += ((walk.job, shed.input) for shed in batch.shed)
@@ -126,7 +129,8 @@ def _change(walk: Walk) -> WalkChange:
 
 
 _READ = text("""
-    select w.job_id, w.subtree, j.state as job_state, d.site, d.method, w.attempt, w.state, w.sequence, w.cursor
+    select w.job_id, w.subtree, j.state as job_state, d.site, d.method, w.attempt, w.state, w.sequence, w.cursor,
+      w.worker
     from unnest(cast(:job as bigint[]), cast(:subtree as int[])) as u(job, subtree)
     join walks w on w.job_id = u.job and w.subtree = u.subtree
     join discoveries d on d.job_id = w.job_id
@@ -140,7 +144,7 @@ def _read_walks(tx: Connection, batches: Iterable[Batch]) -> dict[tuple[int, int
     return {
         (row.job_id, row.subtree): Walk(
             row.job_id, row.subtree, JobState(row.job_state), row.site, row.method, row.attempt,
-            DiscoveryState(row.state), row.sequence, row.cursor, DiscoveryState(row.state),
+            DiscoveryState(row.state), row.sequence, row.cursor, DiscoveryState(row.state), row.worker,
         )
         for row in rows
     }  # fmt: skip

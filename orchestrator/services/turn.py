@@ -16,6 +16,7 @@ from orchestrator.services.dispatch import Sent, hand_out_tasks, hand_out_walks,
 from orchestrator.services.failures import Failures
 from orchestrator.services.fill import Walk, fill, release
 from orchestrator.services.grant import Grants, grants
+from orchestrator.services.requeue import requeue
 from orchestrator.services.settle import lock, settle
 from orchestrator.storage.counters import Deltas
 
@@ -51,6 +52,7 @@ def apply(tx: Connection, reports: Sequence[Reports], batches: Sequence[Batch]) 
 def hand_out(tx: Connection) -> Outbox:
     """Hand out what is ready, to whoever is there."""
     serving, deltas = lanes(tx), Deltas()
+    requeue(tx, deltas)
     orders = hand_out_walks(tx, serving)
     parcels = hand_out_tasks(tx, serving, deltas)
     deltas.write(tx)

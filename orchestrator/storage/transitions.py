@@ -155,8 +155,9 @@ class WalkChange(NamedTuple):
 
 _CHANGE_WALKS = text("""
     update walks set
-      state = u.after, sequence = u.sequence, cursor = u.cursor, worker = coalesce(u.worker, walks.worker),
-      reason = u.reason, heard_at = now(), ended_at = case when u.ended then now() end
+      state = u.after, sequence = u.sequence, cursor = u.cursor, worker = u.worker, reason = u.reason,
+      heard_at = now(), ended_at = case when u.ended then now() end,
+      handed_at = case when u.after = 'Waiting' then null else walks.handed_at end
     from unnest(
       cast(:job as bigint[]), cast(:subtree as int[]), cast(:attempt as int[]),
       cast(:before as discovery_state[]), cast(:after as discovery_state[]),

@@ -264,3 +264,36 @@ def test_a_step_that_changes_the_walked_tree_waits_for_the_end_of_discovery(worl
         world.paris.finish(world.paris.parcel(), 1)
     world.turn()
     assert world.state(job) == "Success"
+
+
+def test_a_walk_that_stopped_goes_on_from_its_cursor(world: World) -> None:
+    world.define([{"name": "noop"}])
+    job = world.submit()
+    world.turn()
+    first = world.london.walk()
+    world.london.batch(first, 1, [b"/data/a"], cursor=b"here")
+    world.london.batch(first, 2, [b"/data/b"], cursor=b"there", stopped=True)
+    world.turn(2)
+    second = world.london.walk()
+    assert (second.attempt, second.cursor, second.sequence) == (2, b"there", 2)
+    world.london.batch(first, 3, [b"/data/twice"])
+    world.london.batch(second, 3, [b"/data/c"], closed=True)
+    world.turn()
+    assert len(world.tasks(job)) == 3
+    assert world.one("select state from discoveries").state == "Closed"
+
+
+def test_two_walkers_under_one_attempt_do_not_mix(world: World) -> None:
+    """They cut their batches differently: the first that is heard of is the one."""
+    world.define([{"name": "noop"}])
+    job = world.submit()
+    world.turn()
+    order = world.london.walk()
+    world.london.batch(order, 1, [b"/data/a"])
+    world.london.node = "twin"
+    world.london.batch(order, 2, [b"/data/a", b"/data/b"])
+    world.london.node = "node"
+    world.london.batch(order, 2, [b"/data/b"], closed=True)
+    world.turn()
+    assert world.one("select total from progress").total == 2
+    assert len(world.tasks(job)) == 2

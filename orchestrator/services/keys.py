@@ -1,0 +1,146 @@
+"""API keys: made, shown once, kept as a hash, checked, revoked.
+
+A key reads ``tq_<prefix>_<secret>``: eight characters to find it by, and 256 random bits in base64url.
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+import secrets
+import string
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Engine, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from orchestrator.domain.roles import Permission, Role, granted
+from orchestrator.errors import Fault, Forbidden, Invalid, NotFound, Unauthenticated
+from orchestrator.storage.tables import api_keys, users
+
+_PREFIX_LETTERS = string.ascii_lowercase + string.digits
+_KEY = re.compile(r"tq_([a-z0-9]{8})_[A-Za-z0-9_-]{43}")
+_NO_HASH = bytes(32)
+_USE_NOTED_EVERY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is asking, and in which roles."""
+
+    user: str
+    roles: frozenset[Role]
+    key_id: int
+
+    def may(self, permission: Permission) -> bool:
+        """Whether one of the roles grants it."""
+        return permission in granted(self.roles)
+
+    def must(self, permission: Permission) -> None:
+        """Raise Forbidden unless one of the roles grants it."""
+        if not self.may(permission):
+            raise Forbidden(f"{self.user} may not do this: it needs the permission '{permission}'")
+
+
+class NewKey(NamedTuple):
+    """A key just made; ``plain`` is known only here and now."""
+
+    id: int
+    plain: str
+
+
+def ensure_admin_key(engine: Engine, name: str = "admin") -> str:
+    """A new key of an admin of this name, who is made if need be; returns the plain key."""
+    with engine.begin() as tx:
+        row = insert(users).values(name=name, roles=[Role.ADMIN])
+        tx.execute(row.on_conflict_do_update(index_elements=[users.c.name], set_={"roles": row.excluded.roles}))
+        return make_key(tx, name, label="made by the installation").plain
+
+
+def make_key(
+    tx: Connection,
+    user: str,
+    label: str | None = None,
+    roles: Collection[Role] | None = None,
+    expires_at: datetime | None = None,
+) -> NewKey:
+    """A new key of a user; with ``roles``, it may only what both they and the user's own roles grant.
+
+    Invalid when there is no such user or a role is not the user's.
+    """
+    owned = tx.scalar(select(users.c.roles).where(users.c.name == user))
+    if owned is None:
+        raise Invalid("the key can not be made", [Fault("$.user", f"there is no user {user!r}")])
+    if Role.ADMIN not in owned and not set(roles or ()) <= set(owned):
+        raise Invalid("the key can not be made", [Fault("$.roles", f"{user} has only these roles: {', '.join(owned)}")])
+    prefix = "".join(secrets.choice(_PREFIX_LETTERS) for _ in range(8))
+    plain = f"tq_{prefix}_{base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b'=').decode()}"
+    key_id = tx.execute(
+        insert(api_keys)
+        .values(
+            prefix=prefix,
+            hash=_hash(plain),
+            user_name=user,
+            label=label,
+            roles=None if roles is None else sorted(roles),
+            expires_at=expires_at,
+        )
+        .returning(api_keys.c.id)
+    ).scalar_one()
+    return NewKey(key_id, plain)
+
+
+def check_key(engine: Engine, plain: str) -> Caller:
+    """Who a key belongs to; Unauthenticated when it is unknown, expired or revoked, without saying which."""
+    match = _KEY.fullmatch(plain)
+    if match is None:
+        raise Unauthenticated("this is not an API key")
+    alive = api_keys.c.revoked_at.is_(None) & func.coalesce(api_keys.c.expires_at > func.now(), True)
+    unnoted = func.coalesce(api_keys.c.last_used_at < func.now() - _USE_NOTED_EVERY, True)
+    with engine.begin() as tx:
+        row = tx.execute(
+            select(
+                api_keys.c.id,
+                api_keys.c.hash,
+                api_keys.c.roles,
+                users.c.name,
+                users.c.roles.label("owned"),
+                unnoted.label("unnoted"),
+            )
+            .join(users, users.c.name == api_keys.c.user_name)
+            .where(api_keys.c.prefix == match[1], alive)
+        ).one_or_none()
+        same = hmac.compare_digest(_hash(plain), _NO_HASH if row is None else bytes(row.hash))
+        if row is None or not same:
+            raise Unauthenticated("the API key is unknown, expired or revoked")
+        if row.unnoted:
+            tx.execute(update(api_keys).where(api_keys.c.id == row.id, unnoted).values(last_used_at=func.now()))
+    return Caller(row.name, _scope(row.owned, row.roles), row.id)
+
+
+def revoke_key(tx: Connection, key_id: int) -> None:
+    """End a key for good; again is no error, NotFound when there is none."""
+    revoked = (
+        update(api_keys)
+        .where(api_keys.c.id == key_id)
+        .values(revoked_at=func.coalesce(api_keys.c.revoked_at, func.now()))
+    )
+    if not tx.execute(revoked).rowcount:
+        raise NotFound(f"there is no key {key_id}")
+
+
+def _hash(plain: str) -> bytes:
+    # Plain SHA-256 is enough: the secret is 256 random bits, not a password that could be guessed.
+    return hashlib.sha256(plain.encode()).digest()
+
+
+def _scope(owned: Collection[str], asked: Collection[str] | None) -> frozenset[Role]:
+    """A key's roles, never above its owner's; an admin's key may be narrowed to any role."""
+    if asked is None:
+        return frozenset(map(Role, owned))
+    if Role.ADMIN in owned:
+        return frozenset(map(Role, asked))
+    return frozenset(map(Role, asked)) & frozenset(map(Role, owned))
