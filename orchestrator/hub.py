@@ -82,7 +82,7 @@ class Hub:
             self._write(entries, inbox)
         except OperationalError:
             raise
-        except Exception as error:  # noqa: BLE001 - one entry that nobody foresaw must not stop all the others
+        except Exception as error:  # one entry that nobody foresaw must not stop all the others
             if len(entries) > 1:
                 for entry in entries:
                     self._apply([entry])

@@ -93,4 +93,5 @@ def _offer(action: Action) -> ActionOffer:
         parameters=action.parameters.schema,
         description=action.description,
         timeout=action.timeout,
+        changes=list(action.changes),
     )

@@ -5,9 +5,9 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -38,6 +38,8 @@ class Action:
     description: str
     origin: str
     """Where it was defined, for messages."""
+    changes: tuple[str, ...] = ()
+    """Parameters that name a folder in which it makes or changes files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +100,26 @@ REGISTRY = Registry()
 
 
 def action(
-    name: str, *, timeout: str | float | None = None, version: str = "1", description: str | None = None
+    name: str,
+    *,
+    timeout: str | float | None = None,
+    version: str = "1",
+    description: str | None = None,
+    changes: Sequence[str] = (),
 ) -> Callable[[F], F]:
     """Make a function an action: ``@action("raster.tile", timeout="10m")`` over ``f(ctx, paths, *, zoom: int = 12)``.
 
     ``timeout`` is a duration ("10m", "1h30m", or seconds) that one task may take. The description is by default the
-    first sentence of the docstring. ConfigError for a name that is taken, and for a signature that can not work.
+    first sentence of the docstring. ``changes`` names the parameters that are folders in which it makes or changes
+    files: where such a folder is searched by the same job, the action waits until the search is over, so that it does
+    not find its own output. ConfigError for a name that is taken, and for a signature that can not work.
     """
 
     def register(function: F) -> F:
-        REGISTRY.add_action(make_action(function, name, timeout=timeout, version=version, description=description))
+        new = make_action(function, name, timeout=timeout, version=version, description=description)
+        if strange := set(changes) - set(new.parameters.schema.get("properties", {})):
+            raise ConfigError(f"action {name!r} ({new.origin}): changes names {min(strange)!r}, which is no parameter")
+        REGISTRY.add_action(replace(new, changes=tuple(changes)))
         return function
 
     return register

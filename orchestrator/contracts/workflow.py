@@ -7,9 +7,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from orchestrator.contracts.parcel import RuleOrder
 from orchestrator.domain import duration, fields, rules
+from orchestrator.domain.chain import MAX_STEPS
 from orchestrator.domain.fields import FieldType
 
-MAX_STEPS = 64
 MAX_RULES = 100
 MAX_FIELDS = 100
 MAX_REFERENCES = 1000

@@ -33,7 +33,7 @@ class Hunt:
 
 
 def culprit(tried: int, crashes: int) -> bool:
-    """Whether the paths that were tried when the process died (for the ``crashes``-th time) are one path, and to blame."""
+    """Whether what was tried when the process died, for the ``crashes``-th time, is one path, and to blame."""
     return tried.bit_count() == 1 and crashes >= MOST_CRASHES
 
 

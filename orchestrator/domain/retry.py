@@ -24,7 +24,7 @@ class RetryPolicy:
     cap_s: float = 300.0
     """The longest pause, in seconds, before jitter."""
     jitter: float = 0.1
-    """The share of the pause by which it may be longer, 0 to 1: so that what failed together does not return together."""
+    """The share of the pause by which it may be longer, 0 to 1: what failed together does not return together."""
     error_classes: tuple[str, ...] = ()
     """Only these; none named: every class."""
     failed_paths: bool = False

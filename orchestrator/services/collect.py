@@ -14,12 +14,12 @@ from sqlalchemy import Connection, text
 from orchestrator.contracts.paths import count
 from orchestrator.contracts.report import Ended, Item, Problem, Reports, Returned, Started, TaskError
 from orchestrator.domain.cascade import Onward, Tally, broken_by, ending, onward
+from orchestrator.domain.chain import STEP_BITS, STEP_MASK, step_of
 from orchestrator.domain.task import TASK, TaskEvent, TaskState
 from orchestrator.services.failures import Failures
 from orchestrator.storage import tables
 from orchestrator.storage.copy import copy_in
 from orchestrator.storage.counters import Deltas
-from orchestrator.storage.tables import STEP_BITS, STEP_MASK
 from orchestrator.storage.transitions import TaskChange, change_tasks, give
 
 
@@ -52,7 +52,7 @@ class Task:
     @property
     def step(self) -> int:
         """Its place in the chain."""
-        return self.id & STEP_MASK
+        return step_of(self.id)
 
     def fire(self, event: TaskEvent) -> None:
         """Move on, by the machine."""

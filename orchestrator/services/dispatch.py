@@ -13,8 +13,8 @@ import msgspec
 from sqlalchemy import Connection, RowMapping, text
 
 from orchestrator.contracts.parcel import Parcel, RuleOrder, TaskOrder, WalkOrder
+from orchestrator.domain.chain import STEP_BITS, STEP_MASK
 from orchestrator.storage.counters import Deltas
-from orchestrator.storage.tables import STEP_BITS, STEP_MASK
 
 NODE_SILENT_S = 15
 """A node that has not been heard of for so long is given nothing."""

@@ -9,13 +9,13 @@ from sqlalchemy import Connection, text
 
 from orchestrator.contracts.batch import Batch, Found
 from orchestrator.domain.batch_job import BATCH_JOB, JobState
+from orchestrator.domain.chain import STEP_MASK, task_id
 from orchestrator.domain.discovery import DISCOVERY, DiscoveryEvent, DiscoveryState
 from orchestrator.domain.task import TaskState
 from orchestrator.services.failures import Failures
 from orchestrator.storage import tables
 from orchestrator.storage.copy import copy_in
 from orchestrator.storage.counters import Deltas
-from orchestrator.storage.tables import STEP_BITS, STEP_MASK
 from orchestrator.storage.transitions import WalkChange, change_walks
 
 _OVER = DISCOVERY.terminal | {DiscoveryState.STOPPED}
@@ -174,7 +174,7 @@ def _write_chains(tx: Connection, chains: Sequence[tuple[Walk, int, Found]], pla
     for id, (walk, sequence, found) in zip(ids, chains, strict=True):
         steps, lane = plan[walk.job, found.rule]
         batch_rows.append((id, walk.job, found.rule, walk.subtree, sequence, found.n, found.paths))
-        first = id << STEP_BITS
+        first = task_id(id, 0)
         task_rows.append((first, walk.job, found.rule, TaskState.PENDING, found.n))
         task_rows += ((first + step, walk.job, found.rule, TaskState.PENDING, 0) for step in range(1, steps))
         if lane is not None:

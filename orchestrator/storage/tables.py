@@ -1,16 +1,15 @@
 """Every table, and what each is for. Hot ones are narrow, with few indexes, and leave room for updates in place.
 
-A task's id is its batch's id and its step: ``batch << 6 | step``. So a chain's rows lie together, and the next
-task of a chain is found without looking.
+A task's id is made of its batch's id and its step (domain/chain.py), so that a chain's rows lie together.
 """
 
 from sqlalchemy import (
+    Double,
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
     DateTime,
-    Double,
     Enum,
     ForeignKey,
     Index,
@@ -27,12 +26,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from orchestrator.domain.batch_job import JobState
+from orchestrator.domain.chain import MAX_STEPS
 from orchestrator.domain.discovery import DiscoveryState
 from orchestrator.domain.task import TaskState
-
-STEP_BITS = 6
-MAX_STEPS = 1 << STEP_BITS
-STEP_MASK = MAX_STEPS - 1
 
 metadata = MetaData(
     naming_convention={

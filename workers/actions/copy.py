@@ -20,7 +20,7 @@ Links = Literal["refuse", "follow", "keep"]
 _CAN_NOT_LINK = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 
-@action("fs.copy")
+@action("fs.copy", changes=["destination"])
 def copy(
     ctx: Context,
     paths: list[Path],

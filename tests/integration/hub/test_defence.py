@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import pytest
@@ -15,7 +16,7 @@ from orchestrator.hub import Hub, run
 from tests.integration.hub.conftest import SECRET, Site, World
 from tests.integration.hub.test_main_way import TWO_STEPS, begun
 
-HOSTILE = {
+HOSTILE: dict[str, dict[Any, Any]] = {
     "nothing": {},
     "another field": {"x": b"y"},
     "not sealed": {"d": b"hello"},

@@ -1,9 +1,12 @@
 """The way of a job through the hub: discovery, chains, ends, and how each outcome goes on down the chain."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 from sqlalchemy import text
 
-from orchestrator.contracts.batch import Trouble
+from orchestrator.contracts.batch import Shed, Trouble
 from orchestrator.contracts.paths import PathList, bitmap, indices, pack, unpack
 from orchestrator.contracts.report import Ended, Problem, Returned, Started, TaskError
 from tests.integration.hub.conftest import World
@@ -11,7 +14,7 @@ from tests.integration.hub.conftest import World
 TWO_STEPS = [{"name": "fs.checksum"}, {"name": "noop", "site": "paris"}]
 
 
-def begun(world: World, *chains: list[dict[str, object]], paths: int = 3) -> int:
+def begun(world: World, *chains: Sequence[dict[str, Any]], paths: int = 3) -> int:
     """A job with one batch, closed, whose first task is with london."""
     world.define(*(chains or (TWO_STEPS,)))
     job = world.submit()
@@ -204,8 +207,6 @@ def test_batches_count_once_and_in_order(world: World) -> None:
 
 
 def test_shed_subtrees_become_walks_of_their_own(world: World) -> None:
-    from orchestrator.contracts.batch import Shed  # noqa: PLC0415
-
     world.define([{"name": "noop"}])
     job = world.submit()
     world.turn()

@@ -5,9 +5,8 @@ import pytest
 from pydantic import ValidationError
 
 from orchestrator.contracts.faults import faults_of
-from orchestrator.contracts.workflow import MAX_STEPS, Workflow
+from orchestrator.contracts.workflow import Workflow
 from orchestrator.domain.fields import FieldType
-from orchestrator.storage import tables
 
 GOOD: dict[str, Any] = {
     "name": "verify_and_copy",
@@ -117,10 +116,6 @@ def test_a_parameter_of_any_value_is_kept() -> None:
 def test_retries_of_nought_and_automatic_steps_are_taken() -> None:
     action = {"name": "x", "retries": {"max": 0, "base": "2s"}, "manual": False}
     assert Workflow.model_validate(changed(*ACTION, to=action)).filter_rules[0].action[0].retries
-
-
-def test_a_chain_fits_into_the_numbers_of_tasks() -> None:
-    assert MAX_STEPS == tables.MAX_STEPS
 
 
 def test_every_type_of_field_can_be_declared() -> None:

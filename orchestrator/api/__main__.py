@@ -1,0 +1,43 @@
+"""Serves the API: ``python -m orchestrator.api --port 8080``; settings come from the environment."""
+
+import argparse
+import sys
+
+import uvicorn
+
+from orchestrator.api.app import make_app
+from orchestrator.config import load_settings
+from orchestrator.errors import ConfigError
+from orchestrator.storage.database import make_engine
+
+_GRACE_S = 3
+"""How long a stop waits for requests under way; who listens to events is let go then."""
+
+
+def main() -> int:
+    """Serve until told to stop."""
+    parser = argparse.ArgumentParser(prog="python -m orchestrator.api", description="The HTTP API")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen at (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8080, help="(default: %(default)s)")
+    options = parser.parse_args()
+    try:
+        settings = load_settings()
+        engine = make_engine(settings.require_database_url(), pool_size=20, statement_timeout_s=30)
+        app = make_app(engine, secret=settings.require_secret(), redis_url=settings.redis_url)
+    except ConfigError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - there is no log yet
+        return 2
+    uvicorn.run(
+        app,
+        host=options.host,
+        port=options.port,
+        timeout_graceful_shutdown=_GRACE_S,
+        server_header=False,
+        access_log=False,
+        log_level="info",
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""The application: the routes, the gate before them, and the problem documents after them."""
+
+from collections.abc import Mapping, Sequence
+
+from anyio import to_thread
+from fastapi import APIRouter, FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from sqlalchemy import Engine
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import compile_path
+
+import orchestrator
+from orchestrator.api.body_limit import BodyLimit
+from orchestrator.api.callers import Callers
+from orchestrator.api.feed import Feed, Look
+from orchestrator.api.gate import Door, Gate
+from orchestrator.api.openapi import describe, permission_of
+from orchestrator.api.problems import response_to
+from orchestrator.api.requires import Parts
+from orchestrator.api.routes import health, jobs, keys, sites, submit, tasks, workflows
+from orchestrator.contracts.views import Snapshot
+from orchestrator.domain.roles import Permission
+from orchestrator.storage.queries.jobs import read_snapshots
+from orchestrator.storage.queries.snapshot import snapshot
+
+PREFIX = "/api/v1"
+OPENAPI_PATH = "/openapi.json"
+ROUTERS: tuple[tuple[str, APIRouter], ...] = (
+    (PREFIX, workflows.router),
+    (PREFIX, submit.router),
+    (PREFIX, jobs.router),
+    (PREFIX, tasks.router),
+    (PREFIX, sites.router),
+    (PREFIX, keys.router),
+    ("", health.router),
+)
+
+
+def make_app(engine: Engine, *, secret: bytes, redis_url: str | None) -> FastAPI:
+    """The API over a database; ``secret`` is the installation's, ``redis_url`` where the hub is woken."""
+    app = FastAPI(
+        title="orchestrator",
+        version=orchestrator.__version__,
+        description="Work over very many paths at several sites.",
+        openapi_url=OPENAPI_PATH,
+        docs_url=None,  # its page would be fetched from a host that is not ours
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    for prefix, router in ROUTERS:
+        app.include_router(router, prefix=prefix)
+    app.state.parts = Parts(engine, secret, redis_url)
+    app.state.callers = Callers(engine)
+    app.state.feed = Feed(_look(engine))
+    # FastAPI has answers of its own for these two; all else comes up to the gate.
+    app.add_exception_handler(RequestValidationError, _answer)
+    app.add_exception_handler(HTTPException, _answer)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(Gate, doors=doors(), callers=app.state.callers)
+    app.openapi = lambda: describe(app, ROUTERS)
+    return app
+
+
+def doors() -> list[Door]:
+    """Every route, as the gate sees it."""
+    found = [Door(compile_path(OPENAPI_PATH)[0], frozenset({"GET"}), Permission.READ)]
+    for prefix, router in ROUTERS:
+        for route in router.routes:
+            if isinstance(route, APIRoute):
+                path, _, _ = compile_path(prefix + route.path)
+                found.append(Door(path, frozenset(route.methods or ()), permission_of(route)))
+    return found
+
+
+async def _answer(_: Request, error: Exception) -> Response:
+    return response_to(error)
+
+
+def _look(engine: Engine) -> Look:
+    def read(job_ids: Sequence[int]) -> Mapping[int, Snapshot]:
+        with snapshot(engine) as tx:
+            return read_snapshots(tx, job_ids)
+
+    async def look(job_ids: Sequence[int]) -> Mapping[int, Snapshot]:
+        return await to_thread.run_sync(read, job_ids)
+
+    return look

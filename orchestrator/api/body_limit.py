@@ -1,0 +1,43 @@
+"""Refuses a body that is too large, by what it says of itself and by what really comes."""
+
+from collections.abc import Callable
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MIB = 1024 * 1024
+
+
+def largest(path: str) -> int:
+    """The most bytes a body sent to this path may have: jobs are given their paths in it."""
+    return 32 * MIB if path == "/api/v1/jobs" else MIB
+
+
+class BodyLimit:
+    """Counts what comes in; raises 413 before more than the limit is kept."""
+
+    def __init__(self, app: ASGIApp, limit: Callable[[str], int] = largest) -> None:
+        self._app, self._limit = app, limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        limit = self._limit(scope["path"])
+        refusal = HTTPException(413, f"the body is larger than {limit} bytes, the most that is taken here")
+        said = Headers(scope=scope).get("content-length", "")
+        if said.isdecimal() and (len(said) > 18 or int(said) > limit):
+            raise refusal
+        left = limit
+
+        async def counted() -> Message:
+            nonlocal left
+            message = await receive()
+            left -= len(message.get("body", b""))
+            if left < 0:
+                raise refusal
+            return message
+
+        await self._app(scope, counted, send)

@@ -1,0 +1,42 @@
+"""Who is calling, looked up once in a few seconds, so that not every request asks the database."""
+
+import hashlib
+import time
+from collections.abc import Callable
+
+from sqlalchemy import Engine
+
+from orchestrator.services.keys import Caller, check_key
+
+_MOST = 10_000
+
+
+class Callers:
+    """The keys seen of late. A key revoked elsewhere is refused here ``seconds`` later at most."""
+
+    def __init__(self, engine: Engine, *, seconds: float = 4.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._engine, self._seconds, self._clock = engine, seconds, clock
+        self._seen: dict[bytes, tuple[float, Caller]] = {}
+
+    def recall(self, plain: str) -> Caller | None:
+        """The caller when the key was checked a moment ago; does not block."""
+        checked_at, caller = self._seen.get(_digest(plain), (0.0, None))
+        return caller if caller is not None and self._clock() - checked_at < self._seconds else None
+
+    def check(self, plain: str) -> Caller:
+        """The caller, asked of the database; raises Unauthenticated."""
+        checked_at = self._clock()
+        caller = check_key(self._engine, plain)
+        if len(self._seen) >= _MOST:
+            self._seen.clear()
+        self._seen[_digest(plain)] = checked_at, caller
+        return caller
+
+    def forget(self) -> None:
+        """Check every key anew: one has been revoked here."""
+        self._seen.clear()
+
+
+def _digest(plain: str) -> bytes:
+    # Not the key itself: it should not lie about in memory for longer than its request.
+    return hashlib.sha256(plain.encode("utf-8", "surrogateescape")).digest()

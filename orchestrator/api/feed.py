@@ -1,0 +1,103 @@
+"""Live news of jobs: one look at the database a tick for all who listen, whoever and however many they are."""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+
+from orchestrator.contracts.views import Snapshot
+from orchestrator.domain.batch_job import BATCH_JOB
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.3
+"""Not more than about four events a second."""
+QUIET_S = 10.0
+"""A listener hears at least a comment so often, so that a connection that is gone is noticed at both ends."""
+
+Look = Callable[[Sequence[int]], Awaitable[Mapping[int, Snapshot]]]
+
+
+class Feed:
+    """Who listens to which job. ``look`` reads the present snapshots of some jobs, without blocking the loop."""
+
+    def __init__(self, look: Look, *, tick_s: float = TICK_S, quiet_s: float = QUIET_S) -> None:
+        self._look, self._tick_s, self._quiet_s = look, tick_s, quiet_s
+        self._listeners: defaultdict[int, set[_Listener]] = defaultdict(set)
+        self._loop: asyncio.Task[None] | None = None
+
+    @property
+    def listeners(self) -> int:
+        """How many there are."""
+        return sum(map(len, self._listeners.values()))
+
+    async def listen(self, job_id: int) -> AsyncGenerator[Snapshot | None, None]:
+        """The job now and after each change, to its end; None when there was nothing to tell for a while."""
+        with self._listening(job_id) as listener:
+            while True:
+                try:
+                    news = await asyncio.wait_for(listener.next(), self._quiet_s)
+                except TimeoutError:
+                    yield None
+                    continue
+                if news is None:
+                    return
+                yield news
+                if news.state in BATCH_JOB.terminal:
+                    return
+
+    @contextmanager
+    def _listening(self, job_id: int) -> Generator["_Listener"]:
+        listener = _Listener()
+        self._listeners[job_id].add(listener)
+        if self._loop is None or self._loop.done():
+            self._loop = asyncio.create_task(self._run())
+        try:
+            yield listener
+        finally:
+            self._listeners[job_id].discard(listener)
+            if not self._listeners[job_id]:
+                del self._listeners[job_id]
+
+    async def _run(self) -> None:
+        """Look and tell, as long as anyone listens."""
+        while jobs := list(self._listeners):
+            try:
+                found = await self._look(jobs)
+            except Exception:  # whatever it is: those who listen go on listening
+                log.warning("the jobs that are listened to could not be read", exc_info=True)
+            else:
+                for job_id in jobs:
+                    for listener in self._listeners.get(job_id, ()):
+                        listener.tell(found.get(job_id))
+            await asyncio.sleep(self._tick_s)
+
+
+class _Listener:
+    """Holds the newest news only: who reads slowly misses what is old, and nothing piles up."""
+
+    def __init__(self) -> None:
+        self._told: Snapshot | None = None
+        self._news: Snapshot | None = None
+        self._rang = asyncio.Event()
+
+    def tell(self, news: Snapshot | None) -> None:
+        if news is None or _differ(news, self._told):
+            self._news = news
+            self._rang.set()
+
+    async def next(self) -> Snapshot | None:
+        """The newest that was not told yet; None when the job is gone."""
+        await self._rang.wait()
+        self._rang.clear()
+        self._told = self._news
+        return self._news
+
+
+def _differ(news: Snapshot, told: Snapshot | None) -> bool:
+    """Rate and time left change by themselves: that alone is no news."""
+    if told is None:
+        return True
+    moving = {"rate_per_s", "eta"}
+    return news.model_dump(exclude={"progress": moving}) != told.model_dump(exclude={"progress": moving})

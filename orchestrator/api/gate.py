@@ -1,0 +1,81 @@
+"""The gate before every route: who is it (401), is there such a door (404, 405), may they (403); then the body.
+
+It stands outside FastAPI's own handling because that reads the whole body first.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from anyio import to_thread
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from orchestrator.api.callers import Callers
+from orchestrator.api.problems import response_to
+from orchestrator.domain.roles import Permission
+from orchestrator.errors import Forbidden, NotFound, Unauthenticated
+from orchestrator.services.keys import Caller
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One route, as the gate sees it; without a permission nobody passes."""
+
+    path: re.Pattern[str]
+    methods: frozenset[str]
+    permission: Permission | None
+
+
+class Gate:
+    """Lets in who may, and answers what nothing behind it has answered."""
+
+    def __init__(self, app: ASGIApp, doors: Sequence[Door], callers: Callers) -> None:
+        self._app, self._doors, self._callers = app, doors, callers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = False
+
+        async def note_and_send(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            scope["caller"] = await self._let_in(scope)
+            await self._app(scope, receive, note_and_send)
+        except Exception as error:
+            if begun:
+                raise
+            await response_to(error)(scope, receive, send)
+
+    async def _let_in(self, scope: Scope) -> Caller | None:
+        doors = [door for door in self._doors if door.path.match(scope["path"])]
+        door = next((door for door in doors if scope["method"] in door.methods), None)
+        if door is not None and door.permission is Permission.OPEN:
+            return None
+        caller = await self._caller(Headers(scope=scope))
+        if not doors or "\0" in scope["path"]:
+            raise NotFound("there is nothing at this address")
+        if door is None:
+            raise HTTPException(405, headers={"Allow": _allow(doors)})
+        if door.permission is None:
+            raise Forbidden("this route declares no permission, so nobody may use it")
+        caller.must(door.permission)
+        return caller
+
+    async def _caller(self, headers: Headers) -> Caller:
+        scheme, _, plain = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not plain.strip():
+            raise Unauthenticated("send an API key as 'Authorization: Bearer <key>'")
+        plain = plain.strip()
+        return self._callers.recall(plain) or await to_thread.run_sync(self._callers.check, plain)
+
+
+def _allow(doors: Iterable[Door]) -> str:
+    return ", ".join(sorted({method for door in doors for method in door.methods}))

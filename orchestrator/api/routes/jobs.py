@@ -1,0 +1,135 @@
+"""Jobs, as they are read: the list, one, and what belongs to it."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+from pydantic import AwareDatetime, Field
+from starlette.responses import StreamingResponse
+
+from orchestrator.api.feed import Feed
+from orchestrator.api.requires import Db, Id, NoQuery, PageQuery, needs
+from orchestrator.contracts import views
+from orchestrator.domain.batch_job import JobState
+from orchestrator.domain.chain import MAX_STEPS
+from orchestrator.domain.roles import Permission
+from orchestrator.domain.task import TaskState
+from orchestrator.storage.queries import jobs, paths, tasks
+from orchestrator.storage.queries.snapshot import snapshot
+
+router = APIRouter(tags=["jobs"])
+_READ = [needs(Permission.READ)]
+_Several = Field(default_factory=list[str], max_length=100)
+
+
+def _known_job(job_id: Annotated[int, Path(ge=1, le=2**63 - 1, description="the job's id")], engine: Db) -> int:
+    # By itself, so that an unknown job is 404 also where the rest of the request is wrong.
+    with snapshot(engine) as tx:
+        jobs.known_job(tx, job_id)
+    return job_id
+
+
+KnownJob = Annotated[int, Depends(_known_job)]
+
+
+_EVENT = {
+    "type": "object",
+    "required": ["id", "data"],
+    "properties": {
+        "id": {"type": "string", "description": "the job's seq"},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+}
+
+
+class JobsQuery(PageQuery):
+    """Which jobs: those that match one value of every filter that has any."""
+
+    state: list[JobState] = Field(default_factory=list[JobState], max_length=100)
+    workflow: list[str] = _Several
+    site: list[str] = _Several
+    owner: list[str] = _Several
+    kind: list[str] = _Several
+    parent: Id | None = None
+    created_after: AwareDatetime | None = None
+    created_before: AwareDatetime | None = None
+
+
+class TasksQuery(PageQuery):
+    """Which tasks of the job."""
+
+    state: list[TaskState] = Field(default_factory=list[TaskState], max_length=100)
+    step: list[Annotated[int, Field(ge=0, lt=MAX_STEPS)]] = Field(default_factory=list[int], max_length=MAX_STEPS)
+    site: list[str] = _Several
+
+
+class PathsQuery(PageQuery):
+    """Which paths of the job."""
+
+    outcome: list[views.Outcome] = Field(default_factory=list[views.Outcome], max_length=100)
+
+
+@router.get("/jobs", dependencies=_READ, summary="List jobs, the newest first")
+def list_jobs(engine: Db, query: Annotated[JobsQuery, Query()]) -> views.Page[views.Job]:
+    """Filters that are given several times match any of their values."""
+    wanted = jobs.JobFilter(**query.model_dump(exclude={"limit", "cursor"}))
+    with snapshot(engine) as tx:
+        return jobs.list_jobs(tx, wanted, query.limit, query.cursor)
+
+
+@router.get("/jobs/{job_id}", dependencies=_READ, summary="One job")
+def read_job(job_id: KnownJob, engine: Db, _query: NoQuery) -> views.Job:
+    """State, plan, counters and progress, all as of one moment."""
+    with snapshot(engine) as tx:
+        return jobs.read_job(tx, job_id)
+
+
+@router.get("/jobs/{job_id}/tasks", dependencies=_READ, summary="A job's tasks")
+def list_tasks(job_id: KnownJob, engine: Db, query: Annotated[TasksQuery, Query()]) -> views.Page[views.Task]:
+    """In the order in which their chains were made."""
+    with snapshot(engine) as tx:
+        return tasks.list_tasks(
+            tx, job_id, query.limit, query.cursor, state=query.state, step=query.step, site=query.site
+        )
+
+
+@router.get("/jobs/{job_id}/errors", dependencies=_READ, summary="A job's failures, grouped by likeness")
+def list_errors(job_id: KnownJob, engine: Db, query: Annotated[PageQuery, Query()]) -> views.Page[views.ErrorGroup]:
+    """Those with the most paths first."""
+    with snapshot(engine) as tx:
+        return tasks.list_errors(tx, job_id, query.limit, query.cursor)
+
+
+@router.get("/jobs/{job_id}/paths", dependencies=_READ, summary="What became of a job's paths, one by one")
+def list_paths(job_id: KnownJob, engine: Db, query: Annotated[PathsQuery, Query()]) -> views.Page[views.PathOutcome]:
+    """Chain by chain; those that have not come to an end yet are left out."""
+    with snapshot(engine) as tx:
+        return paths.list_paths(tx, job_id, query.limit, query.cursor, outcome=query.outcome)
+
+
+@router.get("/jobs/{job_id}/history", dependencies=_READ, summary="What happened to a job, oldest first")
+def list_history(job_id: KnownJob, engine: Db, query: Annotated[PageQuery, Query()]) -> views.Page[views.HistoryEntry]:
+    """Of the job itself; its tasks' states are with its tasks."""
+    with snapshot(engine) as tx:
+        return jobs.read_history(tx, job_id, query.limit, query.cursor)
+
+
+@router.get(
+    "/jobs/{job_id}/events",
+    dependencies=_READ,
+    summary="A job's live events",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {"schema": _EVENT}}}},
+)
+async def watch_job(job_id: KnownJob, request: Request, _query: NoQuery) -> StreamingResponse:
+    """Server-sent events, beginning with the present state; it ends after a terminal one.
+
+    `id:` is the job's seq, `data:` one line of JSON: `{seq, state, from, tasks, paths, progress}`.
+    """
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(_events(request.app.state.feed, job_id), headers=headers, media_type="text/event-stream")
+
+
+async def _events(feed: Feed, job_id: int) -> AsyncIterator[str]:
+    async for news in feed.listen(job_id):
+        yield ": nothing new\n\n" if news is None else f"id: {news.seq}\ndata: {news.model_dump_json()}\n\n"

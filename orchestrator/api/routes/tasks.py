@@ -1,0 +1,20 @@
+"""Tasks by themselves."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from orchestrator.api.requires import Db, NoQuery, needs
+from orchestrator.contracts import views
+from orchestrator.domain.roles import Permission
+from orchestrator.storage.queries import tasks
+from orchestrator.storage.queries.snapshot import snapshot
+
+router = APIRouter(tags=["jobs"])
+
+
+@router.get("/tasks/{task_id}", dependencies=[needs(Permission.READ)], summary="One task")
+def read_task(task_id: Annotated[int, Path(ge=1, le=2**63 - 1)], engine: Db, _query: NoQuery) -> views.Task:
+    """One step of a chain over one batch of paths."""
+    with snapshot(engine) as tx:
+        return tasks.read_task(tx, task_id)

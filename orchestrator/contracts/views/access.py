@@ -1,0 +1,42 @@
+"""Keys, and the health of the service itself."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from orchestrator.domain.roles import Role
+
+
+class Key(BaseModel):
+    """An API key, without the key."""
+
+    id: int
+    prefix: str
+    user: str
+    label: str | None
+    roles: list[Role] | None = Field(description="null: all of the user's")
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+class NewKey(BaseModel):
+    """A key just made: the only time it is shown."""
+
+    id: int
+    key: str
+
+
+class Live(BaseModel):
+    """The API answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(BaseModel):
+    """Whether everything that is needed answers: each part is `ok`, or what is wrong with it."""
+
+    status: Literal["ready", "not ready"]
+    checks: dict[str, str]

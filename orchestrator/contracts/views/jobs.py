@@ -1,0 +1,205 @@
+"""Jobs, and what belongs to them."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from orchestrator.contracts.text import PathText
+from orchestrator.domain.batch_job import JobState
+from orchestrator.domain.discovery import DiscoveryState
+from orchestrator.domain.task import TaskState
+
+
+class TaskCounts(BaseModel):
+    """How many tasks are in each state."""
+
+    Pending: int = 0
+    Started: int = 0
+    Success: int = 0
+    Error: int = 0
+    Failure: int = 0
+    Skipped: int = 0
+    Cancelled: int = 0
+
+
+class Step(TaskCounts):
+    """One step of the chain of one rule, and how many of its tasks are in each state."""
+
+    rule: int = Field(description="its place in the workflow, 0-based")
+    step: int = Field(description="its place in the chain, 0-based")
+    action: str
+    label: str | None
+    site: str
+    queue: str
+    function: str
+
+
+class PathCounts(BaseModel):
+    """Each path once: `processed` when it has come through its whole chain, else where it stopped."""
+
+    total: int = 0
+    processed: int = 0
+    skipped: int = 0
+    failed: int = 0
+    aborted: int = 0
+    cancelled: int = 0
+    unmatched: int = Field(default=0, description="took no rule; not in total")
+
+
+class Discovery(BaseModel):
+    """How far finding the paths is."""
+
+    state: DiscoveryState
+    found: int = Field(description="paths so far, with those that no rule took")
+
+
+class Progress(BaseModel):
+    """How far the work is, in paths."""
+
+    done: int
+    total: int
+    total_is_final: bool = Field(description="false while discovery may still find more")
+    percent: float
+    rate_per_s: float = Field(description="paths done in a second, on average since the start")
+    eta: datetime | None = Field(description="when it will be done at this rate; null while that can not be told")
+
+
+class Job(BaseModel):
+    """A run of a workflow over paths."""
+
+    id: int = Field(examples=[17])
+    kind: str = Field(examples=["batch"])
+    workflow: str | None = Field(examples=["verify_and_copy"])
+    workflow_version: int | None
+    parent_id: int | None
+    name: str | None
+    state: JobState
+    reason: str | None
+    site: str | None = Field(examples=["london"])
+    queue: str = Field(examples=["default"])
+    priority: int = Field(examples=[5])
+    owner: str = Field(examples=["admin"])
+    fields: dict[str, Any] = Field(examples=[{"algorithm": "sha256"}])
+    created_at: datetime
+    not_before: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    discovery: Discovery
+    tasks: TaskCounts
+    paths: PathCounts
+    steps: list[Step]
+    progress: Progress
+    assignee: str | None
+    due_at: datetime | None
+    holds: list[dict[str, Any]]
+    legal_events: list[str] = Field(description="the events that have an edge out of this state")
+
+
+class Snapshot(BaseModel):
+    """A job at one moment, as live events tell it."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    seq: int
+    state: JobState
+    from_: JobState | None = Field(default=None, serialization_alias="from")
+    tasks: TaskCounts
+    paths: PathCounts
+    progress: Progress
+
+
+class HistoryEntry(BaseModel):
+    """Something that happened to a job."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    seq: int
+    at: datetime
+    actor: str
+    event: str
+    from_: str | None = Field(default=None, serialization_alias="from")
+    to: str | None
+    reason: str | None
+    comment: str | None
+
+
+class Outcome(StrEnum):
+    """What became of a path."""
+
+    PROCESSED = "processed"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    ABORTED = "aborted"
+    CANCELLED = "cancelled"
+
+
+class PathOutcome(BaseModel):
+    """One path and what became of it."""
+
+    path: str = Field(description="U+FFFD stands for what is not UTF-8; then path_b64 has the bytes")
+    path_b64: str | None = None
+    step: int | None = Field(description="where it stopped; null: in discovery")
+    outcome: Outcome
+    message: str | None
+
+
+class ErrorGroup(BaseModel):
+    """Failures that are alike."""
+
+    fingerprint: str
+    action: str
+    rule: int | None = Field(description="null: in discovery")
+    step: int | None = Field(description="null: in discovery")
+    error_class: str
+    message: str = Field(description="that of the first")
+    paths: int = Field(description="how many paths failed so")
+    example_paths: list[str | PathText]
+    hosts: list[str]
+    first_at: datetime
+    last_at: datetime | None
+
+
+class TaskPaths(BaseModel):
+    """How many paths a task was given, and what became of them."""
+
+    given: int
+    processed: int
+    skipped: int
+    failed: int
+    aborted: int
+
+
+class TaskError(BaseModel):
+    """An unexpected error, as its worker told it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    error_class: str = ""
+    message: str = ""
+    traceback: str = ""
+
+
+class Task(BaseModel):
+    """One step of a chain over one batch of paths."""
+
+    id: int
+    job_id: int
+    batch_id: int
+    rule: int
+    step: int
+    action: str
+    site: str
+    queue: str
+    state: TaskState
+    attempt: int
+    tries: int
+    crashes: int
+    paths: TaskPaths
+    error: TaskError | None
+    worker: str | None
+    created_at: datetime
+    dispatched_at: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None

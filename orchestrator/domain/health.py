@@ -1,0 +1,75 @@
+"""How well a site is: judged by what moves, not only by who is there."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+GONE_AFTER_S = 15
+"""A node that has said nothing for so long is gone."""
+DEAF_AFTER_S = 60
+"""Work that waits so long while nothing runs: those who are there do not hear."""
+SKEWED_AFTER_S = 60
+
+
+class Health(StrEnum):
+    """What a site's light shows."""
+
+    OK = "ok"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeView:
+    """One worker, as its health is judged."""
+
+    name: str
+    live: bool
+    left: bool  # it said that it was leaving
+    clock_skew_s: int
+    problems: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class PoolView:
+    """One queue and function, as its health is judged."""
+
+    name: str
+    live_nodes: int
+    running: int
+    waiting: int
+    oldest_wait_s: float | None
+
+
+def site_health(
+    nodes: Iterable[NodeView], pools: Iterable[PoolView], *, accepting: bool = True
+) -> tuple[Health, list[str]]:
+    """A site's health, and why it is not ok: the worst reasons first."""
+    nodes = list(nodes)
+    critical = [reason for pool in pools if (reason := _stuck(pool))]
+    warnings = [reason for node in nodes for reason in _node_reasons(node)]
+    if not any(node.live for node in nodes):
+        warnings.append("no node is there")
+    if not accepting:
+        warnings.append("it is disabled or draining: it is given nothing new")
+    health = Health.CRITICAL if critical else Health.WARNING if warnings else Health.OK
+    return health, critical + warnings
+
+
+def _stuck(pool: PoolView) -> str | None:
+    if not pool.waiting:
+        return None
+    if not pool.live_nodes:
+        return f"{pool.name}: {pool.waiting} waiting, and no node is there to run them"
+    if not pool.running and (pool.oldest_wait_s or 0) > DEAF_AFTER_S:
+        return f"{pool.name}: {pool.waiting} waiting, the oldest for {pool.oldest_wait_s:.0f} s, and nothing runs"
+    return None
+
+
+def _node_reasons(node: NodeView) -> list[str]:
+    reasons = [f"{node.name}: {problem}" for problem in node.problems]
+    if not node.live and not node.left:
+        reasons.append(f"{node.name}: not heard for more than {GONE_AFTER_S} s")
+    if node.live and abs(node.clock_skew_s) > SKEWED_AFTER_S:
+        reasons.append(f"{node.name}: its clock is {node.clock_skew_s} s off")
+    return reasons

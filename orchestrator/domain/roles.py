@@ -1,0 +1,43 @@
+"""Who may do what: roles, permissions, and which role grants which."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a person or a program is here for."""
+
+    VIEWER = "viewer"
+    WORKER = "worker"
+    OPERATOR = "operator"
+    PLANNER = "planner"
+    REVIEWER = "reviewer"
+    ADMIN = "admin"
+
+
+class Permission(StrEnum):
+    """What a route asks for; a route that asks for none can not be reached."""
+
+    OPEN = "open"  # needs no key: only what says nothing
+    READ = "read"
+    SUBMIT = "submit"  # start jobs
+    DEFINE = "define"  # write workflows
+    KEYS = "keys"  # make and revoke keys
+
+
+_SEES = frozenset({Permission.OPEN, Permission.READ})
+_RUNS = _SEES | {Permission.SUBMIT, Permission.DEFINE}
+
+GRANTS: dict[Role, frozenset[Permission]] = {
+    Role.VIEWER: _SEES,
+    Role.WORKER: _SEES,
+    Role.REVIEWER: _SEES,
+    Role.OPERATOR: _RUNS,
+    Role.PLANNER: _RUNS,
+    Role.ADMIN: frozenset(Permission),
+}
+
+
+def granted(roles: Iterable[Role]) -> frozenset[Permission]:
+    """All that these roles together may do; no role, nothing."""
+    return frozenset(permission for role in roles for permission in GRANTS[role])

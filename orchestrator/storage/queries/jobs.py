@@ -1,0 +1,200 @@
+"""Jobs, as they are seen: state, counters, plan and progress, all as of one moment."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, case, extract, func, select
+from sqlalchemy import true as sql_true
+
+from orchestrator.contracts import views
+from orchestrator.domain.batch_job import BATCH_JOB, JobState
+from orchestrator.domain.discovery import DISCOVERY, DiscoveryState
+from orchestrator.domain.task import TaskState
+from orchestrator.errors import NotFound
+from orchestrator.storage.queries.keyset import decode, encode
+from orchestrator.storage.tables import discoveries, history, job_steps, jobs, progress
+
+_COUNTED = ("total", "processed", "skipped", "failed", "aborted", "cancelled", "unmatched")
+_ENDED = ("processed", "skipped", "failed", "aborted", "cancelled")
+_FARTHEST = timedelta(days=3650)
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Which jobs: those that match one value of every filter that has any."""
+
+    state: Sequence[JobState] = ()
+    workflow: Sequence[str] = ()
+    site: Sequence[str] = ()
+    owner: Sequence[str] = ()
+    kind: Sequence[str] = ()
+    parent: int | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+
+def list_jobs(tx: Connection, wanted: JobFilter, limit: int, cursor: str | None = None) -> views.Page[views.Job]:
+    """The newest first."""
+    query = _jobs().order_by(jobs.c.id.desc()).limit(limit + 1)
+    for name in ("state", "workflow", "site", "owner", "kind"):
+        if values := getattr(wanted, name):
+            query = query.where(jobs.c[name].in_(values))
+    if wanted.parent is not None:
+        query = query.where(jobs.c.parent_id == wanted.parent)
+    if wanted.created_after is not None:
+        query = query.where(jobs.c.created_at > wanted.created_after)
+    if wanted.created_before is not None:
+        query = query.where(jobs.c.created_at < wanted.created_before)
+    if cursor is not None:
+        query = query.where(jobs.c.id < decode(cursor, int)[0])
+    rows = tx.execute(query).all()
+    items = _views(tx, rows[:limit])
+    return views.Page[views.Job](items=items, next_cursor=encode([items[-1].id]) if len(rows) > limit else None)
+
+
+def read_job(tx: Connection, job_id: int) -> views.Job:
+    """One job; NotFound when there is none."""
+    rows = tx.execute(_jobs().where(jobs.c.id == job_id)).all()
+    if not rows:
+        raise NotFound(f"there is no job {job_id}")
+    return _views(tx, rows)[0]
+
+
+def known_job(tx: Connection, job_id: int) -> None:
+    """NotFound when there is none."""
+    if not tx.scalar(select(sql_true()).where(jobs.c.id == job_id)):
+        raise NotFound(f"there is no job {job_id}")
+
+
+def read_snapshots(tx: Connection, job_ids: Sequence[int]) -> dict[int, views.Snapshot]:
+    """What is told live about each of these jobs that there is."""
+    last = (
+        select(history.c.seq, history.c.from_state)
+        .where(history.c.job_id == jobs.c.id)
+        .order_by(history.c.seq.desc())
+        .limit(1)
+        .lateral("last")
+    )
+    query = _jobs().add_columns(last.c.seq, last.c.from_state).where(jobs.c.id.in_(job_ids))
+    rows = tx.execute(query.outerjoin_from(jobs, last, sql_true())).all()
+    steps = _steps(tx, [row.id for row in rows])
+    return {
+        row.id: views.Snapshot(
+            seq=row.seq or 0,
+            state=row.state,
+            from_=row.from_state,
+            tasks=_sum(steps[row.id]),
+            paths=_paths(row),
+            progress=_progress(row),
+        )
+        for row in rows
+    }
+
+
+def read_history(tx: Connection, job_id: int, limit: int, cursor: str | None = None) -> views.Page[views.HistoryEntry]:
+    """What happened to a job, oldest first."""
+    query = select(history).where(history.c.job_id == job_id).order_by(history.c.seq).limit(limit + 1)
+    if cursor is not None:
+        query = query.where(history.c.seq > decode(cursor, int)[0])
+    rows = tx.execute(query).all()
+    items = [
+        views.HistoryEntry(
+            seq=row.seq,
+            at=row.at,
+            actor=row.actor,
+            event=row.event,
+            from_=row.from_state,
+            to=row.to_state,
+            reason=row.reason,
+            comment=row.comment,
+        )
+        for row in rows[:limit]
+    ]
+    return views.Page[views.HistoryEntry](
+        items=items, next_cursor=encode([items[-1].seq]) if len(rows) > limit else None
+    )
+
+
+def _jobs() -> Select[Any]:
+    """Jobs with their counters; an answer is made of one row and its steps."""
+    elapsed = extract("epoch", func.coalesce(jobs.c.ended_at, func.now()) - jobs.c.started_at)
+    return (
+        select(
+            jobs,
+            discoveries.c.state.label("discovery_state"),
+            *(func.coalesce(progress.c[name], 0).label(name) for name in _COUNTED),
+            case((jobs.c.started_at.is_(None), 0), else_=elapsed).label("elapsed_s"),
+            func.now().label("now"),
+        )
+        .outerjoin(progress, progress.c.job_id == jobs.c.id)
+        .outerjoin(discoveries, discoveries.c.job_id == jobs.c.id)
+    )
+
+
+def _views(tx: Connection, rows: Sequence[Row[Any]]) -> list[views.Job]:
+    steps = _steps(tx, [row.id for row in rows])
+    return [_view(row, steps[row.id]) for row in rows]
+
+
+def _view(row: Row[Any], steps: list[views.Step]) -> views.Job:
+    return views.Job(
+        **{name: getattr(row, name) for name in views.Job.model_fields if name in jobs.c},
+        discovery=views.Discovery(state=_discovery(row), found=row.total + row.unmatched),
+        tasks=_sum(steps),
+        paths=_paths(row),
+        steps=steps,
+        progress=_progress(row),
+        holds=[],
+        legal_events=list(BATCH_JOB.legal(row.state)),
+    )
+
+
+def _steps(tx: Connection, job_ids: Sequence[int]) -> defaultdict[int, list[views.Step]]:
+    steps: defaultdict[int, list[views.Step]] = defaultdict(list)
+    order = (job_steps.c.job_id, job_steps.c.rule, job_steps.c.step)
+    for row in tx.execute(select(job_steps).where(job_steps.c.job_id.in_(job_ids)).order_by(*order)):
+        told = {name: getattr(row, name) for name in ("rule", "step", "action", "label", "site", "queue", "function")}
+        counts = {state.value: getattr(row, state.value.lower()) for state in TaskState}
+        steps[row.job_id].append(views.Step(**told, **counts))
+    return steps
+
+
+def _sum(steps: Iterable[views.Step]) -> views.TaskCounts:
+    steps = list(steps)
+    return views.TaskCounts(**{state.value: sum(getattr(step, state.value) for step in steps) for state in TaskState})
+
+
+def _paths(row: Row[Any]) -> views.PathCounts:
+    return views.PathCounts(**{name: getattr(row, name) for name in _COUNTED})
+
+
+def _discovery(row: Row[Any]) -> DiscoveryState:
+    return row.discovery_state or DiscoveryState.CLOSED
+
+
+def _progress(row: Row[Any]) -> views.Progress:
+    done, final = sum(getattr(row, name) for name in _ENDED), _discovery(row) in DISCOVERY.terminal
+    elapsed = float(row.elapsed_s or 0)
+    rate = done / elapsed if elapsed > 0 else 0.0
+    left = max(row.total - done, 0)
+    eta: datetime | None = None
+    if final and left and rate and row.ended_at is None and left / rate < _FARTHEST.total_seconds():
+        eta = row.now + timedelta(seconds=left / rate)
+    return views.Progress(
+        done=done,
+        total=row.total,
+        total_is_final=final,
+        percent=_percent(done, row.total, final=final),
+        rate_per_s=round(rate, 2),
+        eta=eta,
+    )
+
+
+def _percent(done: int, total: int, *, final: bool) -> float:
+    """100 only when all is done; nothing found is all done once discovery is over."""
+    if not total:
+        return 100.0 if final else 0.0
+    return 100.0 if done >= total else min(round(100 * done / total, 1), 99.9)

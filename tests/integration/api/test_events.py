@@ -1,0 +1,73 @@
+"""A job's live events, over a real connection."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from fastapi import FastAPI
+from httpx import Client
+from sqlalchemy import Engine, insert, text, update
+
+from orchestrator.domain.batch_job import JobState
+from orchestrator.stack.wait import wait_until
+from orchestrator.storage import tables
+from tests.integration.api.rows import add_job
+
+
+def events(lines: Iterator[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Each event's id and data; every event is an id, one line of data and a blank line."""
+    for line in lines:
+        if line.startswith("id: "):
+            data = next(lines)
+            assert data.startswith("data: ")
+            assert next(lines) == ""
+            yield int(line[4:]), json.loads(data[6:])
+
+
+def test_the_present_state_then_each_change_to_the_end(api: Client, engine: Engine, app: FastAPI):
+    with engine.begin() as tx:
+        job = add_job(tx, counts={"total": 4})
+    with api.stream("GET", f"/api/v1/jobs/{job}/events") as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        told = events(answer.iter_lines())
+        seq, first = next(told)
+        assert (seq, first["state"], first["from"], first["paths"]["processed"]) == (2, "Started", "Pending", 0)
+        with engine.begin() as tx:
+            tx.execute(update(tables.progress).values(processed=3))
+        seq, second = next(told)
+        assert (seq, second["seq"], second["paths"]["processed"], second["progress"]["done"]) == (2, 2, 3, 3)
+        with engine.begin() as tx:
+            tx.execute(update(tables.jobs).values(state=JobState.SUCCESS, ended_at=text("now()")))
+            entry = {"job_id": job, "seq": 3, "actor": "hub", "event": "AllSucceeded"}
+            tx.execute(insert(tables.history).values(**entry, from_state="Started", to_state="Success"))
+        seq, third = next(told)
+        assert (seq, third["state"], third["from"]) == (3, "Success", "Started")
+        assert list(told) == []
+    assert wait_until(lambda: not app.state.feed.listeners, 10)
+
+
+def test_a_job_that_has_ended_is_told_once(api: Client, engine: Engine):
+    with engine.begin() as tx:
+        job = add_job(tx, state=JobState.CANCELLED)
+    assert [event["state"] for _, event in events(iter(api.get(f"/api/v1/jobs/{job}/events").text.split("\n")))] == [
+        "Cancelled"
+    ]
+
+
+def test_many_listeners_hold_no_thread_and_leave_nothing(api: Client, engine: Engine, app: FastAPI):
+    with engine.begin() as tx:
+        job = add_job(tx)
+    headers = dict(api.headers)
+    clients = [Client(base_url=api.base_url, headers=headers, trust_env=False, timeout=30) for _ in range(60)]
+    streams = [client.stream("GET", f"/api/v1/jobs/{job}/events") for client in clients]
+    try:
+        # Kept, since a stream that nobody holds is closed.
+        told = [events(stream.__enter__().iter_lines()) for stream in streams]
+        assert {next(news)[1]["state"] for news in told} == {"Started"}
+        # There are 40 threads for handlers: with one held by each listener this would not be answered.
+        assert api.get(f"/api/v1/jobs/{job}").status_code == 200
+        assert app.state.feed.listeners == 60
+    finally:
+        for client in clients:
+            client.close()
+    assert wait_until(lambda: not app.state.feed.listeners, 20)

@@ -1,0 +1,43 @@
+"""What every route has to say of itself."""
+
+import pytest
+from fastapi.routing import APIRoute
+from sqlalchemy import create_engine
+from starlette.routing import BaseRoute
+
+from orchestrator.api.app import ROUTERS, make_app
+from orchestrator.api.openapi import permission_of
+from orchestrator.api.requires import StrictQuery
+from orchestrator.domain.roles import Permission
+
+ROUTES = [(prefix, route) for prefix, router in ROUTERS for route in router.routes]
+NAMES = [f"{','.join(getattr(route, 'methods', ()))} {getattr(route, 'path', '')}" for _, route in ROUTES]
+
+
+@pytest.mark.parametrize(("prefix", "route"), ROUTES, ids=NAMES)
+def test_it_declares_a_permission_and_refuses_unknown_parameters(prefix: str, route: BaseRoute):
+    assert isinstance(route, APIRoute)
+    permission = permission_of(route)
+    assert permission is not None
+    assert (permission is Permission.OPEN) == (not prefix)
+    models = [field.field_info.annotation for field in route.dependant.query_params]
+    assert any(isinstance(model, type) and issubclass(model, StrictQuery) for model in models)
+
+
+def test_the_document_describes_every_route_and_its_problems():
+    document = make_app(create_engine("postgresql+psycopg://"), secret=b"", redis_url=None).openapi()
+    operations = [
+        (f"{method} {path}", operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+    assert len(operations) == len(ROUTES)
+    assert not [path for path in document["paths"] if any(later in path for later in ("/users", "/groups", "/audit"))]
+    for name, operation in operations:
+        assert operation.get("summary"), name
+        assert "application/problem+json" in operation["responses"]["422"]["content"], name
+        if operation["security"]:
+            assert {"401", "403"} <= operation["responses"].keys(), name
+        if "{" in name:
+            assert "404" in operation["responses"], name
+    assert "HTTPValidationError" not in str(document)
