@@ -1,0 +1,219 @@
+"""Look at jobs: the list, one of them, and its tasks, errors, paths and history."""
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli import text
+from orchestrator.cli.output import put_json, put_json_lines, put_table
+from orchestrator.cli.summary import show_job, took
+from orchestrator.cli.verb import Call, verb
+from orchestrator.cli.watch import JobId
+from orchestrator.contracts.views import Outcome
+from orchestrator.domain.batch_job import JobState
+from orchestrator.domain.task import TaskState
+
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    verb(app, "jobs", epilog="Example:  orchestrator jobs --state Started --state Pending --site london")(jobs)
+    verb(app, "job", epilog="Example:  orchestrator job 12 --json | jq .paths")(job)
+    verb(app, "tasks", epilog="Example:  orchestrator tasks 12 --state Error --step 1")(tasks)
+    verb(app, "errors", epilog="Example:  orchestrator errors 12")(errors)
+    verb(app, "paths", epilog="Example:  orchestrator paths 12 --outcome failed --json | jq -r .path")(paths)
+    verb(app, "history", epilog="Example:  orchestrator history 12")(history)
+
+
+def jobs(
+    call: Call,
+    *,
+    state: Annotated[list[JobState] | None, typer.Option(help="Only in this state; repeatable")] = None,
+    workflow: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only runs of this workflow; repeatable")
+    ] = None,
+    site: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only at this site; repeatable")] = None,
+    owner: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only of this user; repeatable")] = None,
+    created_after: Annotated[datetime | None, typer.Option(help="Only later ones (this machine's time)")] = None,
+    created_before: Annotated[datetime | None, typer.Option(help="Only earlier ones (this machine's time)")] = None,
+    limit: Limit = 50,
+) -> None:
+    """List jobs, the newest first."""
+    with call.client() as client:
+        found = client.jobs(
+            state=state and [word.value for word in state],
+            workflow=workflow,
+            site=site,
+            owner=owner,
+            created_after=created_after and created_after.astimezone().isoformat(),
+            created_before=created_before and created_before.astimezone().isoformat(),
+            limit=limit,
+        )
+        if call.json:
+            return put_json_lines(found)
+        put_table(
+            ["job#", "state", "workflow", "site", "paths#", "done#", "failed#", "created", "took#", "owner"],
+            (
+                (
+                    item["id"],
+                    item["state"],
+                    item["workflow"],
+                    item["site"],
+                    item["paths"]["total"],
+                    item["progress"]["done"],
+                    item["paths"]["failed"] + item["paths"]["aborted"],
+                    text.when(item["created_at"]),
+                    took(item),
+                    item["owner"],
+                )
+                for item in found
+            ),
+            empty="no such jobs",
+        )
+    return None
+
+
+def job(call: Call, job_id: JobId) -> None:
+    """Show one job: its state, its paths by outcome, its steps."""
+    with call.client() as client:
+        found = client.job(job_id)
+    if call.json:
+        put_json(found)
+    else:
+        show_job(found)
+
+
+def tasks(
+    call: Call,
+    job_id: JobId,
+    *,
+    state: Annotated[list[TaskState] | None, typer.Option(help="Only in this state; repeatable")] = None,
+    step: Annotated[int | None, typer.Option(min=0, help="Only of this step; the first is 0")] = None,
+    site: Annotated[str | None, typer.Option(metavar="NAME", help="Only at this site")] = None,
+    limit: Limit = 100,
+) -> None:
+    """List a job's tasks: one step over one batch of paths each."""
+    with call.client() as client:
+        found = client.of_job(
+            job_id, "tasks", state=state and [word.value for word in state], step=step, site=site, limit=limit
+        )
+        if call.json:
+            return put_json_lines(found)
+        put_table(
+            [
+                "task#",
+                "step#",
+                "action",
+                "site",
+                "state",
+                "attempt#",
+                "given#",
+                "processed#",
+                "skipped#",
+                "failed#",
+                "aborted#",
+                "error~",
+            ],
+            (
+                (
+                    str(item["id"]),
+                    item["step"],
+                    item["action"],
+                    item["site"],
+                    item["state"],
+                    item["attempt"],
+                    *(item["paths"][name] for name in ("given", "processed", "skipped", "failed", "aborted")),
+                    _reason(item.get("error")),
+                )
+                for item in found
+            ),
+            empty="no such tasks",
+        )
+    return None
+
+
+def _reason(error: object) -> str | None:
+    """What a task's ``error`` says, in a line."""
+    if isinstance(error, dict):
+        parts: list[str] = [str(error[name]) for name in ("error_class", "message") if error.get(name)]  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
+        return ": ".join(parts) or None
+    return str(error) if error else None
+
+
+def errors(call: Call, job_id: JobId, *, limit: Limit = 50) -> None:
+    """Show what went wrong in a job, failures that are alike together, with an example of each."""
+    with call.client() as client:
+        found = client.of_job(job_id, "errors", limit=limit)
+        if call.json:
+            return put_json_lines(found)
+        put_table(
+            ["paths#", "step", "action", "error", "message~", "for example~", "hosts"],
+            (
+                (
+                    item["paths"],
+                    _step(item["step"]),
+                    item["action"],
+                    item["error_class"],
+                    item["message"],
+                    next((text.path(path) for path in item["example_paths"]), None),
+                    ", ".join(item["hosts"]),
+                )
+                for item in found
+            ),
+            empty=f"nothing went wrong in job {job_id}",
+        )
+    return None
+
+
+def paths(
+    call: Call,
+    job_id: JobId,
+    *,
+    outcome: Annotated[
+        list[Outcome] | None, typer.Option(help="What became of them; repeatable  [default: failed and aborted]")
+    ] = None,
+    limit: Limit = 100,
+) -> None:
+    """List a job's paths one by one, with what became of each and why: those that failed unless told otherwise."""
+    wanted = [word.value for word in outcome or (Outcome.FAILED, Outcome.ABORTED)]
+    with call.client() as client:
+        found = client.of_job(job_id, "paths", outcome=wanted, limit=limit)
+        if call.json:
+            return put_json_lines(found)
+        put_table(
+            ["outcome", "step", "path~", "message~"],
+            ((item["outcome"], _step(item["step"]), text.path(item), item["message"]) for item in found),
+            empty=f"no path of job {job_id} is {' or '.join(wanted)}",
+        )
+    return None
+
+
+def history(call: Call, job_id: JobId, *, limit: Limit = 500) -> None:
+    """Show what happened to a job, and who did it, oldest first."""
+    with call.client() as client:
+        found = client.of_job(job_id, "history", limit=limit)
+        if call.json:
+            return put_json_lines(found)
+        put_table(
+            ["seq#", "at", "actor", "event", "from", "to", "reason~"],
+            (
+                (
+                    item["seq"],
+                    text.when(item["at"]),
+                    item["actor"],
+                    item["event"],
+                    item["from"],
+                    item["to"],
+                    ": ".join(filter(None, (item["reason"], item["comment"]))),
+                )
+                for item in found
+            ),
+            empty="nothing yet",
+        )
+    return None
+
+
+def _step(step: int | None) -> str:
+    return "discovery" if step is None else str(step)

@@ -1,0 +1,88 @@
+"""Submit a job: a workflow over paths at a site."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.fields import read_fields
+from orchestrator.cli.output import put_json, say
+from orchestrator.cli.starts import read_starts
+from orchestrator.cli.verb import DONE, Call, usage, verb
+from orchestrator.cli.watch import follow
+
+EPILOG = """Examples:
+
+  orchestrator submit verify_and_copy /data/in --site london --field destinationsite=paris --watch
+
+  find . -name '*.tif' -print0 | orchestrator submit checksum --site london --paths-from - -0
+"""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    verb(app, "submit", epilog=EPILOG)(submit)
+
+
+def submit(
+    call: Call,
+    workflow: Annotated[
+        str, typer.Argument(metavar="WORKFLOW", help="The workflow's name (see: orchestrator workflows)")
+    ],
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="PATH...", show_default=False, help="Where to start: folders to walk, or the very paths"
+        ),
+    ] = None,
+    *,
+    site: Annotated[str, typer.Option(metavar="NAME", help="The site at which the paths are")],
+    field: Annotated[
+        list[str] | None,
+        typer.Option("--field", "-f", metavar="NAME=VALUE", help="A field of the workflow; repeatable"),
+    ] = None,
+    queue: Annotated[str | None, typer.Option(metavar="NAME", help="A queue of the site other than default")] = None,
+    priority: Annotated[int | None, typer.Option(min=0, max=9, help="0 (last) to 9 (first); 5 unless given")] = None,
+    discovery: Annotated[
+        str | None, typer.Option(metavar="METHOD", help="How paths are found, in place of the workflow's own way")
+    ] = None,
+    paths_from: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Read more paths from a file, one a line; - is standard input")
+    ] = None,
+    nul: Annotated[
+        bool, typer.Option("-0", "--null", help="Paths in that file end with NUL, as `find -print0` writes them")
+    ] = False,
+    idempotency_key: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Submitting again with the same text gives the same job")
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Watch it with live bars; exit 0 only if it ends Success")
+    ] = False,
+) -> int:
+    """Submit a job: run a workflow over paths at a site.
+
+    A relative PATH is made absolute, seen from the current folder, when it names something here or when the workflow
+    walks folders. Links in it are left as they are. Names may hold any bytes.
+    """
+    if not paths and paths_from is None:
+        raise usage("give at least one PATH, or --paths-from FILE")
+    with call.client() as client:
+        definition = client.workflow(workflow)
+        walked = (discovery or definition.get("discovery")) == "recursive"
+        job = client.submit(
+            workflow,
+            site,
+            read_starts(paths or (), paths_from, nul=nul, walked=walked),
+            fields=read_fields(field or (), definition.get("fields") or ()),
+            idempotency_key=idempotency_key,
+            queue=queue,
+            priority=priority,
+            discovery=discovery,
+        )
+        if watch:
+            return follow(client, job["id"], as_json=call.json)
+    if call.json:
+        put_json(job)
+    else:
+        say(f"job {job['id']} is {job['state']}; watch it with: orchestrator watch {job['id']}")
+    return DONE

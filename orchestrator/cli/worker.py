@@ -1,0 +1,52 @@
+"""Become a site's workers: this process turns into ``python -m workers``."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.verb import Call, usage, verb
+from orchestrator.contracts.names import Function
+
+EPILOG = """Examples:
+
+  orchestrator worker --config /etc/orchestrator/london.toml --check
+
+  orchestrator worker --config /etc/orchestrator/london.toml
+
+  orchestrator worker --config london.toml --queue default --function worker
+"""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    verb(app, "worker", epilog=EPILOG)(worker)
+
+
+def worker(
+    call: Call,  # noqa: ARG001 - every command is given one; what this one says is up to the workers
+    *,
+    config: Annotated[Path, typer.Option(metavar="FILE", help="The site's file (site.toml)")],
+    queue: Annotated[str | None, typer.Option(metavar="NAME", help="Only this queue (with --function)")] = None,
+    function: Annotated[Function | None, typer.Option(help="Only this pool (with --queue)")] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Say what would be started and what is wrong; start nothing")
+    ] = False,
+) -> None:
+    """Run a site's Celery workers here, until SIGTERM or Ctrl-C.
+
+    Without --queue and --function: one supervised process per queue and function of the site's file.
+    """
+    if (queue is None) != (function is None):
+        raise usage("--queue and --function go together")
+    if not config.is_file():
+        raise usage(f"--config {config}: there is no such file")
+    arguments = [sys.executable, "-m", "workers", "--config", str(config)]
+    if queue is not None and function is not None:
+        arguments += ["--queue", queue, "--function", function.value]
+    if check:
+        arguments.append("--check")
+    sys.stdout.flush()
+    os.execv(sys.executable, arguments)  # noqa: S606 - this very Python, and a list of arguments

@@ -1,0 +1,210 @@
+"""The client against answers that a healthy service does not give: a server of the test's own plays them."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from orchestrator.client import ApiRefused, Client, parse_events
+from orchestrator.errors import Fault, Refused, Unreachable
+
+Play = Callable[[BaseHTTPRequestHandler], None]
+
+
+@pytest.fixture
+def stage() -> Iterator[tuple[list[Play], list[tuple[str, dict[str, str], bytes]], Client]]:
+    """What is to be answered, in order; what was asked (line, headers, body); and a client."""
+    plays: list[Play] = []
+    asked: list[tuple[str, dict[str, str], bytes]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def handle_one(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            asked.append((f"{self.command} {self.path}", {k.lower(): v for k, v in self.headers.items()}, body))
+            plays.pop(0)(self)
+
+        do_GET = do_POST = handle_one  # noqa: N815 - the names that http.server asks for
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        with Client(f"http://127.0.0.1:{server.server_port}/", "a-key") as client:
+            yield plays, asked, client
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def answer(status: int, content: object, kind: str = "application/json") -> Play:
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+
+    def play(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        handler.send_header("Content-Type", kind)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return play
+
+
+def stream(*chunks: str) -> Play:
+    """Events, then the connection breaks off."""
+    return answer(200, "".join(chunks).encode(), "text/event-stream; charset=utf-8")
+
+
+def hang_up(handler: BaseHTTPRequestHandler) -> None:
+    handler.connection.close()
+
+
+def event(seq: int, state: str) -> str:
+    return f"id: {seq}\ndata: {json.dumps({'seq': seq, 'state': state})}\n\n"
+
+
+def test_the_key_and_the_address_are_sent(stage: Any) -> None:
+    plays, asked, client = stage
+    plays += [answer(200, {"id": 12})]
+    assert client.job(12) == {"id": 12}
+    [(line, headers, _)] = asked
+    assert line == "GET /api/v1/jobs/12"
+    assert headers["authorization"] == "Bearer a-key"
+
+
+def test_a_problem_document_becomes_what_was_refused_with_places(stage: Any) -> None:
+    plays, _, client = stage
+    faults = [{"place": "$.fields.zoom", "reason": "is not a whole number"}]
+    plays += [
+        answer(422, {"title": "Unprocessable", "status": 422, "detail": "the request is wrong", "errors": faults})
+    ]
+    with pytest.raises(ApiRefused, match="the request is wrong") as refused:
+        client.submit("w", "london", [b"/in"])
+    assert refused.value.status == 422
+    assert refused.value.faults == (Fault("$.fields.zoom", "is not a whole number"),)
+
+
+def test_the_legal_events_of_a_conflict_are_kept(stage: Any) -> None:
+    plays, _, client = stage
+    plays += [
+        answer(409, {"title": "Conflict", "status": 409, "detail": "no", "errors": [], "legal_events": ["pause"]})
+    ]
+    with pytest.raises(ApiRefused) as refused:
+        client.job(1)
+    assert refused.value.legal_events == ["pause"]
+
+
+@pytest.mark.parametrize("page", [b"<h1>Bad gateway</h1>", b"[]", b'"no"'])
+def test_a_refusal_that_is_no_problem_document_names_the_status(stage: Any, page: bytes) -> None:
+    plays, _, client = stage
+    plays += [answer(502, page)]
+    with pytest.raises(ApiRefused, match="502 Bad Gateway"):
+        client.job(1)
+
+
+def test_something_else_that_answers_is_no_orchestrator(stage: Any) -> None:
+    plays, _, client = stage
+    plays += [answer(200, b"<h1>It works!</h1>", "text/html")]
+    with pytest.raises(Unreachable, match="not an orchestrator"):
+        client.job(1)
+
+
+def test_nobody_there_is_unreachable_and_says_what_to_do() -> None:
+    with Client("http://127.0.0.1:1", "key") as client, pytest.raises(Unreachable, match="orchestrator up"):
+        client.job(1)
+
+
+@pytest.mark.parametrize(("url", "key"), [("http://[::1", "key"), ("http://localhost:1", "schlüssel\u20ac")])
+def test_an_address_or_key_that_can_not_be_used_is_said_so(url: str, key: str) -> None:
+    with pytest.raises(Unreachable, match="can not be used"):
+        Client(url, key)
+
+
+def test_lists_are_read_page_by_page(stage: Any) -> None:
+    plays, asked, client = stage
+    plays += [
+        answer(200, {"items": [{"id": 3}, {"id": 2}], "next_cursor": "a/b"}),
+        answer(200, {"items": [{"id": 1}], "next_cursor": None}),
+    ]
+    assert [item["id"] for item in client.jobs(state=["Started", "Pending"], site=None)] == [3, 2, 1]
+    assert [line for line, _, _ in asked] == [
+        "GET /api/v1/jobs?state=Started&state=Pending&limit=500",
+        "GET /api/v1/jobs?state=Started&state=Pending&cursor=a%2Fb&limit=500",
+    ]
+
+
+def test_no_more_pages_are_read_than_are_wanted(stage: Any) -> None:
+    plays, asked, client = stage
+    plays += [answer(200, {"items": [{"id": 3}, {"id": 2}], "next_cursor": "x"})]
+    assert [item["id"] for item in client.jobs(limit=2)] == [3, 2]
+    assert len(asked) == 1
+
+
+def test_a_submission_that_got_no_answer_is_repeated_under_the_same_key(stage: Any) -> None:
+    plays, asked, client = stage
+    plays += [hang_up, answer(200, {"id": 5})]
+    job = client.submit("w", "london", [b"/in", b"/caf\xe9"], fields={"a": 1}, queue=None, priority=7)
+    assert job == {"id": 5}
+    assert asked[0][1]["idempotency-key"] == asked[1][1]["idempotency-key"]
+    assert json.loads(asked[1][2]) == {
+        "workflow": "w",
+        "site": "london",
+        "paths": ["/in", {"path_b64": "L2NhZuk="}],
+        "fields": {"a": 1},
+        "priority": 7,
+    }
+
+
+def test_a_name_that_is_no_text_reaches_the_service_which_refuses_it(stage: Any) -> None:
+    plays, asked, client = stage
+    plays += [answer(422, {"detail": "no", "errors": []}), answer(404, {"detail": "no", "errors": []})]
+    with pytest.raises(ApiRefused):
+        client.submit("w\udce9", "london", ["/in"])
+    with pytest.raises(ApiRefused):
+        client.workflow("w\udce9/../x")
+    assert asked[1][0] == "GET /api/v1/workflows/w%E9%2F..%2Fx"
+    with pytest.raises(Refused, match="not text"):
+        list(client.jobs(workflow=["w\udce9"]))
+
+
+def test_events_go_on_where_the_connection_broke(stage: Any) -> None:
+    plays, asked, client = stage
+    plays += [
+        stream(": hello\n\n", event(1, "Pending"), event(2, "Started")),
+        hang_up,
+        stream(event(3, "Success")),
+    ]
+    assert [item["state"] for item in client.events(9)] == ["Pending", "Started", "Success"]
+    assert [headers.get("last-event-id") for _, headers, _ in asked] == [None, "2", "2"]
+
+
+def test_without_streams_the_job_is_asked_for(stage: Any) -> None:
+    plays, _, client = stage
+    rest: dict[str, Any] = {"tasks": {}, "paths": {}, "progress": {}}
+    plays += [answer(501, {}), answer(200, {"state": "Started", **rest}), answer(200, {"state": "Failure", **rest})]
+    assert [item["state"] for item in client.events(9)] == ["Started", "Failure"]
+
+
+def test_a_job_that_does_not_exist_is_not_waited_for(stage: Any) -> None:
+    plays, _, client = stage
+    plays += [answer(404, {"title": "Not Found", "detail": "there is no job 9", "errors": []})]
+    with pytest.raises(ApiRefused, match="there is no job 9"):
+        list(client.follow(9))
+
+
+def test_a_service_that_stays_away_is_unreachable(stage: Any) -> None:
+    plays, _, client = stage
+    plays += [hang_up] * 3
+    with pytest.raises(Unreachable):
+        list(client.follow(9, patience_s=0.1))
+
+
+def test_events_are_read_as_the_format_has_them() -> None:
+    lines = [": comment", "event: job", "id:4", 'data: {"a":', "data:1}", "", "", "data: {}", "", "data: {"]
+    assert list(parse_events(lines)) == [("4", {"a": 1}), ("4", {})]

@@ -1,0 +1,158 @@
+"""What the command line does without any service: usage, files, exit codes."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from orchestrator.cli.main import SUBJECTS, make_app
+
+COMMANDS = [
+    "up", "down", "demo", "submit", "jobs", "job", "watch", "tasks", "errors", "paths", "history", "workflows",
+    "workflow apply", "workflow show", "workflow delete", "workflow validate", "sites", "site show", "site key",
+    "worker", "key create", "key list", "key revoke", "db migrate", "doctor",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def orchestrator(*arguments: str, home: Path, **variables: str) -> Done:
+    """The command line in this process, with a clean environment."""
+    settings = {name: None for name in os.environ if name.startswith("ORCHESTRATOR_")}
+    runner = CliRunner(env={**settings, "ORCHESTRATOR_HOME": str(home), "COLUMNS": "200", **variables})
+    done = runner.invoke(make_app(), arguments)
+    return Done(done.exit_code, done.stdout, done.stderr)
+
+
+def test_every_command_explains_itself(tmp_path: Path) -> None:
+    for command in COMMANDS:
+        shown = orchestrator(*command.split(), "--help", home=tmp_path)
+        assert shown.returncode == 0, command
+        for option in ("--url", "--key", "--home", "--json"):
+            assert option in shown.stdout, command
+
+
+def test_without_a_service_the_remedy_is_told(tmp_path: Path) -> None:
+    done = orchestrator("jobs", home=tmp_path)
+    assert done.returncode == 3
+    assert done.stdout == ""
+    assert done.stderr == (
+        "orchestrator: no service is running here: start one with `orchestrator up`, "
+        "or set ORCHESTRATOR_URL and ORCHESTRATOR_KEY\n"
+    )
+
+
+def test_a_service_that_does_not_answer_is_exit_code_3(tmp_path: Path) -> None:
+    done = orchestrator("--url", "http://127.0.0.1:1", "job", "1", "--key", "k", home=tmp_path)
+    assert done.returncode == 3
+    assert "no answer from http://127.0.0.1:1" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["jobs", "--nonsense"],
+        ["job", "twelve"],
+        ["job", "0"],
+        ["submit", "w", "--site", "london"],
+        ["submit", "w", "/x"],
+        ["submit", "w", "/x", "--site", "london", "--priority", "10"],
+        ["jobs", "--state", "Startled"],
+        ["worker"],
+        ["worker", "--config", "no.toml"],
+        ["worker", "--config", "pyproject.toml", "--queue", "default"],
+        ["workflow", "apply", "no such file.yaml"],
+        ["site", "key", "../x"],
+        ["demo", "/no such folder"],
+        ["up", "--root", "/no such folder"],
+    ],
+)
+def test_wrong_usage_is_exit_code_2(arguments: list[str], tmp_path: Path) -> None:
+    done = orchestrator(*arguments, home=tmp_path)
+    assert done.returncode == 2, done.stderr
+
+
+@pytest.mark.parametrize("content", ["a: [", "- a\n- b\n", "label: no name\n", "name: ''\n", "\x00"])
+def test_a_file_that_is_no_definition_is_refused_before_it_is_sent(content: str, tmp_path: Path) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_text(content)
+    done = orchestrator("workflow", "apply", str(file), home=tmp_path)
+    assert done.returncode == 2
+    assert str(file) in done.stderr
+
+
+def test_a_site_key_follows_from_the_secret(tmp_path: Path) -> None:
+    secret = "0123456789abcdef0123456789abcdef"
+    keys = [
+        orchestrator("site", "key", name, "--json", home=tmp_path, ORCHESTRATOR_SECRET=secret).stdout
+        for name in ("oslo", "oslo", "bergen")
+    ]
+    assert keys[0] == keys[1] != keys[2]
+    assert len(bytes.fromhex(json.loads(keys[0])["key"])) == 32
+
+
+def test_a_setting_that_can_not_work_is_named(tmp_path: Path) -> None:
+    done = orchestrator("jobs", home=tmp_path, ORCHESTRATOR_URL="ftp://x")
+    assert done.returncode == 1
+    assert "ORCHESTRATOR_URL" in done.stderr
+
+
+def test_the_doctor_says_what_is_wrong_and_how_to_mend_it(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    home.chmod(0o777)
+    done = orchestrator(
+        "doctor", "--json", home=home, ORCHESTRATOR_DATABASE_URL="postgresql://x:secret-word@127.0.0.1:1/x"
+    )
+    assert done.returncode == 1
+    found = {item["subject"]: item for item in map(json.loads, done.stdout.splitlines())}
+    assert found["python"]["level"] == "ok"
+    assert found["home"] == {
+        "level": "wrong",
+        "subject": "home",
+        "said": f"{home} can be written by others",
+        "remedy": f"chmod go-w {home}",
+    }
+    assert found["database"]["level"] == "wrong"
+    assert all(item["remedy"] for item in found.values() if item["level"] != "ok")
+    assert "secret-word" not in done.stdout + done.stderr
+
+
+def test_a_command_loads_what_it_needs_and_no_more(tmp_path: Path) -> None:
+    assert {word for commands in SUBJECTS.values() for word in commands} == {command.split()[0] for command in COMMANDS}
+    program = "import sys; from orchestrator.cli.main import main; sys.argv[1:] = ['jobs']; sys.exit(main())"
+    heavy = (
+        "import atexit, sys; atexit.register(lambda: print(*{'sqlalchemy', 'celery', 'alembic'} & set(sys.modules)));"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", heavy + program],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": os.defpath, "ORCHESTRATOR_HOME": str(tmp_path)},
+    )
+    assert (done.returncode, done.stdout.strip()) == (3, "")
+    assert "orchestrator up" in done.stderr
+
+
+@pytest.mark.parametrize(("typed", "offered"), [("orchestrator wo", {"workflow", "workflows", "worker"})])
+def test_the_shell_can_complete_commands(typed: str, offered: set[str], tmp_path: Path) -> None:
+    words = typed.split()
+    shown = orchestrator(
+        home=tmp_path,
+        _ORCHESTRATOR_COMPLETE="complete_bash",
+        COMP_WORDS=typed,
+        COMP_CWORD=str(len(words) - 1),
+    )
+    assert set(shown.stdout.split()) == offered
