@@ -58,16 +58,21 @@ class Service:
         )
 
     def run(self, *arguments: str, code: int = 0, given: str | None = None) -> str:
-        process = self.start(*arguments)
-        output, errors = process.communicate(given, timeout=120)
-        assert process.returncode == code, output + errors
+        output, errors = self._finish(self.start(*arguments), code, given)
         return output + errors
 
     def json(self, *arguments: str, code: int = 0, given: str | None = None) -> list[dict[str, Any]]:
-        process = self.start(*arguments, "--json")
-        output, errors = process.communicate(given, timeout=120)
-        assert process.returncode == code, output + errors
+        output, _ = self._finish(self.start(*arguments, "--json"), code, given)
         return [json.loads(line) for line in output.splitlines()]
+
+    def _finish(self, process: subprocess.Popen[str], code: int, given: str | None) -> tuple[str, str]:
+        try:
+            output, errors = process.communicate(given, timeout=100)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            output, errors = process.communicate()
+        assert process.returncode == code, output + errors
+        return output, errors
 
 
 @pytest.fixture(scope="module")
