@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,7 +25,7 @@ FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", 
 
 
 @contextmanager
-def joined(folder: Path) -> Iterator[str]:
+def joined(folder: Path) -> Generator[str]:
     """Use the run's server, starting it when nobody has; gives the address of a database on it to work from."""
     folder.mkdir(mode=0o711, exist_ok=True)
     with (folder / "users").open("w") as users:

@@ -10,6 +10,7 @@ import pytest
 
 from orchestrator.stack.lifeline import end_all, marked
 from orchestrator.stack.place import place_is_elsewhere
+from tests.acceptance.whole_stack import whole as whole
 
 
 @pytest.fixture

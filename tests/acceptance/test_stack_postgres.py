@@ -21,6 +21,8 @@ from orchestrator.stack.postgres import Postgres, prepare_postgres
 from orchestrator.stack.program import launch, tail
 from orchestrator.stack.wait import wait_until
 
+pytestmark = pytest.mark.timeout(120)
+
 FAST = {"fsync": "off"}
 """These tests kill processes, not the machine."""
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to run it as somebody else")

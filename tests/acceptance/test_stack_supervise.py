@@ -17,6 +17,8 @@ from orchestrator.stack.lifeline import inside, is_alive, marked
 from orchestrator.stack.ports import Access
 from orchestrator.stack.wait import wait_until
 
+pytestmark = pytest.mark.timeout(120)
+
 REPOSITORY = Path(__file__).parents[2]
 
 
