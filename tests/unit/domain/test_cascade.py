@@ -270,6 +270,7 @@ class Hub:
         for later in chain[s + 1 :]:
             if onwards is Onward.ADVANCE:
                 later.given = passed
+                self.paths["cancelled"] += len(passed) if later.ended else 0
                 return
             if not later.ended:
                 later.fire(TaskEvent.NOTHING_LEFT if onwards is Onward.SKIP else broken_by(task.state))

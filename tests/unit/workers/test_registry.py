@@ -4,7 +4,7 @@ import pytest
 
 from orchestrator.errors import ConfigError
 from workers import Context, Path, registry
-from workers.registry import REGISTRY, Registry, action, make_action
+from workers.registry import Registry, action, make_action
 
 
 @pytest.fixture(autouse=True)
@@ -88,12 +88,11 @@ def test_functions_that_can_not_be_actions() -> None:
             registry.action(name)(plain)
 
 
-def test_what_an_action_changes_has_to_be_a_parameter() -> None:
+def test_what_an_action_changes_has_to_be_a_parameter(fresh: Registry) -> None:
     def tile(ctx: Context, paths: list[Path], *, into: str) -> None:
         """Make tiles."""
 
     assert action("test.changes", changes=["into"])(tile) is tile
-    assert REGISTRY.actions["test.changes"].changes == ("into",)
+    assert fresh.actions["test.changes"].changes == ("into",)
     with pytest.raises(ConfigError, match="'onto', which is no parameter"):
         action("test.changes.wrong", changes=["onto"])(tile)
-    del REGISTRY.actions["test.changes"]
