@@ -41,5 +41,9 @@ def reason_of(detail: ErrorDetails) -> str:
             return f"has to be one of {context['expected']}"
         case "string_pattern_mismatch":
             return f"has to match {context['pattern']}"
+        case "too_short":
+            return f"has to have at least {context['min_length']}"
+        case "too_long":
+            return f"has to have at most {context['max_length']}"
         case kind:
             return _REASONS.get(kind, detail["msg"][:1].lower() + detail["msg"][1:])

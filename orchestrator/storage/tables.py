@@ -4,12 +4,12 @@ A task's id is made of its batch's id and its step (domain/chain.py), so that a 
 """
 
 from sqlalchemy import (
-    Double,
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
     DateTime,
+    Double,
     Enum,
     ForeignKey,
     Index,

@@ -23,12 +23,15 @@ _KINDS = {
 def look(ctx: Context, path: Path, *, follow: bool = False) -> os.stat_result | None:
     """What is there, a link as itself unless ``follow``; None when there is nothing, and that has been said.
 
-    What discovery has seen and is gone now is ``aborted``; what nobody has ever seen is ``failed``.
+    What discovery has seen and is gone now is ``aborted``; what nobody has ever seen is ``failed``, and so is a link
+    that is there and leads nowhere.
     """
     try:
         return ctx.roots.stat(path.raw) if follow else ctx.roots.lstat(path.raw)
     except (FileNotFoundError, NotADirectoryError):
-        if path.kind == "?":
+        if follow and _is_link(ctx, path):
+            ctx.fail(path, "is a symbolic link that leads nowhere", "DanglingLink")
+        elif path.kind == "?":
             ctx.fail(path, "no such file", "FileNotFoundError")
         else:
             ctx.abort(path, "no longer there")
@@ -66,3 +69,10 @@ def chunks(ctx: Context, file: BinaryIO) -> Iterator[bytes]:
     while chunk := file.read(CHUNK_BYTES):
         yield chunk
         ctx.stop_if_cancelled()
+
+
+def _is_link(ctx: Context, path: Path) -> bool:
+    try:
+        return stat.S_ISLNK(ctx.roots.lstat(path.raw).st_mode)
+    except OSError:
+        return False

@@ -76,13 +76,13 @@ def test_what_is_no_file(root: bytes, action: str) -> None:
     paths = [root + b"/src/" + name for name in (b"deep", b"pipe", b"out", b"gone", b"never", b"closed/x")]
     result = run(
         action,
-        [*paths, b"/etc/passwd", root + b"/../x", root + b"/src/" + b"n" * 256],
+        [*paths, b"/etc/passwd", root + b"/../x", root + b"/src/" + b"n" * 256, root + b"/src/dangling"],
         root,
-        kinds="dolf?f???",
+        kinds="dolf?f???l",
         params={"destination": os.fsdecode(root + b"/dst")} if action == "fs.copy" else {},
     )
     words = {"f": "failed", "a": "aborted"}
-    assert list(result.outcomes.values()) == [words[letter] for letter in "fffafafff"]
+    assert list(result.outcomes.values()) == [words[letter] for letter in "fffafaffff"]
     said = list(result.messages.values())
     assert said[0] == "is a folder, not a regular file"
     assert said[1] == "is a pipe, not a regular file"
@@ -91,6 +91,7 @@ def test_what_is_no_file(root: bytes, action: str) -> None:
     assert said[6].startswith("is outside the roots of this site")
     assert said[7].startswith("leads outside the roots of this site")
     assert said[8] == "File name too long"
+    assert said[9] == "is a symbolic link" + (", not a regular file" if action == "fs.copy" else " that leads nowhere")
     assert read(closed) == b"x"
 
 
