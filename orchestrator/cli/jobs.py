@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli import text
-from orchestrator.cli.output import put_json, put_json_lines, put_table
+from orchestrator.cli.output import put_json, put_json_lines, put_table, say
 from orchestrator.cli.summary import show_job, took
 from orchestrator.cli.verb import Call, verb
 from orchestrator.cli.watch import JobId
@@ -162,8 +162,10 @@ def errors(call: Call, job_id: JobId, *, limit: Limit = 50) -> None:
                 )
                 for item in found
             ),
-            empty=f"nothing went wrong in job {job_id}",
+            empty=f"no path of job {job_id} has failed",
         )
+        if reason := client.job(job_id)["reason"]:
+            say(f"job {job_id}: {text.safe(reason)}")
     return None
 
 

@@ -1,14 +1,14 @@
 """Submitting: a request becomes a job with its plan, its discovery and its walks."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, cast
 
 import msgspec
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
-from orchestrator.contracts.paths import pack
+from orchestrator.contracts.paths import PathList, pack
 from orchestrator.contracts.submission import chunks, part
 from orchestrator.domain.batch_job import BATCH_JOB
 from orchestrator.domain.discovery import DISCOVERY
@@ -18,6 +18,9 @@ from orchestrator.services.plan import PlannedStep, rule_orders
 from orchestrator.storage.copy import copy_in
 from orchestrator.storage.tables import discoveries, job_steps, jobs, progress, walks
 from orchestrator.storage.transitions import record
+
+MOST_WALKS = 8
+"""So many a job begins with; walkers that are idle share what the others have before them."""
 
 
 class Submitted(NamedTuple):
@@ -94,9 +97,15 @@ def _add_plan(tx: Connection, job: int, steps: Sequence[PlannedStep]) -> None:
     tx.execute(insert(job_steps), [{"job_id": job, **step._asdict()} for step in steps])
 
 
+def _starts(paths: PathList) -> Iterator[PathList]:
+    """The starting paths, dealt out to a few walks: a thousand files are no thousand walks."""
+    each = -(-len(paths) // MOST_WALKS)
+    return (part(paths, place, place + each) for place in range(0, len(paths), each))
+
+
 def _add_discovery(tx: Connection, job: int, order: Order) -> None:
     paths, state = order.paths, DISCOVERY.start[1]
-    parts = chunks(paths) if order.method == GIVEN else (part(paths, i, i + 1) for i in range(len(paths)))
+    parts = chunks(paths) if order.method == GIVEN else _starts(paths)
     rows = [(job, subtree, pack(start), state) for subtree, start in enumerate(parts)]
     tx.execute(
         insert(discoveries).values(

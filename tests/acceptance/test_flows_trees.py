@@ -230,7 +230,6 @@ def test_what_is_no_regular_file_is_failed_and_holds_nobody_up(whole: Whole) -> 
     assert {name: message for name, (_, _, message) in told.items()} == expected
 
 
-@pytest.mark.xfail(strict=True, reason="each start is a walk and a task of its own: 1,000 take 170 times as long as 1")
 def test_many_starts_do_not_cost_a_task_each(whole: Whole) -> None:
     files = make_files(whole.folder(), [f"{number}.txt" for number in range(60)])
     job = whole.run(whole.define({"name": "noop"}), *files)

@@ -27,6 +27,8 @@ class Place(msgspec.Struct, array_like=True):
     """A Step for every folder from the start down; empty: the start has not been entered."""
     listing: bool
     """The deepest folder: are its names being reported (True), or is it subfolders that are done up to ``after``?"""
+    refused: str = ""
+    """Why the first of the starting paths that could not be walked could not."""
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from orchestrator.contracts.paths import PathList
 from workers.discovery import place
-from workers.discovery.finding import DiscoveryContext, Finding, Found, Listing, Share, Trouble
+from workers.discovery.finding import DiscoveryContext, DiscoveryError, Finding, Found, Listing, Share, Trouble
 from workers.discovery.folder import Contents, explain, read
 from workers.discovery.place import Place
 from workers.discovery.share import deal, divide, share_of
@@ -29,7 +29,7 @@ def recursive(
     Links are reported and not followed (a start that is a link to a folder is); other file systems are entered.
     """
     at = place.decode(cursor) if cursor else Place(0, len(start), [], listing=True)
-    walk = _Walk(ctx, start, at.starts, at.start)
+    walk = _Walk(ctx, start, at.starts, at.start, at.refused)
     yield from walk.run(at, skip_missing=skip_missing)
 
 
@@ -41,6 +41,7 @@ class _Walk:
     start: PathList
     starts: int
     index: int
+    refused: str
     way: Way = field(init=False)
 
     def run(self, at: Place, *, skip_missing: bool) -> Iterator[Finding]:
@@ -49,9 +50,9 @@ class _Walk:
             path = self.start.paths[self.index]
             try:
                 opened = open_start(self.ctx.roots, path, self.start.base)
-            except Missing:
-                if not skip_missing:
-                    raise
+            except DiscoveryError as error:
+                if not (skip_missing and isinstance(error, Missing)):
+                    yield from self._refuse(path, error)
             except OSError as error:
                 message, error_class = explain(error)
                 yield Trouble(path, message, self._next_start(), error_class)
@@ -63,6 +64,15 @@ class _Walk:
                     yield from self._below(opened, path, at)
             self.index += 1
             at = Place(self.index, self.starts, [], listing=True)
+        if self.refused:
+            raise DiscoveryError(self.refused)
+
+    def _refuse(self, path: bytes, error: DiscoveryError) -> Iterator[Finding]:
+        """A start that can not be walked breaks the walk: at once when it is alone, else when the others are done."""
+        if len(self.start) == 1:
+            raise error
+        self.refused = self.refused or str(error)
+        yield Trouble(path, str(error), self._next_start(), type(error).__name__)
 
     def _below(self, opened: Opened, path: bytes, at: Place) -> Iterator[Finding]:
         way = self.way = Way(opened.fd, path, opened.above)
@@ -139,7 +149,7 @@ class _Walk:
         trail = [(level.after, level.limit) for level in self.way.levels]
         if after is not None:
             trail[-1] = (after, None)
-        return place.encode(Place(self.index, self.starts, trail, listing))
+        return place.encode(Place(self.index, self.starts, trail, listing, self.refused))
 
     def _next_start(self) -> bytes:
-        return place.encode(Place(self.index + 1, self.starts, [], listing=True))
+        return place.encode(Place(self.index + 1, self.starts, [], listing=True, refused=self.refused))

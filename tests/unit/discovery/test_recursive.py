@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.contracts.paths import PathList
 from tests.unit.discovery.trees import Tree, Walked, build, content, context, on_disk, walked
 from workers.discovery import folder as reading
-from workers.discovery.finding import ALIVE, DiscoveryError, Finding, Listing
+from workers.discovery.finding import ALIVE, DiscoveryError, Finding, Listing, Trouble
+from workers.discovery.recursive import recursive
 from workers.discovery.way import HELD_OPEN
 
 HOSTILE = [
@@ -235,3 +237,27 @@ def test_a_loop_of_mounts_ends(root: bytes, start: list[str]) -> None:
     assert int(count) == (2 if start else 3)
     assert "loop" in troubles
     assert "FolderLoopError" in troubles
+
+
+def test_one_bad_start_of_several_breaks_the_walk_when_the_others_are_done(root: bytes) -> None:
+    build(root, {b"a": {b"x": None}, b"b": {b"y": None}})
+    starts = PathList([root + b"/a", root + b"/missing", root + b"/b"])
+    names: list[bytes] = []
+    cursors: list[bytes] = []
+    troubles: list[bytes] = []
+
+    def go(cursor: bytes | None) -> None:
+        for item in recursive(context(root), starts, cursor):
+            if isinstance(item, Listing):
+                names.extend(item.names)
+                cursors.append(item.cursor(len(item.names)))
+            elif isinstance(item, Trouble):
+                troubles.append(item.path)
+                cursors.append(item.cursor)
+
+    with pytest.raises(DiscoveryError, match="missing: there is nothing there"):
+        go(None)
+    assert (names, troubles) == ([b"x", b"y"], [root + b"/missing"])
+    for cursor in cursors:
+        with pytest.raises(DiscoveryError, match="missing: there is nothing there"):
+            go(cursor)
