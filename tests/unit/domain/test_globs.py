@@ -97,10 +97,15 @@ def test_hostile_names(glob: str, path: bytes, expected: bool) -> None:
     assert matches(glob, path) is expected
 
 
-@given(st.binary(min_size=1, max_size=30).filter(lambda name: b"/" not in name and b"\0" not in name))
+FILE_NAMES = st.binary(min_size=1, max_size=30).filter(
+    lambda name: b"/" not in name and b"\0" not in name and name not in (b".", b"..")
+)
+
+
+@given(FILE_NAMES)
 def test_every_name_is_matched_by_itself_and_by_its_length_in_question_marks(name: bytes) -> None:
     text = as_text(name)
-    assert matches("".join(f"[{c}]" if c in "*?[" else c for c in text), b"/d/" + name) or name in (b".", b"..")
+    assert matches("".join(f"[{c}]" if c in "*?[" else c for c in text), b"/d/" + name)
     assert matches("?" * len(text), b"/d/" + name)
     assert not matches("?" * (len(text) + 1), b"/d/" + name)
 
