@@ -22,13 +22,16 @@ from sqlalchemy.exc import OperationalError
 
 from orchestrator.broker.connection import connect
 from orchestrator.broker.inbox import Inbox, bury, open_entries
+from orchestrator.broker.permits import Permits
 from orchestrator.broker.publisher import Publisher
 from orchestrator.broker.streams import START, Entry, Streams
 from orchestrator.config import load_settings
 from orchestrator.contracts import names
-from orchestrator.services.take_over import give_back
-from orchestrator.services.turn import Outbox, apply, hand_out
+from orchestrator.services.lease import renew_all
+from orchestrator.services.turn import Outbox, apply, hand_out, judge
+from orchestrator.services.unclaimed import Unclaimed, give_back_walks, returned, unclaimed
 from orchestrator.storage.database import make_engine
+from orchestrator.storage.epoch import next_epoch, read_epoch
 from orchestrator.storage.positions import read_positions, write_positions
 
 log = logging.getLogger("orchestrator.hub")
@@ -46,19 +49,26 @@ class Hub:
 
     def __init__(self, connection: Connection, redis: Redis, secret: bytes, name: str) -> None:
         self._connection, self._secret, self._name = connection, secret, name
-        self._streams, self._publisher = Streams(redis), Publisher(redis, secret)
+        self._streams, self._publisher, self._permits = Streams(redis), Publisher(redis, secret), Permits(redis)
         self._positions: dict[str, str] = {}
         self._unsent: list[Outbox] = []
-        self._beat_at = self._trim_at = 0.0
+        self._epoch = 0
+        self._behind = True
+        """There may be more to read than has been read: nobody is judged by what has not been heard yet."""
+        self._beat_at = 0.0
 
     def take_over(self) -> None:
-        """Begin where the hub before stopped: apply what has come since, then hand out again what nobody has begun."""
+        """Begin where the hub before, or this one, was interrupted: apply what has come since, judge nobody yet."""
         with self._connection.begin():
-            self._positions = read_positions(self._connection)
+            self._positions = read_positions(self._connection) | self._positions
+            self._epoch = read_epoch(self._connection)
+        self.meet_sites()
         while entries := self._streams.read(self._positions, count=READ, block_ms=0):
             self._apply(entries)
         with self._connection.begin():
-            give_back(self._connection)
+            renew_all(self._connection)
+        if self._permits.epoch() != self._epoch:
+            self._begin_epoch()
 
     def tick(self, wait_s: float = 0.0) -> int:
         """One turn; how many entries it applied. Waits up to ``wait_s`` for the first.
@@ -67,13 +77,54 @@ class Hub:
         """
         self._send()
         entries = self._streams.read(self._positions, count=READ, block_ms=int(wait_s * 1000))
+        self._behind = len(entries) >= READ
         if entries:
             self._apply(entries)
         with self._connection.begin():
-            self._unsent.append(hand_out(self._connection))
+            outbox = hand_out(self._connection, self._epoch)
+            # Before the commit, while the jobs' rows are locked: a pause that comes next takes them away again.
+            self._permits.allow(outbox.jobs)
+        self._unsent.append(outbox)
         self._send()
-        self._house_keeping()
+        if time.monotonic() - self._beat_at >= IDLE_S:
+            self._house_keeping()
         return len(entries)
+
+    def find_lost(self) -> None:
+        """Hand out again what nobody has claimed, and what is not in Redis or in its queue any more."""
+        with self._connection.begin():
+            suspects = unclaimed(self._connection)
+        self._give_back(self._lost(suspects))
+
+    def _lost(self, suspects: Sequence[Unclaimed]) -> list[Unclaimed]:
+        lost: list[Unclaimed] = []
+        for site in {one.site for one in suspects}:
+            here = [one for one in suspects if one.site == site]
+            gone = self._permits.missing(site, [one.hand for one in here])
+            # What is still there although its queue is empty was popped and never claimed: it is taken back first.
+            empty = {queue for queue in {one.queue for one in here} if not self._permits.waiting(queue)}
+            popped = [one.hand for one in here if one.hand.field not in gone and one.queue in empty]
+            back = self._permits.revoke(site, None, popped)
+            lost += (one for one in here if one.hand.field in back)
+            lost += (one for one in here if one.hand.field in gone and not one.may_be_claimed)
+        return lost
+
+    def _give_back(self, lost: Sequence[Unclaimed]) -> None:
+        if lost:
+            with self._connection.begin():
+                give_back_walks(self._connection, lost)
+                self._unsent.append(apply(self._connection, returned(lost), []))
+
+    def _begin_epoch(self) -> None:
+        """Redis has lost its memory, or is restored from an old one: nothing that stands in it may be claimed."""
+        if self._epoch:
+            log.warning("the broker lost its memory: what was handed out is handed out again")
+        with self._connection.begin():
+            self._epoch = next_epoch(self._connection)
+        self._permits.begin_epoch(self._epoch, [names.stream_parts(stream)[0] for stream in self._positions])
+        with self._connection.begin():
+            everything = unclaimed(self._connection, 0.0)
+        self._give_back(everything)
 
     def _apply(self, entries: Sequence[Entry]) -> None:
         """All of them in one transaction; when one of them can not be written, each on its own, and that one aside."""
@@ -103,18 +154,29 @@ class Hub:
         while self._unsent:
             outbox = self._unsent[0]
             self._publisher.publish(outbox.parcels, outbox.orders, outbox.grants, outbox.gone)
+            for stop in outbox.stops:
+                self._permits.stop(stop.job, stop.sites, stop.grace_s)
+            if outbox.ended:
+                self._permits.forget(outbox.ended, {names.stream_parts(stream)[0] for stream in self._positions})
             del self._unsent[0]
 
     def _house_keeping(self) -> None:
-        """About once a second: say that we are alive, see which sites there are, and drop what has been applied."""
-        now = time.monotonic()
-        if now - self._beat_at < IDLE_S:
-            return
-        self._beat_at = now
+        """About once a second: say that we live, look after what was lost, and drop what has been applied."""
+        self._beat_at = time.monotonic()
         with self._connection.begin():
             self._connection.execute(_BEAT, {"hub": self._name})
+        if self._permits.epoch() != self._epoch:
+            self._begin_epoch()
         self.meet_sites()
+        if not self._behind:
+            self.judge()
+            self.find_lost()
         self._streams.trim(self._positions)
+
+    def judge(self) -> None:
+        """Conclude what nobody reported."""
+        with self._connection.begin():
+            self._unsent.append(judge(self._connection))
 
     def meet_sites(self) -> None:
         """Listen to every site that says it exists; what it says counts only when it is signed."""
@@ -155,15 +217,16 @@ def _acquire(connection: Connection, stop: threading.Event) -> bool:
 
 
 def _work(hub: Hub, stop: threading.Event) -> None:
-    begun = False
+    hears = False
     while not stop.is_set():
         try:
-            if not begun:
+            if not hears:
                 hub.take_over()
-                begun = True
+                hears = True
             hub.tick(IDLE_S)
         except RedisError as error:
             log.warning("the broker does not answer: %s", error)
+            hears = False
             stop.wait(IDLE_S)
 
 

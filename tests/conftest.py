@@ -10,6 +10,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 import redis
+from kombu import pools
 from psycopg import sql
 from sqlalchemy import Engine, make_url
 
@@ -85,4 +86,6 @@ def redis_url(redis_server: str) -> str:
     """The process's Redis, emptied for this test."""
     with redis.Redis.from_url(redis_server) as client:
         client.flushall()
+    # Kombu keeps connections by address for the whole process, also those that a test before has seen closed.
+    pools.reset()
     return redis_server

@@ -22,3 +22,8 @@ def connect(url: str) -> Redis:
 def pipeline(redis: Redis) -> Pipeline:
     """Commands that go in one round trip, each on its own: no transaction."""
     return redis.pipeline(transaction=False)  # pyright: ignore[reportUnknownMemberType] - as above
+
+
+def transaction(redis: Redis) -> Pipeline:
+    """Commands that go in one round trip and are carried out together, or not at all (MULTI)."""
+    return redis.pipeline(transaction=True)  # pyright: ignore[reportUnknownMemberType] - as above

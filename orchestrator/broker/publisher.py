@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from redis import Redis
 
 from orchestrator.broker.celery_message import celery_message
-from orchestrator.broker.connection import pipeline
+from orchestrator.broker.connection import transaction
 from orchestrator.contracts import names, seal
+from orchestrator.contracts.claims import task_field, walk_field
 from orchestrator.contracts.parcel import Parcel, WalkOrder, discovery_task_name
 
 
@@ -23,16 +24,20 @@ class Publisher:
         grants: Mapping[str, Mapping[str, int]],
         gone: Mapping[str, Sequence[str]],
     ) -> None:
-        """All in one pipeline: parcels (with their number of paths), orders to walk, and how far walks may go.
+        """All or nothing: parcels (with their number of paths), orders to walk, and how far walks may go.
 
-        A Redis error means that some may have gone and some not; sending them again does no harm.
+        A hand-out and its message come into being together. After a Redis error nobody knows whether that was all or
+        nothing; sending it again does no harm, since each hand-out is claimed once.
         """
-        commands = pipeline(self._redis)
+        commands = transaction(self._redis)
         for parcel, paths in parcels:
             queue, message = self._parcel(parcel, paths)
+            hands = {task_field(task.task): task.attempt for task in parcel.tasks}
+            commands.hset(names.handouts_key(parcel.site), mapping={**hands})
             commands.lpush(queue, message)
         for order in orders:
             queue, message = self._order(order)
+            commands.hset(names.handouts_key(order.site), walk_field(order.job, order.subtree), str(order.attempt))
             commands.lpush(queue, message)
         for site, walks in grants.items():
             commands.hset(names.grants_key(site), mapping={**walks})

@@ -44,10 +44,23 @@ STOP = -1
 """A grant that says: stop at this checkpoint."""
 
 
+def handouts_key(site: str) -> str:
+    """A hash of what has been handed out and not claimed yet (contracts/claims.py)."""
+    return f"{PREFIX}:{site}:handouts"
+
+
+def permits_key(site: str) -> str:
+    """A set of the jobs whose hand-outs may be claimed."""
+    return f"{PREFIX}:{site}:permits"
+
+
 def stops_key(site: str) -> str:
-    """A set of the jobs whose running tasks are asked to stop."""
+    """A hash of the jobs whose running tasks are asked to stop: job -> seconds of grace before they are killed."""
     return f"{PREFIX}:{site}:stops"
 
+
+EPOCH_KEY = f"{PREFIX}:epoch"
+"""The broker's epoch: a number that PostgreSQL knows too. Where it is missing or another, Redis lost its memory."""
 
 SITES_KEY = f"{PREFIX}:sites"
 """A set of the sites that have announced themselves; only a signed announcement makes one known."""

@@ -67,6 +67,13 @@ def unpack_carry(blob: bytes | None) -> Carry:
     return inflate(blob, Carry) if blob else Carry()
 
 
+def merge_carries(before: bytes, after: bytes) -> bytes:
+    """Both together; where they speak of the same path, what was said last."""
+    first, second = unpack_carry(before), unpack_carry(after)
+    merged = Carry(first.renamed | second.renamed, first.notes | second.notes)
+    return pack_carry(merged) or after
+
+
 def inflate(blob: bytes, kind: type[T]) -> T:
     """Inflate and decode, bounded."""
     try:
@@ -88,6 +95,16 @@ def bitmap(indices: Iterable[int], length: int) -> bytes | None:
     for index in indices:
         bits |= 1 << index
     return None if bits == (1 << length) - 1 else bits.to_bytes((length + 7) // 8, "little")
+
+
+def number(bits: bytes | None, length: int) -> int:
+    """The set as a number, bit by bit."""
+    return (1 << length) - 1 if bits is None else int.from_bytes(bits, "little")
+
+
+def to_bits(number: int, length: int) -> bytes:
+    """The set of a number, as bytes."""
+    return number.to_bytes((length + 7) // 8, "little")
 
 
 def indices(bits: bytes | None, length: int) -> Iterator[int]:

@@ -68,6 +68,14 @@ class Returned(msgspec.Struct, array_like=True, omit_defaults=True, tag="returne
     reason: str = ""
 
 
+class Died(msgspec.Struct, array_like=True, omit_defaults=True, tag="died"):
+    """The process that ran a task died with it. Said by its parent, or concluded by the hub from a lapsed lease."""
+
+    task: int
+    attempt: int
+    reason: str = ""
+
+
 class ActionOffer(msgspec.Struct, omit_defaults=True):
     """An action that a node can run."""
 
@@ -100,9 +108,13 @@ class Announcement(msgspec.Struct, omit_defaults=True):
     problems: list[str] = []
     """Plugins that could not be loaded, with the reason."""
     leaving: bool = False
+    draining: bool = False
+    """It finishes what runs and takes nothing new."""
+    holding: list[str] = []
+    """The parcels and orders that it has taken and not finished: this renews their leases."""
 
 
-Item = Started | Ended | Returned
+Item = Started | Ended | Returned | Died
 
 
 class Reports(msgspec.Struct, omit_defaults=True):

@@ -55,7 +55,7 @@ class JobView:
     state: JobState
     discovery: DiscoveryState
     open_tasks: int  # neither ended nor cancelled
-    out: int  # with a site: handed out, neither ended nor revoked
+    out: int  # with a site, walks too: handed out, neither ended nor revoked
     bad_tasks: int  # ended Failure or Error
 
 
@@ -64,7 +64,7 @@ def job_event(job: JobView) -> JobEvent | None:
     if job.state in BATCH_JOB.terminal:
         return None
     if job.state is JobState.DEQUEUING:
-        return JobEvent.DRAINED if not job.open_tasks and not job.out else None
+        return None if job.open_tasks or job.out else JobEvent.DRAINED
     if job.state is JobState.PAUSED:
         return None
     if job.discovery in DISCOVERY.terminal and not job.open_tasks:

@@ -1,7 +1,9 @@
 """When a failed attempt is tried again: how often, how long after, and for which errors."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 
 class Backoff(StrEnum):
@@ -42,3 +44,16 @@ class RetryPolicy:
             Backoff.EXPONENTIAL: 2.0 ** min(tries, 60),
         }[self.backoff]
         return min(self.cap_s, self.base_s * growth) * (1 + self.jitter * chance)
+
+
+NEVER = RetryPolicy()
+
+
+def policy_of(kept: Mapping[str, Any] | None) -> RetryPolicy:
+    """A policy as a job's plan keeps it (the fields above, by name); absent: never again."""
+    if not kept:
+        return NEVER
+    fields: dict[str, Any] = dict(kept)
+    fields["backoff"] = Backoff(kept.get("backoff", Backoff.EXPONENTIAL))
+    fields["error_classes"] = tuple(kept.get("error_classes", ()))
+    return RetryPolicy(**fields)

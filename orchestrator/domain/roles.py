@@ -21,12 +21,13 @@ class Permission(StrEnum):
     OPEN = "open"  # needs no key: only what says nothing
     READ = "read"
     SUBMIT = "submit"  # start jobs
+    CONTROL = "control"  # pause, resume and cancel them
     DEFINE = "define"  # write workflows
     KEYS = "keys"  # make and revoke keys
 
 
 _SEES = frozenset({Permission.OPEN, Permission.READ})
-_RUNS = _SEES | {Permission.SUBMIT, Permission.DEFINE}
+_RUNS = _SEES | {Permission.SUBMIT, Permission.CONTROL, Permission.DEFINE}
 
 GRANTS: dict[Role, frozenset[Permission]] = {
     Role.VIEWER: _SEES,

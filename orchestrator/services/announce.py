@@ -1,19 +1,21 @@
 """Keeping the picture of the fleet: which nodes are there, what they are for, and what each site offers."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from sqlalchemy import Connection, func
 from sqlalchemy.dialects.postgresql import insert
 
 from orchestrator.contracts.report import Announcement, Reports
+from orchestrator.services.lease import renew
 from orchestrator.storage.tables import nodes, site_actions, sites
 
 _NOW = func.clock_timestamp()
 
 
-def announce(tx: Connection, reports: Iterable[Reports]) -> bool:
-    """Write the announcements among the reports; whether there were any that change who is there."""
+def announce(tx: Connection, reports: Sequence[Reports]) -> bool:
+    """Write the announcements among the reports; whether there were any. What they say is held keeps its lease."""
+    renew(tx, reports)
     latest: dict[tuple[str, str], Announcement] = {}
     offers: dict[tuple[str, str], Announcement] = {}
     for report in reports:
@@ -41,6 +43,7 @@ def _write_node(tx: Connection, site: str, said: Announcement) -> None:
         # Two clocks meet here on purpose: their distance is what is shown. Nothing is decided by it.
         "clock_skew_s": round(said.at - time.time()),
         "problems": said.problems,
+        "draining": said.draining,
         "last_heard": _NOW,
         "left_at": _NOW if said.leaving else None,
     }

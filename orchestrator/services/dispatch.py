@@ -1,67 +1,21 @@
-"""Handing out what is ready: within each lane's credits, fair between jobs, weighted by priority.
-
-A lane is a queue's function at a site. Few tasks are with a site at a time, so that pause, cancel and priority act
-at once; the rest waits in the small table ``ready``.
-"""
+"""Handing out tasks that are ready: within each lane's credits, fair between jobs, weighted by priority."""
 
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, RowMapping, text
 
-from orchestrator.contracts.parcel import Parcel, RuleOrder, TaskOrder, WalkOrder
+from orchestrator.contracts.names import Function
+from orchestrator.contracts.parcel import Parcel, TaskOrder
+from orchestrator.contracts.paths import count, number, to_bits
 from orchestrator.domain.chain import STEP_BITS, STEP_MASK
+from orchestrator.domain.halving import Hunt
+from orchestrator.services.lanes import EXPIRES_S, Lane, hold_running
 from orchestrator.storage.counters import Deltas
 
-NODE_SILENT_S = 15
-"""A node that has not been heard of for so long is given nothing."""
-AHEAD = 2
-"""Tasks with a site for each process that runs them: one runs, one waits at hand."""
-WALK_AHEAD = 32
-"""How many batches a walk may send beyond those that are kept."""
-EXPIRES_S = 7 * 24 * 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Lane:
-    """A queue's function at a site: how many can run there at once, and how many tasks it has been handed."""
-
-    site: str
-    queue: str
-    function: str
-    concurrency: int
-    out: int
-
-    @property
-    def credits(self) -> int:
-        """How many more tasks it can be handed."""
-        return max(0, self.concurrency * AHEAD - self.out)
-
-
-_LANES = text("""
-    select n.site, q.queue, n.function, sum(n.concurrency) as concurrency,
-      (select count(*) from handouts h
-       where h.site = n.site and h.queue = q.queue and h.function = n.function) as out
-    from nodes n
-    join sites s on s.name = n.site and s.enabled and not s.draining
-    cross join unnest(n.queues) as q(queue)
-    where n.left_at is null and n.last_heard > clock_timestamp() - make_interval(secs => :silent)
-    group by n.site, q.queue, n.function
-""")
-
-
-def lanes(tx: Connection) -> list[Lane]:
-    """Every lane that a live node serves."""
-    return [
-        Lane(row.site, row.queue, row.function, row.concurrency, row.out)
-        for row in tx.execute(_LANES, {"silent": NODE_SILENT_S})
-    ]
-
-
-_PICK = text("""
+_CHOOSE = text("""
     with lane as (
       select * from unnest(
         cast(:site as text[]), cast(:queue as text[]), cast(:function as text[]), cast(:credits as int[])
@@ -82,19 +36,26 @@ _PICK = text("""
         order by r.task_id limit lane.credits
       ) r
       where j.ended_at is null and j.state in ('Pending', 'Started')
-    ),
-    picked as (
-      delete from ready using fair
-      where fair.place <= fair.credits and ready.site = fair.site and ready.queue = fair.queue
-        and ready.function = fair.function and ready.job_id = fair.job_id and ready.task_id = fair.task_id
+    )
+    select job_id, task_id, site, queue, function from fair where place <= credits
+""")
+
+_TAKE = text("""
+    with picked as (
+      delete from ready using unnest(
+        cast(:job_id as bigint[]), cast(:task_id as bigint[]), cast(:site as text[]), cast(:queue as text[]),
+        cast(:function as text[])
+      ) as u(job, task, site, queue, function)
+      where ready.site = u.site and ready.queue = u.queue and ready.function = u.function
+        and ready.job_id = u.job and ready.task_id = u.task
       returning ready.task_id, ready.job_id, ready.site, ready.queue, ready.function
     ),
     handed as (
       update tasks set attempt = attempt + 1, dispatched_at = now() from picked where tasks.id = picked.task_id
-      returning tasks.id, tasks.rule, tasks.attempt, tasks.given, tasks.given_bits,
-        picked.job_id, picked.site, picked.queue, picked.function
+      returning tasks.id, tasks.rule, tasks.attempt, tasks.given, tasks.given_bits, tasks.settled_bits,
+        tasks.suspect_bits, picked.job_id, picked.site, picked.queue, picked.function
     )
-    select h.*, b.paths, c.carry, s.step, s.action, s.params, s.options
+    select h.*, b.n, b.paths, c.carry, s.step, s.action, s.params, s.options
     from handed h
     join batches b on b.id = h.id >> :bits
     join job_steps s on s.job_id = h.job_id and s.rule = h.rule and s.step = (h.id & :mask)
@@ -103,10 +64,10 @@ _PICK = text("""
 """)
 
 _HAND_OUT = text("""
-    insert into handouts (task_id, job_id, attempt, parcel, site, queue, function)
+    insert into handouts (task_id, job_id, attempt, parcel, tried_bits, site, queue, function)
     select * from unnest(
       cast(:task as bigint[]), cast(:job as bigint[]), cast(:attempt as int[]), cast(:parcel as text[]),
-      cast(:site as text[]), cast(:queue as text[]), cast(:function as text[]))
+      cast(:tried as bytea[]), cast(:site as text[]), cast(:queue as text[]), cast(:function as text[]))
 """)
 
 
@@ -114,34 +75,54 @@ Sent = tuple[Parcel, int]
 """A parcel to be published once its hand-out is committed, with the number of paths in it."""
 
 
-def hand_out_tasks(tx: Connection, lanes: Sequence[Lane], deltas: Deltas) -> list[Sent]:
-    """Move tasks from ``ready`` to ``handouts`` under a new attempt; what is to be published for it."""
-    free = [lane for lane in lanes if lane.credits > 0 and lane.function != "discovery"]
-    if not free:
+def hand_out_tasks(tx: Connection, lanes: Sequence[Lane], epoch: int, deltas: Deltas) -> list[Sent]:
+    """Move tasks from ``ready`` to ``handouts`` under a new attempt; what is to be published for it.
+
+    The rows of their jobs stay locked until the end of the transaction, so that no pause comes between.
+    """
+    free = [lane for lane in lanes if lane.credits > 0 and lane.function != Function.DISCOVERY]
+    rows = _take(tx, free)
+    if not rows:
         return []
-    values = {name: [getattr(lane, name) for lane in free] for name in ("site", "queue", "function", "credits")}
-    picked = tx.execute(_PICK, values | {"bits": STEP_BITS, "mask": STEP_MASK}).mappings().all()
-    if not picked:
-        return []
-    sent = [_parcel(row) for row in picked]
-    for row in picked:
+    tried = [_tried(row) for row in rows]
+    sent = [_parcel(row, bits, epoch) for row, bits in zip(rows, tried, strict=True)]
+    for row in rows:
         deltas.jobs[row["job_id"]]["out"] += 1
-    columns = {name: [row[name] for row in picked] for name in ("site", "queue", "function")}
-    tx.execute(
-        _HAND_OUT,
-        columns
-        | {
-            "task": [row["id"] for row in picked],
-            "job": [row["job_id"] for row in picked],
-            "attempt": [row["attempt"] for row in picked],
-            "parcel": [parcel.id for parcel, _ in sent],
-        },
-    )
+    columns: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in ("site", "queue", "function")}
+    columns["task"] = [row["id"] for row in rows]
+    columns["job"] = [row["job_id"] for row in rows]
+    columns["attempt"] = [row["attempt"] for row in rows]
+    columns["parcel"] = [parcel.id for parcel, _ in sent]
+    columns["tried"] = tried
+    tx.execute(_HAND_OUT, columns)
     return sent
 
 
-def _parcel(row: RowMapping) -> Sent:
-    order = TaskOrder(row["id"], row["attempt"], row["paths"], row["given_bits"], row["carry"])
+def _take(tx: Connection, free: Sequence[Lane]) -> Sequence[RowMapping]:
+    """Choose what is next in these lanes, and take it out of ``ready`` where its job still runs."""
+    if not free:
+        return []
+    asked = {name: [getattr(lane, name) for lane in free] for name in ("site", "queue", "function", "credits")}
+    chosen = tx.execute(_CHOOSE, asked).mappings().all()
+    if not chosen:
+        return []
+    running = hold_running(tx, (row["job_id"] for row in chosen))
+    still = [row for row in chosen if row["job_id"] in running]
+    columns = {name: [row[name] for row in still] for name in ("job_id", "task_id", "site", "queue", "function")}
+    return tx.execute(_TAKE, columns | {"bits": STEP_BITS, "mask": STEP_MASK}).mappings().all()
+
+
+def _tried(row: RowMapping) -> bytes | None:
+    """Which paths this attempt handles: half of the suspects after a crash, what is not settled, or all (None)."""
+    if row["settled_bits"] is None and row["suspect_bits"] is None:
+        return None
+    settled, suspects = number(row["settled_bits"] or b"", row["n"]), number(row["suspect_bits"] or b"", row["n"])
+    hunt = Hunt(number(row["given_bits"], row["n"]) & ~settled, suspects)
+    return to_bits(hunt.next_try(), row["n"])
+
+
+def _parcel(row: RowMapping, tried: bytes | None, epoch: int) -> Sent:
+    which = row["given_bits"] if tried is None else tried
     parcel = Parcel(
         id=str(uuid.uuid4()),
         site=row["site"],
@@ -151,70 +132,9 @@ def _parcel(row: RowMapping) -> Sent:
         job=row["job_id"],
         step=row["step"],
         params=row["params"],
-        tasks=[order],
+        tasks=[TaskOrder(row["id"], row["attempt"], row["paths"], which, row["carry"])],
         expires=time.time() + EXPIRES_S,
         timeout=row["options"].get("timeout_s"),
+        epoch=epoch,
     )
-    return parcel, row["given"]
-
-
-_WALKS = text("""
-    with lane as (
-      select * from unnest(cast(:site as text[]), cast(:queue as text[]), cast(:credits as int[]))
-        as u(site, queue, credits)
-    ),
-    live as (
-      select w.job_id, w.subtree, w.state, w.handed_at, d.site, d.queue, j.priority,
-        j.state in ('Pending', 'Started') as open,
-        row_number() over (partition by w.job_id order by w.subtree) as turn
-      from walks w join discoveries d on d.job_id = w.job_id join jobs j on j.id = w.job_id
-      where w.ended_at is null and j.ended_at is null
-    ),
-    busy as (select site, queue, count(*) as n from live where handed_at is not null group by site, queue),
-    fair as (
-      select live.*, lane.credits - coalesce(busy.n, 0) as free,
-        row_number() over (
-          partition by live.site, live.queue order by live.turn / (live.priority + 1.0), live.job_id, live.subtree
-        ) as place
-      from live
-      join lane on lane.site = live.site and lane.queue = live.queue
-      left join busy on busy.site = live.site and busy.queue = live.queue
-      where live.state = 'Waiting' and live.handed_at is null and live.open
-    )
-    update walks w set attempt = w.attempt + 1, handed_at = now(), heard_at = now()
-    from fair, discoveries d
-    where fair.place <= fair.free and w.job_id = fair.job_id and w.subtree = fair.subtree and d.job_id = w.job_id
-    returning w.job_id, w.subtree, w.attempt, w.input, w.cursor, w.sequence,
-      d.method, d.site, d.queue, d.options, d.rules
-""")
-
-
-def hand_out_walks(tx: Connection, lanes: Sequence[Lane]) -> list[WalkOrder]:
-    """Give waiting walks to free walkers: as many as there are, none in advance."""
-    free = [lane for lane in lanes if lane.function == "discovery"]
-    if not free:
-        return []
-    values = {
-        "site": [lane.site for lane in free],
-        "queue": [lane.queue for lane in free],
-        "credits": [lane.concurrency for lane in free],
-    }
-    return [
-        WalkOrder(
-            id=str(uuid.uuid4()),
-            site=row["site"],
-            queue=row["queue"],
-            method=row["method"],
-            job=row["job_id"],
-            subtree=row["subtree"],
-            attempt=row["attempt"],
-            input=row["input"],
-            rules=msgspec.convert(row["rules"], list[RuleOrder], strict=False),
-            options=row["options"],
-            expires=time.time() + EXPIRES_S,
-            cursor=row["cursor"],
-            sequence=row["sequence"],
-            grant=row["sequence"] + WALK_AHEAD,
-        )
-        for row in tx.execute(_WALKS, values).mappings()
-    ]
+    return parcel, count(which, row["n"])

@@ -1,11 +1,13 @@
 """Writing down which paths were not processed and why, and which of these failures are alike."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, text
 
 from orchestrator.contracts.batch import Trouble
+from orchestrator.contracts.paths import indices, to_bits, unpack, unpack_carry
 from orchestrator.contracts.report import Problem, TaskError
 from orchestrator.domain.fingerprint import fingerprint
 from orchestrator.storage import tables
@@ -111,6 +113,14 @@ _UPSERT = text("""
         else (array(select distinct unnest(g.hosts || excluded.hosts)))[1:cast(:most_hosts as int)] end,
       last_at = clock_timestamp()
 """)
+
+
+def blame(packed: bytes, carry: bytes | None, blamed: Iterable[tuple[int, TaskError]]) -> Iterator[Problem]:
+    """Problems for paths that failed without a report of their own, under their present names."""
+    paths, renamed = unpack(packed).paths, unpack_carry(carry).renamed
+    for which, error in blamed:
+        for index in indices(to_bits(which, len(paths)), len(paths)):
+            yield Problem(index, "failed", renamed.get(index, paths[index]), error.message, error.error_class)
 
 
 def _text(said: str) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, text
 
 from orchestrator.contracts.names import STOP
-from orchestrator.services.dispatch import WALK_AHEAD, Lane
+from orchestrator.services.lanes import Lane
+from orchestrator.services.send_walks import WALK_AHEAD
 
 MOST_OPEN_TASKS = 2_000_000
 """A job with more tasks than this still to do is not filled further, unless they wait for it to be filled."""

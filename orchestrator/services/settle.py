@@ -1,10 +1,11 @@
 """Moving jobs on after their tasks: begun, and ended. Decided from counters, under the lock of the job's row."""
 
 from collections.abc import Iterable
+from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
-from orchestrator.domain.batch_job import JobEvent, JobState
+from orchestrator.domain.batch_job import BATCH_JOB, JobEvent, JobState
 from orchestrator.domain.cascade import JobView, job_event
 from orchestrator.domain.discovery import DiscoveryState
 from orchestrator.storage.transitions import move_job
@@ -12,10 +13,26 @@ from orchestrator.storage.transitions import move_job
 _LOCK = text("select id from jobs where id = any(cast(:jobs as bigint[])) order by id for update")
 
 _READ = text("""
-    select j.id, j.state, d.state as discovery, d.broken, p.open_tasks, p.out, p.bad_tasks
+    select j.id, j.state, d.state as discovery, d.broken, p.open_tasks, p.bad_tasks, p.stopped, j.receipt,
+      p.out + case when j.dequeue_by < clock_timestamp() then 0 else (
+        select count(*) from walks w where w.job_id = j.id and w.ended_at is null and w.handed_at is not null
+      ) end as out
     from jobs j join progress p on p.job_id = j.id join discoveries d on d.job_id = j.id
     where j.id = any(cast(:jobs as bigint[])) order by j.id
 """)
+
+_RECEIPT = text("""
+    update jobs set receipt = coalesce(receipt, '{}') || jsonb_build_object(
+      'stopped', cast(:stopped as bigint), 'finished', cast(:finished as bigint)
+    ) where id = :job
+""")
+
+
+def _complete_receipt(tx: Connection, row: Row[Any]) -> None:
+    """What had become of the running ones by the time that all was still."""
+    running = int((row.receipt or {"running": 0})["running"])
+    tx.execute(_RECEIPT, {"job": row.id, "stopped": row.stopped, "finished": max(0, running - row.stopped)})
+
 
 _WHY_BROKEN = text("select reason from walks where job_id = :job and state = 'Broken' order by subtree limit 1")
 
@@ -35,6 +52,9 @@ def settle(tx: Connection, jobs: Iterable[int], begun: set[int]) -> list[int]:
         view = JobView(state, DiscoveryState(row.discovery), row.open_tasks, row.out, row.bad_tasks)
         if event := job_event(view):
             reason = tx.execute(_WHY_BROKEN, {"job": row.id}).scalar() if row.broken else None
-            move_job(tx, row.id, state, event, reason=reason and f"discovery: {reason}")
-            ended.append(row.id)
+            after = move_job(tx, row.id, state, event, reason=reason and f"discovery: {reason}")
+            if after is JobState.CANCELLED:
+                _complete_receipt(tx, row)
+            if after in BATCH_JOB.terminal:
+                ended.append(row.id)
     return ended

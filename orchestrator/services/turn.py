@@ -12,11 +12,15 @@ from orchestrator.contracts.report import Reports
 from orchestrator.domain.discovery import DISCOVERY
 from orchestrator.services.announce import announce
 from orchestrator.services.collect import collect
-from orchestrator.services.dispatch import Sent, hand_out_tasks, hand_out_walks, lanes
+from orchestrator.services.dequeue import Stop, dequeue, overdue, stopping
+from orchestrator.services.dispatch import Sent, hand_out_tasks
 from orchestrator.services.failures import Failures
 from orchestrator.services.fill import Walk, fill, release
 from orchestrator.services.grant import Grants, grants
+from orchestrator.services.lanes import lanes
+from orchestrator.services.lease import lapsed_tasks, lapsed_walks
 from orchestrator.services.requeue import requeue
+from orchestrator.services.send_walks import hand_out_walks
 from orchestrator.services.settle import lock, settle
 from orchestrator.storage.counters import Deltas
 
@@ -30,6 +34,17 @@ class Outbox:
     grants: Grants = field(default_factory=Grants)
     gone: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     """site -> the grants that nobody needs any more."""
+    stops: list[Stop] = field(default_factory=list[Stop])
+    ended: list[int] = field(default_factory=list[int])
+    """Jobs."""
+
+    @property
+    def jobs(self) -> dict[str, set[int]]:
+        """Site -> the jobs of which something is handed out there."""
+        jobs: defaultdict[str, set[int]] = defaultdict(set)
+        for message in (*(parcel for parcel, _ in self.parcels), *self.orders):
+            jobs[message.site].add(message.job)
+        return jobs
 
 
 def apply(tx: Connection, reports: Sequence[Reports], batches: Sequence[Batch]) -> Outbox:
@@ -46,17 +61,25 @@ def apply(tx: Connection, reports: Sequence[Reports], batches: Sequence[Batch]) 
     deltas.write(tx)
     release(tx, {walk.job for walk in walks.values() if walk.state in DISCOVERY.terminal})
     ended = settle(tx, jobs, begun)
-    return Outbox(gone=_gone(walks, set(ended)))
+    return Outbox(gone=_gone(walks, set(ended)), ended=ended)
 
 
-def hand_out(tx: Connection) -> Outbox:
-    """Hand out what is ready, to whoever is there."""
+def hand_out(tx: Connection, epoch: int) -> Outbox:
+    """Hand out what is ready, to whoever is there, and go on emptying what is being cancelled."""
     serving, deltas = lanes(tx), Deltas()
+    dequeuing = dequeue(tx, deltas)
     requeue(tx, deltas)
-    orders = hand_out_walks(tx, serving)
-    parcels = hand_out_tasks(tx, serving, deltas)
+    orders = hand_out_walks(tx, serving, epoch)
+    parcels = hand_out_tasks(tx, serving, epoch, deltas)
     deltas.write(tx)
-    return Outbox(parcels, orders, grants(tx, serving))
+    ended = settle(tx, dequeuing, set()) if dequeuing else []
+    stops = stopping(tx, dequeuing - set(ended)) if dequeuing else []
+    return Outbox(parcels, orders, grants(tx, serving), stops=stops, ended=ended)
+
+
+def judge(tx: Connection) -> Outbox:
+    """Conclude what nobody reported: lapsed leases, and cancelled work whose grace is over."""
+    return apply(tx, [*overdue(tx), *lapsed_tasks(tx)], lapsed_walks(tx))
 
 
 _JOBS_OF = text("select distinct job_id from handouts where task_id = any(cast(:ids as bigint[]))")

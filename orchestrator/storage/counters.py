@@ -15,7 +15,7 @@ _TASK_STATES = tuple(TaskState)
 _WALK_STATES = tuple(DiscoveryState)
 _PROGRESS = (
     "total", "processed", "skipped", "failed", "aborted", "cancelled",
-    "unmatched", "open_tasks", "bad_tasks", "out", "troubles",
+    "unmatched", "open_tasks", "bad_tasks", "out", "troubles", "stopped",
 )  # fmt: skip
 
 

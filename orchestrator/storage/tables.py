@@ -45,10 +45,10 @@ def _words(states: type[JobState] | type[TaskState] | type[DiscoveryState], name
     return Enum(*(word.value for word in states), name=name)
 
 
-def _time(name: str, *, now: bool = False) -> Column[object]:
+def _time(name: str, *, now: bool = False, comment: str | None = None) -> Column[object]:
     if now:
         return Column(name, DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp())
-    return Column(name, DateTime(timezone=True))
+    return Column(name, DateTime(timezone=True), comment=comment)
 
 
 def _count(name: str) -> Column[int]:
@@ -130,6 +130,7 @@ nodes = Table(
     Column("queues", ARRAY(Text), nullable=False),
     Column("concurrency", Integer, nullable=False),
     Column("running", Integer, nullable=False, server_default="0"),
+    Column("draining", Boolean, nullable=False, server_default="false"),
     Column("version", Text, nullable=False),
     Column("clock_skew_s", Integer, nullable=False, server_default="0"),
     Column("actions", ARRAY(Text), nullable=False, server_default="{}"),
@@ -182,6 +183,9 @@ jobs = Table(
     _time("created_at", now=True),
     _time("started_at"),
     _time("ended_at"),
+    Column("redrive_of", BigInteger, ForeignKey("jobs.id", ondelete="SET NULL")),
+    Column("receipt", JSONB, comment="of a cancelled job: what became of its tasks"),
+    _time("dequeue_by", comment="when what has not stopped counts as stopped"),
     Column("idempotency_key", Text),
     Column("request_hash", LargeBinary),
     UniqueConstraint("owner", "idempotency_key"),
@@ -222,6 +226,8 @@ progress = Table(
     Column("bad_tasks", BigInteger, nullable=False, server_default="0", comment="ended Failure or Error"),
     Column("out", BigInteger, nullable=False, server_default="0", comment="tasks with a site"),
     _count("troubles"),
+    Column("stopped", BigInteger, nullable=False, server_default="0", comment="tasks that were stopped while they ran"),
+    Column("dequeued_to", BigInteger, nullable=False, server_default="0", comment="tasks up to this id are dequeued"),
     *(
         CheckConstraint(f"{name} >= 0", name=f"{name}_not_negative")
         for name in ("processed", "skipped", "failed", "aborted", "cancelled", "open_tasks", "bad_tasks", "out")
@@ -294,6 +300,7 @@ walks = Table(
     Column("cursor", LargeBinary),
     Column("worker", Text),
     Column("reason", Text),
+    Column("order_id", Text, comment="of the message under which it is with a site"),
     _time("handed_at"),
     _time("heard_at"),
     _time("ended_at"),
@@ -335,6 +342,9 @@ tasks = Table(
     Column("failed", Integer, nullable=False, server_default="0"),
     Column("aborted", Integer, nullable=False, server_default="0"),
     Column("given_bits", LargeBinary, comment="which of the batch's paths it was given; null = all"),
+    Column("settled_bits", LargeBinary, comment="which have their final outcome before the task ends; null = none"),
+    Column("suspect_bits", LargeBinary, comment="among which a process died; null = none"),
+    Column("passed_bits", LargeBinary, comment="which of the settled ones go on; null = none"),
     Column("error", JSONB),
     Column("worker", Text),
     _time("created_at", now=True),
@@ -415,9 +425,13 @@ handouts = Table(
     Column("site", Text, nullable=False),
     Column("queue", Text, nullable=False),
     Column("function", Text, nullable=False),
+    Column("tried_bits", LargeBinary, comment="which paths this attempt handles; null = all that it was given"),
+    Column("node", Text, comment="who claimed it"),
     _time("handed_at", now=True),
     _time("claimed_at"),
+    _time("heard_at", now=True),
     Index("ix_handouts_job_id", "job_id"),
+    Index("ix_handouts_parcel", "parcel"),
     comment="Tasks that are with a site: few, whatever the size of a job.",
 )
 
@@ -429,6 +443,15 @@ stream_positions = Table(
     Column("stream", Text, primary_key=True),
     Column("position", Text, nullable=False),
     comment="How far each stream has been applied, kept in the transaction that applied it.",
+)
+
+broker = Table(
+    "broker",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("epoch", BigInteger, nullable=False),
+    CheckConstraint("id = 1", name="one_row"),
+    comment="The broker's epoch: grows whenever Redis turns out to have lost its memory.",
 )
 
 hub_heartbeat = Table(

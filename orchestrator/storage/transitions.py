@@ -33,6 +33,12 @@ class TaskChange(NamedTuple):
     """Its start is recorded with this change."""
     seconds: float = 0.0
     """How long it ran, when start and end are recorded together."""
+    tries: int = 0
+    crashes: int = 0
+    settled: bytes | None = None
+    """Of a task that goes on: which paths have their final outcome, among which a process died, which have passed."""
+    suspects: bytes | None = None
+    passed: bytes | None = None
 
 
 _CHANGE = text("""
@@ -40,14 +46,20 @@ _CHANGE = text("""
       state = u.after,
       processed = u.processed, skipped = u.skipped, failed = u.failed, aborted = u.aborted,
       error = u.error, worker = coalesce(u.worker, tasks.worker),
+      tries = u.tries, crashes = u.crashes,
+      settled_bits = u.settled, suspect_bits = u.suspects, passed_bits = u.passed,
       started_at = case when u.started then now() - make_interval(secs => u.seconds) else tasks.started_at end,
       ended_at = case when u.ended then now() end
     from unnest(
       cast(:task as bigint[]), cast(:attempt as int[]), cast(:before as task_state[]), cast(:after as task_state[]),
       cast(:processed as int[]), cast(:skipped as int[]), cast(:failed as int[]), cast(:aborted as int[]),
       cast(:error as jsonb[]), cast(:worker as text[]), cast(:started as bool[]), cast(:seconds as float8[]),
-      cast(:ended as bool[])
-    ) as u(task, attempt, before, after, processed, skipped, failed, aborted, error, worker, started, seconds, ended)
+      cast(:tries as int[]), cast(:crashes as int[]),
+      cast(:settled as bytea[]), cast(:suspects as bytea[]), cast(:passed as bytea[]), cast(:ended as bool[])
+    ) as u(
+      task, attempt, before, after, processed, skipped, failed, aborted, error, worker, started, seconds,
+      tries, crashes, settled, suspects, passed, ended
+    )
     where tasks.id = u.task and tasks.attempt = u.attempt and tasks.state = u.before
 """)
 
@@ -157,7 +169,7 @@ _CHANGE_WALKS = text("""
     update walks set
       state = u.after, sequence = u.sequence, cursor = u.cursor, worker = u.worker, reason = u.reason,
       heard_at = now(), ended_at = case when u.ended then now() end,
-      handed_at = case when u.after = 'Waiting' then null else walks.handed_at end
+      handed_at = case when u.after = 'Running' then walks.handed_at end
     from unnest(
       cast(:job as bigint[]), cast(:subtree as int[]), cast(:attempt as int[]),
       cast(:before as discovery_state[]), cast(:after as discovery_state[]),

@@ -13,12 +13,15 @@ from redis import Redis
 from sqlalchemy import Engine, text
 
 from orchestrator.broker.connection import connect
+from orchestrator.broker.permits import Permits
 from orchestrator.contracts import names, seal
 from orchestrator.contracts.batch import Batch, Found
+from orchestrator.contracts.claims import CLAIM, Hand, claim_call, task_field, walk_field
 from orchestrator.contracts.parcel import Parcel, WalkOrder
 from orchestrator.contracts.paths import PathList, pack
 from orchestrator.contracts.report import ActionOffer, Announcement, Ended, Item, Reports, Started
 from orchestrator.hub import Hub
+from orchestrator.services.control import Wish, hold
 from orchestrator.services.define import create
 from orchestrator.services.submit import submit
 
@@ -67,6 +70,28 @@ class Site:
         parcel = self._pop("worker", Parcel)
         self.taken.append(parcel)
         return parcel
+
+    def claim(self, message: Parcel | WalkOrder) -> bool:
+        """Claim what a message holds, as a worker does; whether all of it was won."""
+        if isinstance(message, Parcel):
+            hands = [Hand(task_field(order.task), order.attempt) for order in message.tasks]
+        else:
+            hands = [Hand(walk_field(message.job, message.subtree), message.attempt)]
+        keys, arguments = claim_call(self.name, message.epoch, message.job, hands)
+        said = self.redis.register_script(CLAIM)(keys=keys, args=arguments)
+        return said[0] == b"won" and len(said) == len(hands) + 1
+
+    def start(self, parcel: Parcel) -> None:
+        """Claim a parcel and say that its tasks have begun."""
+        assert self.claim(parcel)
+        self.report(*(Started(order.task, order.attempt, time.time()) for order in parcel.tasks))
+
+    def hold(self, *held: str, leaving: bool = False) -> None:
+        """The worker's parent speaks: what it holds."""
+        said = Announcement(
+            f"{self.name}.worker@host", "worker", ["default"], 2, "1", time.time(), holding=list(held), leaving=leaving
+        )
+        self._send(names.reports_stream(self.name), Reports(self.name, said.node, announcement=said))
 
     def waiting(self, function: str = "worker") -> int:
         return self.redis.llen(names.queue(self.name, "default", function))  # type: ignore[return-value]
@@ -123,6 +148,14 @@ class World:
     def all(self, statement: str, **values: Any) -> list[Any]:
         with self.engine.begin() as tx:
             return list(tx.execute(text(statement), values).all())
+
+    def control(self, do: Callable[..., Any], job: int, **more: Any) -> Any:
+        """Pause, resume or cancel, as the API does."""
+        wish = Wish[do.__name__.upper()]
+        if wish is not Wish.RESUME:
+            more["revoke"] = Permits(self.redis).revoke
+        with self.engine.begin() as tx:
+            return do(tx, hold(tx, job, wish), "tester", "because", **more)
 
     def state(self, job: int) -> str:
         return self.one("select state from jobs where id = :job", job=job).state

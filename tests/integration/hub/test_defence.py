@@ -92,21 +92,6 @@ def test_found_for_a_rule_that_does_not_exist_is_kept_aside(world: World) -> Non
     assert len(world.tasks(order.job)) == 2
 
 
-def test_a_new_hub_hands_out_again_what_nobody_has_begun(world: World, new_hub: Callable[[], Hub]) -> None:
-    job = begun(world, paths=1)
-    lost = world.london.parcel()
-    world.hub = new_hub()
-    world.turn(2)
-    again = world.london.parcel()
-    assert again.tasks[0].attempt == lost.tasks[0].attempt + 1
-    world.london.finish(lost, 1)
-    world.london.finish(again, 1)
-    world.turn()
-    world.paris.finish(world.paris.parcel(), 1)
-    world.turn()
-    assert world.state(job) == "Success"
-
-
 def test_what_was_read_and_not_committed_is_read_again(world: World, new_hub: Callable[[], Hub]) -> None:
     """The position is kept in the transaction that applied the entries: another hub applies each exactly once."""
     job = begun(world, paths=1)

@@ -13,6 +13,14 @@ down_revision = None
 def upgrade() -> None:
     """The first schema."""
     op.create_table(
+        "broker",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("epoch", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("id = 1", name=op.f("ck_broker_one_row")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_broker")),
+        comment="The broker's epoch: grows whenever Redis turns out to have lost its memory.",
+    )
+    op.create_table(
         "dead_letters",
         sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
         sa.Column("stream", sa.Text(), nullable=False),
@@ -69,11 +77,25 @@ def upgrade() -> None:
         ),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("redrive_of", sa.BigInteger(), nullable=True),
+        sa.Column(
+            "receipt",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=True,
+            comment="of a cancelled job: what became of its tasks",
+        ),
+        sa.Column(
+            "dequeue_by",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="when what has not stopped counts as stopped",
+        ),
         sa.Column("idempotency_key", sa.Text(), nullable=True),
         sa.Column("request_hash", sa.LargeBinary(), nullable=True),
         sa.CheckConstraint("kind = 'batch'", name=op.f("ck_jobs_kind")),
         sa.CheckConstraint("priority between 0 and 9", name=op.f("ck_jobs_priority")),
         sa.ForeignKeyConstraint(["parent_id"], ["jobs.id"], name=op.f("fk_jobs_parent_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["redrive_of"], ["jobs.id"], name=op.f("fk_jobs_redrive_of"), ondelete="SET NULL"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
         sa.UniqueConstraint("owner", "idempotency_key", name=op.f("uq_jobs_owner_idempotency_key")),
         comment="One row a job.",
@@ -294,6 +316,7 @@ def upgrade() -> None:
         sa.Column("queues", postgresql.ARRAY(sa.Text()), nullable=False),
         sa.Column("concurrency", sa.Integer(), nullable=False),
         sa.Column("running", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("draining", sa.Boolean(), server_default="false", nullable=False),
         sa.Column("version", sa.Text(), nullable=False),
         sa.Column("clock_skew_s", sa.Integer(), server_default="0", nullable=False),
         sa.Column("actions", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False),
@@ -342,6 +365,20 @@ def upgrade() -> None:
         sa.Column("bad_tasks", sa.BigInteger(), server_default="0", nullable=False, comment="ended Failure or Error"),
         sa.Column("out", sa.BigInteger(), server_default="0", nullable=False, comment="tasks with a site"),
         sa.Column("troubles", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column(
+            "stopped",
+            sa.BigInteger(),
+            server_default="0",
+            nullable=False,
+            comment="tasks that were stopped while they ran",
+        ),
+        sa.Column(
+            "dequeued_to",
+            sa.BigInteger(),
+            server_default="0",
+            nullable=False,
+            comment="tasks up to this id are dequeued",
+        ),
         sa.CheckConstraint("aborted >= 0", name=op.f("ck_progress_aborted_not_negative")),
         sa.CheckConstraint("bad_tasks >= 0", name=op.f("ck_progress_bad_tasks_not_negative")),
         sa.CheckConstraint("cancelled >= 0", name=op.f("ck_progress_cancelled_not_negative")),
@@ -412,6 +449,16 @@ def upgrade() -> None:
         sa.Column(
             "given_bits", sa.LargeBinary(), nullable=True, comment="which of the batch's paths it was given; null = all"
         ),
+        sa.Column(
+            "settled_bits",
+            sa.LargeBinary(),
+            nullable=True,
+            comment="which have their final outcome before the task ends; null = none",
+        ),
+        sa.Column("suspect_bits", sa.LargeBinary(), nullable=True, comment="among which a process died; null = none"),
+        sa.Column(
+            "passed_bits", sa.LargeBinary(), nullable=True, comment="which of the settled ones go on; null = none"
+        ),
         sa.Column("error", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("worker", sa.Text(), nullable=True),
         sa.Column(
@@ -449,6 +496,7 @@ def upgrade() -> None:
         sa.Column("cursor", sa.LargeBinary(), nullable=True),
         sa.Column("worker", sa.Text(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("order_id", sa.Text(), nullable=True, comment="of the message under which it is with a site"),
         sa.Column("handed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("heard_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
@@ -492,14 +540,23 @@ def upgrade() -> None:
         sa.Column("site", sa.Text(), nullable=False),
         sa.Column("queue", sa.Text(), nullable=False),
         sa.Column("function", sa.Text(), nullable=False),
+        sa.Column(
+            "tried_bits",
+            sa.LargeBinary(),
+            nullable=True,
+            comment="which paths this attempt handles; null = all that it was given",
+        ),
+        sa.Column("node", sa.Text(), nullable=True, comment="who claimed it"),
         sa.Column("handed_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
         sa.Column("claimed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("heard_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_handouts_job_id"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["task_id"], ["tasks.id"], name=op.f("fk_handouts_task_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("task_id", name=op.f("pk_handouts")),
         comment="Tasks that are with a site: few, whatever the size of a job.",
     )
     op.create_index("ix_handouts_job_id", "handouts", ["job_id"], unique=False)
+    op.create_index("ix_handouts_parcel", "handouts", ["parcel"], unique=False)
     op.execute(guards.FUNCTION)
     for trigger in guards.triggers().values():
         op.execute(trigger)

@@ -1,0 +1,159 @@
+"""Pausing, resuming and cancelling a job: one short transaction each, whatever the size of the job.
+
+What nobody has claimed is taken back from the sites before anything is committed; from then on nothing of the job can
+be claimed. Asking again for what is so already changes nothing.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import msgspec
+from sqlalchemy import Connection, Row, text
+
+from orchestrator.contracts.claims import Hand, task_field, walk_field
+from orchestrator.domain.batch_job import BATCH_JOB, JobEvent, JobState
+from orchestrator.errors import NotFound
+from orchestrator.services.lease import LEASE_S
+from orchestrator.services.settle import settle
+from orchestrator.storage.transitions import move_job
+
+GRACE_S = 30.0
+"""How long a running task may take to stop before its process is killed."""
+
+Revoke = Callable[[str, int, Sequence[Hand]], set[str]]
+"""``(site, job, hands)``: take the job's permit and its unclaimed hand-outs back; the fields of those taken back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What was with the sites when it was asked for."""
+
+    queued: int
+    """Taken back before anybody had claimed them."""
+    running: int
+
+
+class Wish(Enum):
+    """What is asked for: the event, and the states in which it is so already."""
+
+    PAUSE = (JobEvent.PAUSE_REQUESTED, frozenset({JobState.PAUSING, JobState.PAUSED}))
+    RESUME = (JobEvent.RESUMED, frozenset({JobState.PENDING, JobState.STARTED}))
+    CANCEL = (JobEvent.CANCEL_REQUESTED, frozenset({JobState.DEQUEUING, JobState.CANCELLED}))
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A job whose row is locked, and that can be asked for this."""
+
+    id: int
+    state: JobState
+    begun: bool
+    so_already: bool
+
+
+def hold(tx: Connection, job: int, wish: Wish) -> Held:
+    """Lock the job. NotFound when there is none, IllegalTransition when it is past what is wished for."""
+    row = tx.execute(_LOCK, {"job": job}).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no job {job}")
+    event, already = wish.value
+    held = Held(job, JobState(row.state), row.begun, JobState(row.state) in already)
+    if not held.so_already:
+        BATCH_JOB.fire(held.state, event)
+    return held
+
+
+_LOCK = text("select state, started_at is not null as begun from jobs where id = :job and kind = 'batch' for update")
+
+
+def pause(tx: Connection, held: Held, actor: str, reason: str | None, revoke: Revoke) -> None:
+    """Stop handing out; what is claimed is finished."""
+    if not held.so_already:
+        move_job(tx, held.id, held.state, JobEvent.PAUSE_REQUESTED, actor=actor, reason=reason)
+        _take_back(tx, held.id, revoke)
+        settle(tx, [held.id], set())
+
+
+def resume(tx: Connection, held: Held, actor: str, reason: str | None) -> None:
+    """Go on where it was."""
+    if not held.so_already:
+        event = JobEvent.RESUMED if held.begun else JobEvent.RESUMED_UNSTARTED
+        move_job(tx, held.id, held.state, event, actor=actor, reason=reason)
+
+
+def cancel(
+    tx: Connection, held: Held, actor: str, reason: str | None, revoke: Revoke, *, grace_s: float = GRACE_S
+) -> None:
+    """Take it out of the queues; what runs has so long to stop, and is told so by the hub."""
+    if held.state is JobState.CANCELLED:
+        return
+    if not held.so_already:
+        move_job(tx, held.id, held.state, JobEvent.CANCEL_REQUESTED, actor=actor, reason=reason)
+        taken = _take_back(tx, held.id, revoke)
+        waiting = tx.execute(_OPEN, {"job": held.id}).scalar_one() - taken.running - taken.queued
+        receipt = {"waiting": waiting, "queued": taken.queued, "running": taken.running}
+        tx.execute(_RECEIPT, {"job": held.id, "receipt": msgspec.json.encode(receipt).decode()})
+    tx.execute(_DEQUEUE_BY, {"job": held.id, "grace": grace_s + LEASE_S})
+
+
+_OPEN = text("select open_tasks from progress where job_id = :job")
+_RECEIPT = text("update jobs set receipt = cast(:receipt as jsonb) where id = :job")
+_DEQUEUE_BY = text("""
+    update jobs set dequeue_by = least(dequeue_by, clock_timestamp() + make_interval(secs => :grace)) where id = :job
+""")
+_SITES = text("select site from job_steps where job_id = :job union select site from discoveries where job_id = :job")
+
+
+def _sites(tx: Connection, job: int) -> frozenset[str]:
+    return frozenset(tx.execute(_SITES, {"job": job}).scalars())
+
+
+_HANDS = text("select task_id, attempt, site from handouts where job_id = :job order by task_id")
+_WALKS = text("""
+    select w.subtree, w.attempt, d.site from walks w join discoveries d on d.job_id = w.job_id
+    where w.job_id = :job and w.ended_at is null and w.state = 'Waiting' and w.handed_at is not null
+""")
+
+
+def _take_back(tx: Connection, job: int, revoke: Revoke) -> Taken:
+    """Revoke at every site; what was not claimed is ready again, and waits."""
+    tasks, walks = tx.execute(_HANDS, {"job": job}).all(), tx.execute(_WALKS, {"job": job}).all()
+    hands: defaultdict[str, list[Hand]] = defaultdict(list)
+    for row in tasks:
+        hands[row.site].append(Hand(task_field(row.task_id), row.attempt))
+    for row in walks:
+        hands[row.site].append(Hand(walk_field(job, row.subtree), row.attempt))
+    back = {site: revoke(site, job, hands[site]) for site in sorted(_sites(tx, job))}
+    queued = [row.task_id for row in tasks if task_field(row.task_id) in back[row.site]]
+    _return_tasks(tx, job, queued)
+    _return_walks(tx, job, [row for row in walks if walk_field(job, row.subtree) in back[row.site]])
+    return Taken(len(queued), len(tasks) - len(queued))
+
+
+_RETURN_TASKS = text("""
+    with back as (
+      delete from handouts where task_id = any(cast(:ids as bigint[])) returning task_id, job_id, site, queue, function
+    ),
+    counted as (
+      update progress set out = out - (select count(*) from back) where job_id = :job
+    )
+    insert into ready (site, queue, function, job_id, task_id) select site, queue, function, job_id, task_id from back
+""")
+
+
+def _return_tasks(tx: Connection, job: int, ids: Sequence[int]) -> None:
+    if ids:
+        tx.execute(_RETURN_TASKS, {"ids": list(ids), "job": job})
+
+
+_RETURN_WALKS = text("""
+    update walks set handed_at = null
+    where job_id = :job and subtree = any(cast(:subtrees as int[])) and state = 'Waiting'
+""")
+
+
+def _return_walks(tx: Connection, job: int, rows: Sequence[Row[tuple[int, int, str]]]) -> None:
+    if rows:
+        tx.execute(_RETURN_WALKS, {"job": job, "subtrees": [row.subtree for row in rows]})

@@ -1,0 +1,100 @@
+"""Emptying a job that is being cancelled: what waits becomes Cancelled, chunk by chunk, beside others' work."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from sqlalchemy import Connection, text
+
+from orchestrator.contracts.report import Died, Reports
+from orchestrator.domain.chain import batch_of, step_of
+from orchestrator.domain.task import TASK, TaskEvent, TaskState
+from orchestrator.services.lease import LEASE_S
+from orchestrator.storage.counters import Deltas
+from orchestrator.storage.transitions import TaskChange, change_tasks
+
+
+class Stop(NamedTuple):
+    """What runs of a job is to stop."""
+
+    job: int
+    grace_s: float
+    sites: frozenset[str]
+
+
+CHUNK = 5000
+"""Tasks a turn: some tens of milliseconds."""
+
+_JOBS = text("""
+    select j.id, p.dequeued_to, p.open_tasks > p.out as waiting
+    from jobs j join progress p on p.job_id = j.id
+    where j.ended_at is null and j.state = 'Dequeuing' order by j.id for update of j
+""")
+
+_WAITING = text("""
+    select id, rule, attempt, state, given, processed, skipped, failed, aborted, tries, crashes
+    from tasks where job_id = :job and id > :after order by id limit :chunk
+""")
+
+_OUT = text("select task_id from handouts where job_id = :job")
+
+_MOVE_ON = text("update progress set dequeued_to = :to where job_id = :job")
+_FORGET = text("delete from ready where task_id = any(cast(:ids as bigint[]))")
+
+
+def dequeue(tx: Connection, deltas: Deltas) -> set[int]:
+    """One chunk of every job that is being cancelled; these jobs, their rows locked."""
+    jobs = tx.execute(_JOBS).all()
+    for job in jobs:
+        if job.waiting:
+            _chunk(tx, job.id, job.dequeued_to, deltas)
+    return {job.id for job in jobs}
+
+
+def _chunk(tx: Connection, job: int, after: int, deltas: Deltas) -> None:
+    rows = tx.execute(_WAITING, {"job": job, "after": after, "chunk": CHUNK}).all()
+    # The rest of a chain that a site is at ends with what the site says of it.
+    out = {batch_of(task) for task in tx.execute(_OUT, {"job": job}).scalars()}
+    # From the beginning again when the end is reached: what a site gave back has been passed over.
+    tx.execute(_MOVE_ON, {"job": job, "to": rows[-1].id if len(rows) == CHUNK else 0})
+    waiting = [row for row in rows if row.state == TaskState.PENDING and batch_of(row.id) not in out]
+    end = TASK.fire(TaskState.PENDING, TaskEvent.CANCEL_REQUESTED)
+    changes: list[TaskChange] = []
+    for row in waiting:
+        outcomes = (row.processed, row.skipped, row.failed, row.aborted)
+        changes.append(
+            TaskChange(row.id, row.attempt, TaskState.PENDING, end, *outcomes, tries=row.tries, crashes=row.crashes)
+        )
+        deltas.move((job, row.rule, step_of(row.id)), TaskState.PENDING, end)
+        deltas.jobs[job]["open_tasks"] -= 1
+        deltas.jobs[job]["cancelled"] += row.given - sum(outcomes)
+    change_tasks(tx, changes)
+    tx.execute(_FORGET, {"ids": [row.id for row in waiting]})
+
+
+_STOPPING = text("""
+    select j.id, extract(epoch from j.dequeue_by - clock_timestamp())::float8 - :lease as grace_s,
+      array(select distinct h.site from handouts h where h.job_id = j.id)
+        || array(select d.site from discoveries d where d.job_id = j.id) as sites
+    from jobs j where j.id = any(cast(:jobs as bigint[]))
+""")
+
+
+def stopping(tx: Connection, jobs: Iterable[int]) -> list[Stop]:
+    """What is to be said to the sites about these jobs: stop, within so many seconds. Said until the job has ended."""
+    rows = tx.execute(_STOPPING, {"jobs": sorted(jobs), "lease": LEASE_S})
+    return [Stop(row.id, max(0.0, row.grace_s), frozenset(row.sites)) for row in rows]
+
+
+_OVERDUE = text("""
+    select h.task_id, h.attempt, h.site, coalesce(h.node, 'hub') as node
+    from jobs j join handouts h on h.job_id = j.id
+    where j.ended_at is null and j.state = 'Dequeuing' and j.dequeue_by < clock_timestamp()
+""")
+
+
+def overdue(tx: Connection) -> list[Reports]:
+    """Tasks of cancelled jobs whose grace is over, wherever they are: they count as stopped."""
+    return [
+        Reports(row.site, row.node, [Died(row.task_id, row.attempt, "did not stop in time")])
+        for row in tx.execute(_OVERDUE)
+    ]

@@ -1,0 +1,63 @@
+"""Lanes: a queue's function at a site, and how much it can take.
+
+Few tasks are with a site at a time, so that pause, cancel and priority act at once; the rest waits in ``ready``.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+
+NODE_SILENT_S = 15
+"""A node that has not been heard of for so long is given nothing."""
+AHEAD = 2
+"""Tasks with a site for each process that runs them: one runs, one waits at hand."""
+EXPIRES_S = 7 * 24 * 3600.0
+"""A message that is older is refused; hand-outs are made anew long before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A queue's function at a site: how many can run there at once, and how many tasks it has been handed."""
+
+    site: str
+    queue: str
+    function: str
+    concurrency: int
+    out: int
+
+    @property
+    def credits(self) -> int:
+        """How many more tasks it can be handed."""
+        return max(0, self.concurrency * AHEAD - self.out)
+
+
+_LANES = text("""
+    select n.site, q.queue, n.function, sum(n.concurrency) as concurrency,
+      (select count(*) from handouts h
+       where h.site = n.site and h.queue = q.queue and h.function = n.function) as out
+    from nodes n
+    join sites s on s.name = n.site and s.enabled and not s.draining
+    cross join unnest(n.queues) as q(queue)
+    where n.left_at is null and not n.draining and n.last_heard > clock_timestamp() - make_interval(secs => :silent)
+    group by n.site, q.queue, n.function
+""")
+
+
+def lanes(tx: Connection) -> list[Lane]:
+    """Every lane that a live node serves."""
+    return [
+        Lane(row.site, row.queue, row.function, row.concurrency, row.out)
+        for row in tx.execute(_LANES, {"silent": NODE_SILENT_S})
+    ]
+
+
+_STILL_RUNNING = text("""
+    select id from jobs where id = any(cast(:jobs as bigint[])) and state in ('Pending', 'Started')
+    order by id for share
+""")
+
+
+def hold_running(tx: Connection, jobs: Iterable[int]) -> set[int]:
+    """Of these jobs those that run, their rows locked until the end of the transaction: no pause comes between."""
+    return set(tx.execute(_STILL_RUNNING, {"jobs": sorted(set(jobs))}).scalars())

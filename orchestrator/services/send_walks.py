@@ -1,0 +1,88 @@
+"""Giving waiting walks to free walkers: as many as there are, none in advance."""
+
+import time
+from collections.abc import Sequence
+
+import msgspec
+from sqlalchemy import Connection, text
+
+from orchestrator.contracts.names import Function
+from orchestrator.contracts.parcel import RuleOrder, WalkOrder
+from orchestrator.services.lanes import EXPIRES_S, Lane, hold_running
+
+WALK_AHEAD = 32
+"""How many batches a walk may send beyond those that are kept."""
+
+_CHOOSE = text("""
+    with lane as (
+      select * from unnest(cast(:site as text[]), cast(:queue as text[]), cast(:credits as int[]))
+        as u(site, queue, credits)
+    ),
+    live as (
+      select w.job_id, w.subtree, w.state, w.handed_at, d.site, d.queue, j.priority,
+        j.state in ('Pending', 'Started') as open,
+        row_number() over (partition by w.job_id order by w.subtree) as turn
+      from walks w join discoveries d on d.job_id = w.job_id join jobs j on j.id = w.job_id
+      where w.ended_at is null and j.ended_at is null
+    ),
+    busy as (select site, queue, count(*) as n from live where handed_at is not null group by site, queue),
+    fair as (
+      select live.*, lane.credits - coalesce(busy.n, 0) as free,
+        row_number() over (
+          partition by live.site, live.queue order by live.turn / (live.priority + 1.0), live.job_id, live.subtree
+        ) as place
+      from live
+      join lane on lane.site = live.site and lane.queue = live.queue
+      left join busy on busy.site = live.site and busy.queue = live.queue
+      where live.state = 'Waiting' and live.handed_at is null and live.open
+    )
+    select job_id, subtree from fair where place <= free
+""")
+
+_TAKE = text("""
+    update walks w set
+      attempt = w.attempt + 1, handed_at = now(), heard_at = now(), order_id = gen_random_uuid()::text, worker = null
+    from unnest(cast(:job as bigint[]), cast(:subtree as int[])) as u(job, subtree), discoveries d
+    where w.job_id = u.job and w.subtree = u.subtree and d.job_id = w.job_id
+      and w.state = 'Waiting' and w.handed_at is null
+    returning w.order_id, w.job_id, w.subtree, w.attempt, w.input, w.cursor, w.sequence,
+      d.method, d.site, d.queue, d.options, d.rules
+""")
+
+
+def hand_out_walks(tx: Connection, lanes: Sequence[Lane], epoch: int) -> list[WalkOrder]:
+    """Hand walks out under a new attempt; the rows of their jobs stay locked until the end of the transaction."""
+    free = [lane for lane in lanes if lane.function == Function.DISCOVERY]
+    if not free:
+        return []
+    values = {
+        "site": [lane.site for lane in free],
+        "queue": [lane.queue for lane in free],
+        "credits": [lane.concurrency for lane in free],
+    }
+    chosen = tx.execute(_CHOOSE, values).all()
+    if not chosen:
+        return []
+    running = hold_running(tx, (row.job_id for row in chosen))
+    still = [row for row in chosen if row.job_id in running]
+    taken = {"job": [row.job_id for row in still], "subtree": [row.subtree for row in still]}
+    return [
+        WalkOrder(
+            id=row["order_id"],
+            site=row["site"],
+            queue=row["queue"],
+            method=row["method"],
+            job=row["job_id"],
+            subtree=row["subtree"],
+            attempt=row["attempt"],
+            input=row["input"],
+            rules=msgspec.convert(row["rules"], list[RuleOrder], strict=False),
+            options=row["options"],
+            expires=time.time() + EXPIRES_S,
+            cursor=row["cursor"],
+            sequence=row["sequence"],
+            grant=row["sequence"] + WALK_AHEAD,
+            epoch=epoch,
+        )
+        for row in tx.execute(_TAKE, taken).mappings()
+    ]

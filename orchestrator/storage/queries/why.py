@@ -1,0 +1,190 @@
+"""Why a job or a task does not move: read from what the hub itself decides by."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+from orchestrator.contracts.views import Cause, Why
+from orchestrator.domain.batch_job import BATCH_JOB, JobState
+from orchestrator.domain.chain import STEP_MASK, step_of
+from orchestrator.domain.discovery import DISCOVERY
+from orchestrator.domain.health import GONE_AFTER_S
+from orchestrator.domain.task import TASK, TaskState
+from orchestrator.errors import NotFound
+
+_JOB = text("""
+    select j.id, j.state, j.reason, j.site, d.state as discovery, d.queue as discovery_queue, d.site as discovery_site,
+      p.open_tasks, p.out, p.total, d.waiting, d.running,
+      (select count(*) from walks w
+       where w.job_id = j.id and w.ended_at is null and w.handed_at is not null) as walking,
+      h.actor, h.at, h.reason as said
+    from jobs j
+    left join discoveries d on d.job_id = j.id
+    left join progress p on p.job_id = j.id
+    left join lateral (
+      select actor, at, reason from history
+      where job_id = j.id and event in ('PauseRequested', 'CancelRequested') order by seq desc limit 1
+    ) h on true
+    where j.id = :job
+""")
+
+_LANES = text("""
+    select s.site, s.queue, s.function, s.action, sum(s.pending)::bigint as pending,
+      (select count(*) from handouts h where h.job_id = :job and h.site = s.site and h.queue = s.queue
+         and h.function = s.function) as out,
+      exists (select from ready r where r.site = s.site and r.queue = s.queue and r.function = s.function
+         and r.job_id = :job) as ready,
+      bool_or(s.waits) as waits
+    from job_steps s where s.job_id = :job group by s.site, s.queue, s.function, s.action
+    order by min(s.step), s.site
+""")
+
+_TASK = text("""
+    select t.id, t.job_id, t.rule, t.state, t.attempt, t.tries, t.crashes, t.given, t.worker, t.started_at,
+      t.suspect_bits is not null as hunted, s.site, s.queue, s.function, s.action, s.waits,
+      r.task_id is not null as ready, r.run_after, r.run_after > clock_timestamp() as later,
+      h.claimed_at, h.handed_at, h.heard_at,
+      extract(epoch from clock_timestamp() - h.heard_at)::int as silent_s
+    from tasks t
+    join job_steps s on s.job_id = t.job_id and s.rule = t.rule and s.step = (t.id & :mask)
+    left join ready r on r.site = s.site and r.queue = s.queue and r.function = s.function
+      and r.job_id = t.job_id and r.task_id = t.id
+    left join handouts h on h.task_id = t.id
+    where t.id = :task
+""")
+
+_LANE = text("""
+    select s.enabled, s.draining, s.last_heard,
+      coalesce(sum(n.concurrency), 0)::int as slots, count(n.node)::int as nodes,
+      count(n.node) filter (where :action = any(n.actions))::int as offering,
+      (select count(*) from handouts h
+       where h.site = :site and h.queue = :queue and h.function = :function)::int as out,
+      array(select h.job_id || ' (' || count(*) || ')' from handouts h
+        where h.site = :site and h.queue = :queue and h.function = :function
+        group by h.job_id order by count(*) desc limit 5) as jobs
+    from sites s
+    left join nodes n on n.site = s.name and n.left_at is null and not n.draining and :queue = any(n.queues)
+      and n.function = :function and n.last_heard > clock_timestamp() - make_interval(secs => :silent)
+    where s.name = :site group by s.name, s.enabled, s.draining, s.last_heard
+""")
+
+
+def why_job(tx: Connection, job: int) -> Why:
+    """Every known reason why the job does not move on. NotFound when there is no such job."""
+    row = tx.execute(_JOB, {"job": job}).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no job {job}")
+    return Why(items=[*_job_state(row), *_discovery(tx, row), *_lanes(tx, row)])
+
+
+def why_task(tx: Connection, task: int) -> Why:
+    """Every known reason why the task does not move on. NotFound when there is no such task."""
+    row = tx.execute(_TASK, {"task": task, "mask": STEP_MASK}).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no task {task}")
+    job = tx.execute(_JOB, {"job": row.job_id}).one()
+    if row.state in TASK.terminal:
+        return Why(items=[_cause("ended", f"it has ended: {row.state}", "nothing: an end is never left")])
+    return Why(items=[*_job_state(job), *_task(tx, row)])
+
+
+def _cause(cause: str, detail: str, frees: str) -> Cause:
+    return Cause(cause=cause, detail=detail, frees=frees)
+
+
+def _job_state(row: Row[Any]) -> Iterator[Cause]:
+    by = f" by {row.actor} at {row.at:%Y-%m-%d %H:%M:%S} UTC" if row.actor else ""
+    said = f": {row.said}" if row.said else ""
+    if row.state in BATCH_JOB.terminal:
+        yield _cause("ended", f"job {row.id} has ended: {row.state}", "nothing: an end is never left")
+    elif row.state == JobState.PAUSED:
+        yield _cause("paused", f"job {row.id} was paused{by}{said}", f"orchestrator resume {row.id}")
+    elif row.state == JobState.PAUSING:
+        what = f"{row.out} tasks and {row.walking} walks are being finished"
+        yield _cause("pausing", f"job {row.id} is being paused{by}{said}; {what}", f"orchestrator resume {row.id}")
+    elif row.state == JobState.DEQUEUING:
+        what = f"{row.open_tasks - row.out} tasks are being taken out, {row.out} are being stopped"
+        yield _cause("dequeuing", f"job {row.id} is being cancelled{by}{said}; {what}", "nothing: it ends by itself")
+
+
+def _discovery(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
+    if row.state in BATCH_JOB.terminal or row.discovery is None or row.discovery in DISCOVERY.terminal:
+        return
+    if not row.running and not row.walking:
+        yield from _lane(tx, row.discovery_site, row.discovery_queue, "discovery", None)
+        yield _cause("discovery_waits", "discovery waits for a walker", "a free discovery worker at the site")
+    else:
+        found = f"discovery is {row.discovery}: {row.total:,} paths found so far"
+        yield _cause("discovery_runs", found, "nothing: the job can not end before discovery has")
+
+
+def _lanes(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
+    if row.state in BATCH_JOB.terminal:
+        return
+    for lane in tx.execute(_LANES, {"job": row.id}):
+        name = f"{lane.site}.{lane.queue}.{lane.function}"
+        if lane.out:
+            yield _cause("running", f"{lane.out} tasks of {lane.action} are with {name}", "nothing: they are worked on")
+        elif lane.ready:
+            yield from _lane(tx, lane.site, lane.queue, lane.function, lane.action)
+        elif lane.pending and lane.waits and row.discovery not in DISCOVERY.terminal:
+            yield _cause(
+                "waits_for_discovery",
+                f"{lane.action} changes a folder that is being walked, and waits until discovery has ended",
+                "the end of discovery",
+            )
+
+
+def _task(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
+    if row.hunted:
+        yield _cause(
+            "crashed",
+            f"its process died {row.crashes} times: it is tried by halves, to find the path that kills it",
+            "nothing: the path that is to blame ends alone, the others go on",
+        )
+    if row.state == TaskState.STARTED:
+        since = f"{row.started_at:%H:%M:%S} UTC" if row.started_at else "just now"
+        detail = f"it runs on {row.worker} since {since}; last heard of {row.silent_s or 0} s ago"
+        yield _cause("running", detail, "nothing: it is worked on")
+    elif row.handed_at is not None:
+        detail = f"it was handed to {row.site}.{row.queue}.{row.function} at {row.handed_at:%H:%M:%S} UTC"
+        yield _cause("queued", f"{detail} and waits for a free process", "a process that becomes free")
+        yield from _lane(tx, row.site, row.queue, row.function, row.action)
+    elif row.ready and row.later:
+        detail = f"it failed {row.tries} times and is tried again at {row.run_after:%Y-%m-%d %H:%M:%S} UTC"
+        yield _cause("retry", detail, "time")
+    elif row.ready:
+        yield from _lane(tx, row.site, row.queue, row.function, row.action)
+    elif row.waits and row.given:
+        yield _cause("waits_for_discovery", "it changes a folder that is being walked", "the end of discovery")
+    elif step_of(row.id):
+        before = tx.execute(_TASK, {"task": row.id - 1, "mask": STEP_MASK}).one_or_none()
+        if before is not None:
+            detail = f"it waits for step {step_of(before.id)} (task {before.id}, {before.state})"
+            yield _cause("waits_for_step", detail, f"the end of task {before.id}")
+            yield from _task(tx, before)
+
+
+def _lane(tx: Connection, site: str, queue: str, function: str, action: str | None) -> Iterator[Cause]:
+    """What keeps a lane from taking something."""
+    asked = {"site": site, "queue": queue, "function": function, "action": action, "silent": GONE_AFTER_S}
+    lane, name = tx.execute(_LANE, asked).one_or_none(), f"{site}.{queue}.{function}"
+    if lane is None:
+        yield _cause("no_site", f"nothing was ever heard of site {site}", f"start the workers of {site}")
+        return
+    if not lane.enabled:
+        yield _cause("site_disabled", f"site {site} is disabled", f"orchestrator site enable {site}")
+    if lane.draining:
+        yield _cause("site_draining", f"site {site} is being drained", f"orchestrator site enable {site}")
+    if not lane.nodes:
+        heard = f"{site} was last heard of at {lane.last_heard:%Y-%m-%d %H:%M:%S} UTC" if lane.last_heard else ""
+        yield _cause(
+            "no_worker", f"no worker serves {name}; {heard}", f"start a worker of {site} for {queue}, {function}"
+        )
+    elif action is not None and lane.offering < lane.nodes:
+        detail = f"{action} is offered by {lane.offering} of the {lane.nodes} workers of {name}"
+        yield _cause("action_missing", detail, f"install the plugin of {action} on all of them")
+    if lane.nodes and lane.out >= lane.slots:
+        detail = f"{name} is busy: {lane.out} tasks with its {lane.slots} processes, of jobs {', '.join(lane.jobs)}"
+        yield _cause("busy", detail, "the end of one of them, or a higher priority")
