@@ -2,6 +2,7 @@
 """``python -m workers --config site.toml``: start a site's pools, one of them, or only check the file."""
 
 import argparse
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from workers.app import make_app, node_name, pool_of
 from workers.registry import REGISTRY
 from workers.runtime import Runtime
 from workers.site import SiteFile, load_site
-from workers.supervisor import Supervisor
+from workers.supervisor import PATIENCE_SECONDS, Supervisor
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,6 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--queue", help="serve only this queue (with --function)")
     parser.add_argument("--function", choices=[str(f) for f in Function], help="serve only this function")
     parser.add_argument("--check", action="store_true", help="say what would be started and what is wrong, and end")
+    parser.add_argument(
+        "--patience",
+        type=_seconds,
+        default=PATIENCE_SECONDS,
+        help="seconds that running work may take to end after SIGTERM, when all pools are served (%(default)g)",
+    )
     parser.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
     options = parser.parse_args(arguments)
     if (options.queue is None) != (options.function is None):
@@ -35,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.check:
             return check(site)
         if options.queue is None:
-            return _all_pools(options.config, site, options.log_level)
+            return _all_pools(options.config, site, options.log_level, options.patience)
         return _one_pool(site, options.queue, options.function, options.log_level)
     except ConfigError as error:
         print(f"python -m workers: {error}", file=sys.stderr)
@@ -81,13 +88,20 @@ def pools(site: SiteFile) -> list[tuple[str, str, int]]:
     return [(queue, str(f), count) for queue, functions in site.queues.items() for f, count in functions.items()]
 
 
-def _all_pools(config: Path, site: SiteFile, log_level: str) -> int:
+def _seconds(said: str) -> float:
+    seconds = float(said)
+    if not 0 <= seconds < math.inf:
+        raise ValueError("not a number of seconds")
+    return seconds
+
+
+def _all_pools(config: Path, site: SiteFile, log_level: str, patience_s: float) -> int:
     own = [sys.executable, "-m", "workers", "--config", str(config), "--log-level", log_level]
     commands = {
         node_name(site.name, queue, function): [*own, "--queue", queue, "--function", function]
         for queue, function, _ in pools(site)
     }
-    Supervisor(commands).run()
+    Supervisor(commands, patience_s).run()
     return 0
 
 
@@ -100,7 +114,6 @@ def _one_pool(site: SiteFile, queue: str, function: str, log_level: str) -> int:
     app = cast(Any, make_app(site, queue, function))
     worker = app.Worker(
         hostname=node_name(site.name, queue, function),
-        pool=pool_of(function),
         concurrency=concurrency,
         loglevel=log_level,
         task_events=True,

@@ -1,7 +1,8 @@
 """Whether a message may be run here at all: checked before any code is chosen.
 
-What is not sealed for us, or was meant for another queue, or comes a second time, is refused without a word to the
-hub: whoever sent it is not the hub, or the hub knows better by now.
+What is not sealed for us, or was meant for another queue, or is from before the broker lost its memory, is refused
+without a word to the hub: whoever sent it is not the hub, or the hub knows better by now. What is admitted has yet to
+be claimed (claim.py).
 """
 
 import base64
@@ -44,7 +45,7 @@ class Post:
     clock: Callable[[], float] = time.time
 
     def admit(self, sealed: bytes, task_name: str) -> Parcel:
-        """The parcel, when it is ours to run; else NotAdmitted. The same one is admitted once."""
+        """The parcel, when it is ours to claim; else NotAdmitted."""
         try:
             parcel = unseal(self.key, Parcel, sealed)
         except WireError as error:
@@ -56,9 +57,14 @@ class Post:
             raise NotAdmitted(f"it is sealed for the action {parcel.action!r}, and came as {task_name!r}")
         if parcel.expires <= self.clock():
             raise NotAdmitted(f"parcel {parcel.id!r} expired {self.clock() - parcel.expires:.0f} s ago, by our clock")
-        if not self.seen.first(parcel.id, parcel.expires):
-            raise NotAdmitted(f"parcel {parcel.id!r} has been run here before")
+        check_epoch(self.seen, parcel.epoch)
         return parcel
+
+
+def check_epoch(seen: Seen, epoch: int) -> None:
+    """NotAdmitted when a newer epoch of the broker has been seen here: its queues are as they once were."""
+    if epoch < (newest := seen.newest_epoch()):
+        raise NotAdmitted(f"it is of the broker's epoch {epoch}, and epoch {newest} has begun")
 
 
 def forbidden(action: str, allow: list[str]) -> TaskError | None:

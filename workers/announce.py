@@ -1,9 +1,11 @@
-"""A pool says that it is there: from its parent process, every few seconds, and once more when it leaves."""
+"""A pool says that it is there, and what it holds: from its parent process, every few seconds, and when it leaves."""
 
 import logging
+import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from redis import RedisError
 
@@ -24,11 +26,18 @@ _MAX_PROBLEM = 1000
 
 
 class Announcer:
-    """Announces one pool; ``running`` counts what it runs at this moment."""
+    """Announces one pool.
 
-    def __init__(self, runtime: Runtime, concurrency: int, running: Callable[[], int]) -> None:
-        self._runtime, self._concurrency, self._running = runtime, concurrency, running
-        self._leave = threading.Event()
+    ``running`` counts what it runs at this moment; ``holding`` are the messages that it has taken and not finished.
+    """
+
+    def __init__(
+        self, runtime: Runtime, concurrency: int, running: Callable[[], int], holding: Callable[[], Sequence[str]]
+    ) -> None:
+        self._runtime, self._concurrency = runtime, concurrency
+        self._running, self._holding = running, holding
+        # Written to from a signal handler too, which this kind of queue allows. True: it leaves.
+        self._news: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._offers_due = 0.0
 
@@ -38,18 +47,24 @@ class Announcer:
             self._thread = threading.Thread(target=self._run, name="announcer", daemon=True)
             self._thread.start()
 
+    def now(self) -> None:
+        """Say at once how it is."""
+        self._news.put(False)
+
     def stop(self) -> None:
         """Say that the pool is leaving, if it ever said that it was there."""
-        if self._thread is not None and not self._leave.is_set():
-            self._leave.set()
+        if self._thread is not None:
+            self._news.put(True)
             self._thread.join()
+            self._thread = None
             self._say(leaving=True)
 
     def _run(self) -> None:
-        while True:
+        leave = False
+        while not leave:
             self._say()
-            if self._leave.wait(EVERY_SECONDS):
-                return
+            with suppress(queue.Empty):
+                leave = self._news.get(timeout=EVERY_SECONDS)
 
     def _say(self, *, leaving: bool = False) -> None:
         runtime, with_offers = self._runtime, time.monotonic() >= self._offers_due
@@ -83,6 +98,8 @@ class Announcer:
             discoveries=(sorted(REGISTRY.discoveries) if walks else []) if with_offers else None,
             problems=[legible(problem, _MAX_PROBLEM) for problem in REGISTRY.problems],
             leaving=leaving,
+            draining=runtime.stopping.is_set(),
+            holding=sorted(self._holding()),
         )
 
 

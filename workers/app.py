@@ -5,29 +5,25 @@ acknowledging late: what is lost is handed out again by the hub, which is the on
 """
 
 import logging
-import os
-import signal
 import socket
 import sys
 from typing import Any, cast
 
 from celery import Celery
 from celery import signals as celery_signals
-from celery.worker import state
 from celery.worker.request import Request as CeleryRequest
 from kombu.entity import Exchange, Queue
 
 from orchestrator.contracts import names
 from orchestrator.contracts.names import Function
 from orchestrator.contracts.parcel import discovery_task_name
-from workers.admission import NotAdmitted, Post, forbidden, opened
-from workers.announce import Announcer
-from workers.lifeline import end_with_parent
+from workers.admission import NotAdmitted, opened
+from workers.attend import attend
+from workers.processes import pool_with
+from workers.receiver import Receiver
 from workers.registry import REGISTRY
-from workers.runner import Runner, unknown_action
 from workers.runtime import Runtime
 from workers.site import SiteFile
-from workers.stops import Stops
 from workers.walker import walk
 
 log = logging.getLogger(__name__)
@@ -35,9 +31,7 @@ log = logging.getLogger(__name__)
 # Celery has no types.
 signals = cast(Any, celery_signals)
 celery_request = cast(Any, CeleryRequest)
-active_requests = cast("set[object]", state.active_requests)  # pyright: ignore[reportUnknownMemberType]
 
-_FLUSH_SECONDS = 10
 _VISIBILITY_SECONDS = 7 * 24 * 3600
 """Far above anything that may run: Redis must never hand out by itself what the hub has handed out."""
 
@@ -49,7 +43,7 @@ def node_name(site: str, queue: str, function: str) -> str:
 
 
 def pool_of(function: str) -> str:
-    """What a pool is made of: walkers wait for file systems, in threads; handlers get a process each."""
+    """What a pool is made of, in words: walkers wait for file systems, in threads; handlers get a process each."""
     return "threads" if function == Function.DISCOVERY else "prefork"
 
 
@@ -62,15 +56,18 @@ def make_app(site: SiteFile, queue: str, function: str) -> Celery:
     runtime = Runtime(site, site.key_bytes, node_name(site.name, queue, function), queue, function)
     app: Any = Celery(f"{site.name}.{queue}.{function}", broker=site.redis_url.get_secret_value(), set_as_current=True)
     app.conf.update(settings(names.queue(site.name, queue, function)))
+    receiver = None
     if function == Function.DISCOVERY:
+        app.conf.worker_pool = "threads"
         for method in REGISTRY.discoveries:
             _add_discovery(app, runtime, method)
     else:
-        receiver = _Receiver(runtime)
+        app.conf.worker_pool = pool_with(runtime.children)
+        receiver = Receiver(runtime)
         for action in REGISTRY.actions:
             _add_action(app, receiver, action)
         signals.task_unknown.connect(receiver.unknown, weak=False)
-    _attend(runtime, site.queues[queue][Function(function)])
+    attend(runtime, site.queues[queue][Function(function)], receiver)
     return app
 
 
@@ -83,6 +80,8 @@ def settings(queue: str) -> dict[str, Any]:
         "task_store_errors_even_if_ignored": False,
         "result_backend": None,
         "task_acks_late": False,
+        # A child that dies is spoken for by its parent (watch.py); its message must not come again.
+        "task_reject_on_worker_lost": False,
         "task_queues": [Queue(queue, Exchange(""), routing_key=queue)],
         "task_default_queue": queue,
         "task_default_exchange": "",
@@ -116,40 +115,7 @@ class ShownRequest(celery_request):
         return celery_request.info(self, safe=True)
 
 
-class _Receiver:
-    """Takes the messages of one pool of handlers."""
-
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
-        self._post = Post(runtime.site.name, runtime.queue, runtime.function, runtime.key, runtime.seen)
-        self._stops = Stops(runtime.redis, runtime.site.name)
-
-    def receive(self, task_name: str, argument: object) -> None:
-        """Run what the message holds, if it is to be run here."""
-        try:
-            parcel = self._post.admit(opened(argument), task_name)
-        except NotAdmitted as refusal:
-            log.warning("refused a message for %s: %s", task_name, refusal)
-            return
-        self._runner().run(parcel, forbidden(parcel.action, self._runtime.site.allow))
-
-    def unknown(self, message: Any = None, name: str = "", **_: Any) -> None:
-        """Answer a message whose action is not here, so that its tasks end with that reason and do not just vanish."""
-        try:
-            arguments = cast("tuple[list[object], object, object]", message.payload)[0]
-            parcel = self._post.admit(opened(arguments[0]), name)
-        # Nobody has vouched for this message yet: it may hold anything.
-        except Exception as refusal:  # noqa: BLE001
-            log.warning("refused a message for %s, which is not known here: %s", name, refusal)
-            return
-        self._runner().run(parcel, unknown_action(name))
-
-    def _runner(self) -> Runner:
-        runtime = self._runtime
-        return Runner(REGISTRY.actions, runtime.roots, runtime.reporter, self._stops.asked, runtime.node)
-
-
-def _add_action(app: Any, receiver: _Receiver, name: str) -> None:
+def _add_action(app: Any, receiver: Receiver, name: str) -> None:
     def run(argument: object = None) -> None:
         receiver.receive(name, argument)
 
@@ -168,34 +134,3 @@ def _add_discovery(app: Any, runtime: Runtime, method: str) -> None:
         walk(runtime, sealed, name)
 
     app.task(run, name=name, Request=ShownRequest)
-
-
-def _attend(runtime: Runtime, concurrency: int) -> None:
-    """What happens beside the messages: announcing this pool, and sending the last reports when a process ends."""
-    announcer = Announcer(runtime, concurrency, running=lambda: len(active_requests))
-    parent = os.getpid()
-
-    def begin_child(**_: Any) -> None:
-        end_with_parent(parent, signal.SIGKILL)
-
-    def end_child(**_: Any) -> None:
-        runtime.reporter.flush(_FLUSH_SECONDS)
-
-    def ready(**_: Any) -> None:
-        announcer.start()
-
-    def stopping(**_: Any) -> None:
-        runtime.stopping.set()
-
-    def end(**_: Any) -> None:
-        runtime.reporter.flush(_FLUSH_SECONDS)
-        announcer.stop()
-
-    for event, handler in (
-        (signals.worker_process_init, begin_child),
-        (signals.worker_process_shutdown, end_child),
-        (signals.worker_ready, ready),
-        (signals.worker_shutting_down, stopping),
-        (signals.worker_shutdown, end),
-    ):
-        event.connect(handler, weak=False)

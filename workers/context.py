@@ -65,6 +65,8 @@ class Context:
         self._paths = {path.index: path for path in paths}
         self._verdicts: dict[int, Verdict] = {}
         self._asked_to_stop = asked_to_stop
+        self.told_to_stop = False
+        """Whether the handler has been told that it is to stop."""
         self.log = _Log(logging.getLogger(f"orchestrator.action.{facts.action}"), {"facts": facts})
 
     # What a handler says about its paths.
@@ -122,7 +124,8 @@ class Context:
     @property
     def cancelled(self) -> bool:
         """Whether the job is being cancelled; cheap enough to ask often."""
-        return self._asked_to_stop()
+        self.told_to_stop = self.told_to_stop or self._asked_to_stop()
+        return self.told_to_stop
 
     @property
     def idempotency_key(self) -> str:

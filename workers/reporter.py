@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -34,13 +34,28 @@ class Reporter(Protocol):
         ...
 
 
+def ignore(_items: Sequence[Item]) -> None:
+    """For whoever need not know what has been sent."""
+
+
 class StreamReporter:
-    """Sends to the site's stream of reports, from a thread of its own that begins with the first item."""
+    """Sends to the site's stream of reports, from a thread of its own that begins with the first item.
+
+    ``heard`` is told of the items that have been sent.
+    """
 
     def __init__(
-        self, connect: Callable[[], Redis], site: str, node: str, key: bytes, *, kept_bytes: int = _KEPT_BYTES
+        self,
+        connect: Callable[[], Redis],
+        site: str,
+        node: str,
+        key: bytes,
+        *,
+        kept_bytes: int = _KEPT_BYTES,
+        heard: Callable[[Sequence[Item]], None] = ignore,
     ) -> None:
         self._connect, self._site, self._node, self._key, self._kept_bytes = connect, site, node, key, kept_bytes
+        self._heard = heard
         self._items: deque[tuple[Item, int]] = deque()
         self._bytes = 0
         self._changed = threading.Condition()
@@ -103,6 +118,7 @@ class StreamReporter:
         return bool(self._flushing) or len(self._items) >= _ENTRY_ITEMS or self._bytes >= _ENTRY_BYTES
 
     def _sent(self, entry: list[tuple[Item, int]]) -> None:
+        self._heard([item for item, _ in entry])
         with self._changed:
             for _ in entry:
                 self._bytes -= self._items.popleft()[1]

@@ -45,16 +45,17 @@ class Runner:
     def run(self, parcel: Parcel, refused: TaskError | None = None) -> None:
         """Run every task of the parcel; with ``refused`` they end with that error instead.
 
-        The only thing that comes out of here is the end of this process, after what has not begun is handed back.
+        The only thing that comes out of here is the end of this process, after what has not ended is handed back.
         """
         waiting = list(reversed(parcel.tasks))
         try:
             while waiting:
-                order = waiting.pop()
+                order = waiting[-1]
                 if self._asked_to_stop(parcel.job):
                     self._reporter.send(Returned(order.task, order.attempt, "the job is being stopped"))
                 else:
                     self._run_task(parcel, order, refused)
+                waiting.pop()
         except SystemExit:
             for order in reversed(waiting):
                 self._reporter.send(Returned(order.task, order.attempt, "the worker is being stopped"))
@@ -93,6 +94,8 @@ class Runner:
             error = error or unknown_action(parcel.action)
         elif error is None:
             error, stopped = call(action, ctx, unpacked.paths, parcel.timeout)
+            # One that was told to stop and came back before it was done has stopped, however it did.
+            stopped = stopped or (not error and ctx.told_to_stop and len(ctx.verdicts) < len(unpacked.paths))
         return ending(unpacked, ctx.verdicts, error, stopped=stopped) | {"error": error, "stopped": stopped}
 
 
@@ -111,7 +114,7 @@ def call(action: Action, ctx: Context, paths: Sequence[Any], timeout: float | No
     except BaseException as error:
         if terminate_handler_fired():
             raise
-        if _only_stopped(error):
+        if ctx.told_to_stop and _only_stopped(error):
             return None, True
         log.warning("%s of job %s, task %s failed", action.name, ctx.job, ctx.task, exc_info=True)
         return task_error(error), False

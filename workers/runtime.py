@@ -10,7 +10,9 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from workers.reporter import StreamReporter
+from workers.children import Children
+from workers.claim import Claims
+from workers.reporter import StreamReporter, ignore
 from workers.roots import Root, Roots
 from workers.seen import Seen
 from workers.site import SiteFile
@@ -28,6 +30,7 @@ class Runtime:
         self.site, self.key, self.node, self.queue, self.function = site, key, node, queue, function
         self.stopping = threading.Event()
         """Set in the worker's own process when it has been told to stop: what runs long leaves off at a good place."""
+        self.children = Children()
         self._clients: dict[int, Redis] = {}
         self._reporters: dict[int, StreamReporter] = {}
 
@@ -42,9 +45,12 @@ class Runtime:
     def reporter(self) -> StreamReporter:
         """This process's way to tell the hub what its tasks do."""
         pid = os.getpid()
-        return self._reporters.get(pid) or self._reporters.setdefault(
-            pid, StreamReporter(self.redis, self.site.name, self.node, self.key)
-        )
+        return self._reporters.get(pid) or self._reporters.setdefault(pid, self._make_reporter())
+
+    @cached_property
+    def claims(self) -> Claims:
+        """The way to what has been handed out to this site."""
+        return Claims(self.redis, self.site.name, self.seen, self.stopping)
 
     @cached_property
     def seen(self) -> Seen:
@@ -58,6 +64,11 @@ class Runtime:
     def roots(self) -> Roots:
         """What may be touched here."""
         return Roots(Root(os.fsencode(root.path), root.read_only) for root in self.site.roots)
+
+    def _make_reporter(self) -> StreamReporter:
+        page = self.children.own
+        heard = page.heard if page else ignore
+        return StreamReporter(self.redis, self.site.name, self.node, self.key, heard=heard)
 
     def _connect(self) -> Redis:
         return Redis.from_url(  # pyright: ignore[reportUnknownMemberType]

@@ -4,12 +4,30 @@ import os
 import sqlite3
 import threading
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.errors import ConfigError
 
 _PRUNE_EVERY = 1000
 _WAIT_SECONDS = 30
+_TABLES = """
+CREATE TABLE IF NOT EXISTS seen (id TEXT PRIMARY KEY, expires REAL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS epochs (epoch INTEGER PRIMARY KEY, expires REAL);
+"""
+_SEEN_EPOCH = """
+INSERT INTO epochs VALUES (?, ?) ON CONFLICT DO UPDATE SET expires = max(expires, excluded.expires)
+"""
+
+
+@dataclass(slots=True)
+class _Own:
+    """What one process has."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    database: sqlite3.Connection | None = None
 
 
 class Seen:
@@ -17,33 +35,47 @@ class Seen:
 
     def __init__(self, file: Path | None = None) -> None:
         self._file = file
-        self._lock = threading.Lock()
-        self._pid = 0
         self._calls = 0
-        self._database: sqlite3.Connection | None = None
+        self._own: dict[int, _Own] = {}
+        """By process: neither a connection nor a lock that some thread holds can be carried over a fork."""
 
-    def first(self, id: str, expires: float) -> bool:
-        """Whether this id is new; it is remembered from now until ``expires`` (Unix seconds)."""
-        with self._lock:
-            database = self._open()
+    def first(self, id: str, expires: float, epoch: int = 0) -> bool:
+        """Whether this id is new; it and the broker's epoch are remembered until ``expires`` (Unix seconds)."""
+        with self._mine() as own:
+            database = self._open(own)
             self._calls += 1
             if self._calls % _PRUNE_EVERY == 0:
                 database.execute("DELETE FROM seen WHERE expires < ?", (time.time(),))
-            return database.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", (id, expires)).rowcount == 1
+            with database:
+                database.execute("BEGIN IMMEDIATE")
+                new = database.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", (id, expires)).rowcount == 1
+                database.execute(_SEEN_EPOCH, (epoch, expires))
+            return new
+
+    def newest_epoch(self) -> int:
+        """The newest of the broker's epochs in which anything was run here that has not expired; 0 for none."""
+        with self._mine() as own:
+            found = self._open(own).execute("SELECT max(epoch) FROM epochs WHERE expires > ?", (time.time(),))
+            return found.fetchone()[0] or 0
 
     def check(self) -> None:
         """ConfigError when it can not be written."""
         try:
-            with self._lock:
-                self._open()
+            with self._mine() as own:
+                self._open(own)
         except (OSError, sqlite3.Error) as error:
             raise ConfigError(
                 f"{self._file} can not be written ({error}): name a folder that can be with state = in the site's file"
             ) from error
 
-    def _open(self) -> sqlite3.Connection:
-        # A connection must not be carried over a fork.
-        if self._database is None or self._pid != os.getpid():
+    @contextmanager
+    def _mine(self) -> Generator["_Own", None, None]:
+        own = self._own.setdefault(os.getpid(), _Own())
+        with own.lock:
+            yield own
+
+    def _open(self, own: "_Own") -> sqlite3.Connection:
+        if own.database is None:
             if self._file is not None:
                 self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             database = sqlite3.connect(
@@ -51,6 +83,6 @@ class Seen:
             )
             # Nothing worse than forgetting comes of a crash of the host, and then the hub's fence is still there.
             database.execute("PRAGMA synchronous = OFF")
-            database.execute("CREATE TABLE IF NOT EXISTS seen (id TEXT PRIMARY KEY, expires REAL) WITHOUT ROWID")
-            self._database, self._pid = database, os.getpid()
-        return self._database
+            database.executescript(_TABLES)
+            own.database = database
+        return own.database

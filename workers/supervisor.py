@@ -1,5 +1,6 @@
 """All pools of one site on this host: a child process each, started again when it dies, stopped together."""
 
+import math
 import os
 import signal
 import subprocess
@@ -15,6 +16,8 @@ from workers.lifeline import end_with_parent
 _LOOK_SECONDS = 0.2
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 _HEALTHY_SECONDS = 60.0
+PATIENCE_SECONDS = 60.0
+"""How long what is being worked on may take to end."""
 
 
 @dataclass(slots=True)
@@ -28,9 +31,13 @@ class _Pool:
 
 
 class Supervisor:
-    """Keeps the commands running until SIGTERM or SIGINT; a second one does not wait for what is being worked on."""
+    """Keeps the commands running until SIGTERM or SIGINT; a second one does not wait for what is being worked on.
 
-    def __init__(self, commands: Mapping[str, Sequence[str]]) -> None:
+    What has not ended ``patience_s`` after the first one is killed.
+    """
+
+    def __init__(self, commands: Mapping[str, Sequence[str]], patience_s: float = PATIENCE_SECONDS) -> None:
+        self._patience_s = patience_s
         self._pools = [_Pool(name, command) for name, command in commands.items()]
         self._asked = 0
 
@@ -38,11 +45,14 @@ class Supervisor:
         """Return once everything has been stopped."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._ask)
-        told = 0
+        told, kill_at = 0, math.inf
         while not self._asked or any(pool.process for pool in self._pools):
             if told < self._asked:
+                kill_at = min(kill_at, time.monotonic() + self._patience_s)
                 told = self._asked
                 self._tell(signal.SIGTERM if told == 1 else signal.SIGQUIT)
+            if time.monotonic() >= kill_at:
+                self._tell(signal.SIGKILL)
             for pool in self._pools:
                 self._look_after(pool)
             time.sleep(_LOOK_SECONDS)

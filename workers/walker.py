@@ -6,11 +6,12 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 
 from orchestrator.contracts.batch import Shed
+from orchestrator.contracts.claims import Hand, walk_field
 from orchestrator.contracts.parcel import WalkOrder, discovery_task_name
 from orchestrator.contracts.paths import pack, unpack
 from orchestrator.contracts.seal import unseal
 from orchestrator.errors import Refused, Unreachable, WireError
-from workers.admission import NotAdmitted
+from workers.admission import NotAdmitted, check_epoch
 from workers.discovery.finding import Alive, DiscoveryContext, DiscoveryError, Finding, Found, Listing, Share, Trouble
 from workers.discovery.gather import Gathering, Sorter, chunks
 from workers.discovery.outlet import Outlet
@@ -34,19 +35,21 @@ Search = Callable[[DiscoveryContext], Generator[Finding, None, None]]
 def walk(runtime: Runtime, sealed: bytes, task_name: str) -> None:
     """Carry out a sealed WalkOrder that came as a Celery task of this name.
 
-    An order that is not for this pool is refused without a word to the hub. Whatever goes wrong with the walk itself
-    is sent to the hub as the reason why it is broken. Unreachable when Redis stays away.
+    An order that is not for this pool is refused without a word to the hub, and one that can not be claimed is dropped.
+    Whatever goes wrong with the walk itself is sent to the hub as the reason why it is broken. Unreachable when Redis
+    stays away.
     """
     try:
         order = accept(runtime, sealed, task_name)
     except NotAdmitted as refusal:
         log.warning("refused a message for %s: %s", task_name, refusal)
         return
-    _Walk(order, Outlet(runtime, order), DiscoveryContext(runtime.roots)).run(_search(order))
+    if runtime.claims.win(order, [Hand(walk_field(order.job, order.subtree), order.attempt)]):
+        _Walk(order, Outlet(runtime, order), DiscoveryContext(runtime.roots)).run(_search(order))
 
 
 def accept(runtime: Runtime, sealed: bytes, task_name: str) -> WalkOrder:
-    """The order, when it is signed, meant for this pool and new; else NotAdmitted."""
+    """The order, when it is signed and meant for this pool; else NotAdmitted."""
     try:
         order = unseal(runtime.key, WalkOrder, sealed)
     except WireError as error:
@@ -57,8 +60,7 @@ def accept(runtime: Runtime, sealed: bytes, task_name: str) -> WalkOrder:
         raise NotAdmitted(f"it is sealed for {discovery_task_name(order.method)}, and came as {task_name}")
     if order.expires <= time.time():
         raise NotAdmitted(f"walk {order.id} expired {time.time() - order.expires:.0f} s ago, by our clock")
-    if not runtime.seen.first(order.id, order.expires):
-        raise NotAdmitted(f"walk {order.id} has been run here before")
+    check_epoch(runtime.seen, order.epoch)
     return order
 
 

@@ -7,7 +7,7 @@ walkers are idle. What can not be sent because Redis is away is tried again; mea
 import logging
 import time
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 from redis import RedisError
 
@@ -36,6 +36,7 @@ class Outlet:
         self._sequence, self._grant = order.sequence, order.grant
         self._stream, self._grants = names.batches_stream(order.site), names.grants_key(order.site)
         self._fields = [f"{order.job}:{order.subtree}", f"{order.job}:idle"]
+        self._stops = names.stops_key(order.site)
         self._look_at = 0.0
         self._known = True  # whether the hub has a grant for this walk
         self.stopping = False
@@ -56,7 +57,7 @@ class Outlet:
         if time.monotonic() < self._look_at:
             return
         try:
-            self._heed(cast("list[bytes | None]", self._runtime.redis().hmget(self._grants, self._fields)))
+            self._heed(*self._exchange())
         except RedisError as error:
             log.warning("walk %s: can not see its grant: %s", self._order.id, error)
         self._look_at = time.monotonic() + _LOOK_SECONDS
@@ -104,7 +105,7 @@ class Outlet:
         backoff = _SHORTEST_WAIT
         while True:
             try:
-                values = self._exchange(sealed, forget=forget)
+                said = self._exchange(sealed, forget=forget)
             except RedisError as error:
                 if time.time() > give_up or self._runtime.stopping.is_set():
                     raise Unreachable(f"walk {self._order.id}: Redis does not take its findings: {error}") from error
@@ -112,24 +113,27 @@ class Outlet:
                 self._runtime.stopping.wait(backoff)
                 backoff = min(backoff * 2, _LONGEST_BACKOFF)
             else:
-                self._heed(values)
+                self._heed(*said)
                 self._look_at = time.monotonic() + _LOOK_SECONDS
                 return
 
-    def _exchange(self, sealed: bytes, *, forget: bool) -> list[bytes | None]:
-        """One round trip: an entry there, the grant back."""
+    def _exchange(self, sealed: bytes | None = None, *, forget: bool = False) -> tuple[list[bytes | None], bool]:
+        """One round trip: an entry there (or none), the grant back, and whether the job is being stopped."""
         redis: Any = self._runtime.redis()  # its pipelines are typed in part only
         with redis.pipeline(transaction=False) as pipe:
             if forget:
                 pipe.hdel(self._grants, self._fields[0])
-            pipe.xadd(self._stream, {"d": sealed})
+            if sealed is not None:
+                pipe.xadd(self._stream, {"d": sealed})
             pipe.hmget(self._grants, self._fields)
-            return pipe.execute()[-1]
+            pipe.hexists(self._stops, str(self._order.job))
+            values, stop = pipe.execute()[-2:]
+            return values, bool(stop)
 
-    def _heed(self, values: list[bytes | None]) -> None:
+    def _heed(self, values: list[bytes | None], stop: bool) -> None:
         grant, idle = map(_number, values)
         self._known = grant is not None
-        if grant == names.STOP:
+        if grant == names.STOP or stop:
             self.stopping = True
         elif grant is not None:
             self._grant = max(self._grant, grant)

@@ -14,8 +14,10 @@ from uuid import uuid4
 import redis
 from pydantic import SecretStr
 
+from orchestrator.broker.permits import Permits
 from orchestrator.contracts import names
 from orchestrator.contracts.batch import Batch
+from orchestrator.contracts.claims import walk_field
 from orchestrator.contracts.parcel import RuleOrder, WalkOrder
 from orchestrator.contracts.paths import PathList, pack, unpack
 from orchestrator.contracts.seal import seal, site_key, unseal
@@ -24,6 +26,7 @@ from workers.site import RootEntry, SiteFile
 from workers.walker import walk
 
 SITE, QUEUE = "london", "default"
+EPOCH = 1
 KEY = site_key(b"secret", SITE)
 
 
@@ -45,7 +48,7 @@ def order(root: Path, **changes: Any) -> WalkOrder:
     values: dict[str, Any] = {
         "id": str(uuid4()), "site": SITE, "queue": QUEUE, "method": "recursive", "job": 1, "subtree": 0, "attempt": 1,
         "input": pack(PathList([os.fsencode(root)])), "rules": [RuleOrder()], "options": {},
-        "expires": time.time() + 60, "grant": 10**9,
+        "expires": time.time() + 60, "grant": 10**9, "epoch": EPOCH,
     }  # fmt: skip
     return WalkOrder(**values | changes)
 
@@ -64,14 +67,18 @@ class Hub:
 
     def __init__(self, url: str) -> None:
         self.redis = redis.Redis.from_url(url)
+        self.permits = Permits(self.redis)
+        self.permits.begin_epoch(EPOCH, [SITE])
         self.position = b"0"
         self.seen: list[Batch] = []
         self.kept: dict[int, list[Batch]] = {}
         self.orders: dict[int, WalkOrder] = {}
 
     def expect(self, *orders: WalkOrder) -> None:
-        """From now on entries of these walks count."""
+        """Hand these walks out: from now on they can be claimed, and their entries count."""
         for due in orders:
+            self.permits.allow({SITE: [due.job]})
+            self.redis.hset(names.handouts_key(SITE), walk_field(due.job, due.subtree), due.attempt)
             self.orders[due.subtree] = due
             self.kept.setdefault(due.subtree, [])
 

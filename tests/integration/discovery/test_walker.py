@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.contracts import names
-from orchestrator.contracts.parcel import RuleOrder
+from orchestrator.contracts.claims import Hand, walk_field
+from orchestrator.contracts.parcel import RuleOrder, WalkOrder
 from orchestrator.contracts.paths import PathList, pack, unpack
 from orchestrator.contracts.seal import seal, site_key
 from orchestrator.stack.program import launch
@@ -266,6 +267,57 @@ def test_orders_that_are_not_for_this_pool_or_come_again_are_refused_and_nothing
     run(at, due)
     hub.read()
     assert [entry.closed for entry in hub.seen] == [False, True]
+
+
+def refused(hub: Hub, at: Runtime, due: WalkOrder) -> bool:
+    run(at, due)
+    return not hub.redis.exists(names.batches_stream(SITE))
+
+
+def test_nothing_is_walked_that_can_not_be_claimed(at: Runtime, hub: Hub, tmp_path: Path) -> None:
+    due = order(tmp_path)
+    assert refused(hub, at, due)
+    hub.expect(due)
+    assert refused(hub, at, order(tmp_path, attempt=2))
+    assert refused(hub, at, order(tmp_path, epoch=2))
+    assert hub.permits.revoke(SITE, due.job, [Hand(walk_field(due.job, due.subtree), due.attempt)])
+    assert refused(hub, at, due)
+    hub.redis.hset(names.handouts_key(SITE), walk_field(due.job, due.subtree), due.attempt)
+    assert refused(hub, at, due)
+    hub.expect(due)
+    hub.redis.delete(names.EPOCH_KEY)
+    assert refused(hub, at, due)
+    hub.permits.begin_epoch(2, [SITE])
+    hub.expect(again := order(tmp_path, epoch=2))
+    run(at, again)
+    assert hub.over()
+    # A Redis that has been set back to what it was does not set this host back.
+    hub.permits.begin_epoch(1, [SITE])
+    hub.expect(due)
+    hub.redis.delete(names.batches_stream(SITE))
+    assert refused(hub, at, due)
+
+
+def test_what_was_walked_here_is_not_walked_again_when_redis_is_set_back(at: Runtime, hub: Hub, tmp_path: Path) -> None:
+    due = order(tmp_path)
+    for _ in range(2):
+        hub.expect(due)
+        run(at, due)
+    hub.read()
+    assert [entry.closed for entry in hub.seen] == [False, True]
+
+
+def test_it_stops_when_its_job_is_told_to(at: Runtime, hub: Hub, tmp_path: Path) -> None:
+    make_files(tmp_path, 20, 10)
+    due = order(tmp_path, rules=[RuleOrder(batch_size=7)], grant=4)
+    hub.expect(due)
+    with running(at, due):
+        until(lambda: hub.last() is not None and hub.sequence() == 4)
+        hub.permits.stop(due.job, [SITE], 30.0)
+        until(hub.over)
+    last = hub.last()
+    assert last is not None
+    assert last.stopped
 
 
 def test_a_worker_that_ends_stops_its_walks_at_a_checkpoint(at: Runtime, hub: Hub, tmp_path: Path) -> None:

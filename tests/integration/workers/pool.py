@@ -12,8 +12,10 @@ from uuid import uuid4
 from redis import Redis
 
 from orchestrator.broker.celery_message import celery_message
-from orchestrator.contracts.names import reports_stream, stops_key
-from orchestrator.contracts.parcel import Parcel, TaskOrder
+from orchestrator.broker.permits import Permits
+from orchestrator.broker.publisher import Publisher
+from orchestrator.contracts.names import handouts_key, permits_key, reports_stream, stops_key
+from orchestrator.contracts.parcel import Parcel, TaskOrder, WalkOrder
 from orchestrator.contracts.paths import PathList, pack
 from orchestrator.contracts.report import Announcement, Ended, Item, Reports
 from orchestrator.contracts.seal import seal, site_key, unseal
@@ -41,6 +43,9 @@ class Pool:
         )
         self.function, self.queue = function, f"{self.site}.default.{function}"
         self.job = 1
+        self.permits, self.publisher = Permits(self.redis), Publisher(self.redis, SECRET)
+        if self.permits.epoch() is None:
+            self.permits.begin_epoch(1, [self.site])
         self.items: list[Item] = []
         self.announcements: list[Announcement] = []
         self._position: bytes | str = "0"
@@ -73,11 +78,22 @@ class Pool:
             "params": {},
             "tasks": orders,
             "expires": time.time() + 3600,
+            "epoch": self.permits.epoch(),
         }
         return Parcel(**(fields | changes))
 
-    def publish(self, parcel: Parcel, *, task: str | None = None, key: bytes | None = None) -> None:
-        """Put a message into the pool's queue as the hub does."""
+    def publish(self, parcel: Parcel) -> None:
+        """Hand a parcel out as the hub does."""
+        self.permits.allow({parcel.site: [parcel.job]})
+        self.publisher.publish([(parcel, 1)], [], {}, {})
+
+    def publish_order(self, order: WalkOrder) -> None:
+        """Hand a walk out as the hub does."""
+        self.permits.allow({order.site: [order.job]})
+        self.publisher.publish([], [order], {}, {})
+
+    def publish_message(self, parcel: Parcel, *, task: str | None = None, key: bytes | None = None) -> None:
+        """Put only a message into the pool's queue."""
         self.publish_sealed(seal(key or self.key, parcel), task or parcel.action)
 
     def publish_sealed(self, sealed: bytes, task: str) -> None:
@@ -119,7 +135,7 @@ class Pool:
     def forget(self) -> None:
         """Begin anew: with another job, nothing has been said, none is being stopped."""
         self.job += 1
-        self.redis.delete(stops_key(self.site))
+        self.redis.delete(stops_key(self.site), permits_key(self.site), handouts_key(self.site))
         self.read()
         self.items.clear()
         self._log_from = self.log.stat().st_size

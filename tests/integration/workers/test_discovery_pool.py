@@ -30,6 +30,7 @@ def order(pool: Pool, **changes: Any) -> WalkOrder:
         "options": {},
         "expires": time.time() + 3600,
         "grant": 100,
+        "epoch": pool.permits.epoch(),
     }
     return WalkOrder(**(fields | changes))
 
@@ -43,11 +44,12 @@ def test_walks_are_carried_out_and_others_refused(start_pool: Callable[..., Pool
     for name in names:
         os.close(os.open(os.fsencode(pool.data) + b"/" + name, os.O_CREAT | os.O_WRONLY))
     task = discovery_task_name("recursive")
-    good = seal(pool.key, order(pool))
+    due = order(pool)
+    good = seal(pool.key, due)
     pool.publish_sealed(good[:-1] + bytes([good[-1] ^ 1]), task)
     pool.publish_sealed(good, discovery_task_name("given"))
     pool.publish_sealed(b"", task)
-    pool.publish_sealed(good, task)
+    pool.publish_order(due)
     found: list[bytes] = []
     closed: list[Batch] = []
 

@@ -35,11 +35,25 @@ def post() -> Post:
     return Post("london", "default", "worker", KEY, Seen(), clock=lambda: 100.0)
 
 
-def test_what_is_ours_is_admitted_once(post: Post) -> None:
-    sealed = seal(KEY, parcel())
-    assert post.admit(sealed, "noop") == parcel()
-    with pytest.raises(NotAdmitted, match="run here before"):
-        post.admit(sealed, "noop")
+def test_what_is_ours_is_admitted(post: Post) -> None:
+    assert post.admit(seal(KEY, parcel()), "noop") == parcel()
+
+
+def test_what_is_from_before_the_newest_epoch_is_refused(post: Post) -> None:
+    assert post.admit(seal(KEY, parcel(epoch=1)), "noop")
+    post.seen.first("another", time.time() + 60, 2)
+    with pytest.raises(NotAdmitted, match="epoch 1, and epoch 2"):
+        post.admit(seal(KEY, parcel(epoch=1)), "noop")
+    assert post.admit(seal(KEY, parcel(epoch=2)), "noop")
+    assert post.admit(seal(KEY, parcel(epoch=3)), "noop")
+
+
+def test_an_epoch_is_forgotten_with_the_last_of_its_messages() -> None:
+    seen = Seen()
+    assert seen.newest_epoch() == 0
+    seen.first("a", time.time() + 60, 2)
+    seen.first("b", time.time() - 1, 9)
+    assert seen.newest_epoch() == 2
 
 
 @pytest.mark.parametrize(

@@ -366,3 +366,40 @@ def test_the_example_of_the_documentation(tmp_path: File) -> None:
     result = run_action(tile, [good, tmp_path / "none"], params={"zoom": 2}, roots=[tmp_path])
     assert result.outcomes == {str(good): "processed", str(tmp_path / "none"): "failed"}
     assert result.notes == {str(good): {"tiles": 6}}
+
+
+def test_who_comes_back_early_when_told_to_stop_has_stopped() -> None:
+    def handler(ctx: Context, paths: list[Path]) -> None:
+        for path in paths:
+            if ctx.cancelled:
+                return
+            ctx.fail(path, "bad")
+
+    asked: list[int] = []
+
+    def cancelled() -> bool:
+        asked.append(1)
+        return len(asked) > 2
+
+    result = run_action(handler, GIVEN, cancelled=cancelled)
+    assert (result.state, result.ended.stopped, result.ended.failed) == ("Cancelled", True, 2)
+    assert result.outcomes == {"/a": "failed", "/b": "failed"}
+
+
+def test_who_is_told_to_stop_and_has_done_everything_has_not_stopped() -> None:
+    def handler(ctx: Context, paths: list[Path]) -> None:
+        ctx.done(*paths)
+        assert ctx.cancelled
+
+    result = run_action(handler, GIVEN, cancelled=lambda: True)
+    assert (result.state, result.ended.stopped) == ("Success", False)
+
+
+def test_who_stops_unasked_has_failed() -> None:
+    def handler(ctx: Context, paths: list[Path]) -> None:
+        raise Stopped
+
+    result = run_action(handler, GIVEN)
+    assert result.state == "Failure"
+    assert result.error is not None
+    assert result.error.error_class == "Stopped"

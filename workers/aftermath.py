@@ -1,0 +1,55 @@
+"""What is to be said of the tasks of a child that has died: which one it died of, and which are handed back."""
+
+import signal
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from orchestrator.contracts.report import Died, Ended, Item, Returned, TaskError
+from workers.page import Doing, Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Why the parent killed a child: for one task, and for that reason."""
+
+    task: int
+    attempt: int
+    reason: str
+    error: TaskError | None = None
+    """The task ends with this error; None: it has died with its process."""
+
+
+def aftermath(entries: Iterable[Entry], verdict: Verdict | None, reason: str, now: float) -> list[Item]:
+    """The reports on what had been claimed. ``reason`` is how the child ended, ``now`` the monotonic clock.
+
+    What had ended, but of which the hub may not have heard, is run again; it is the cause of death when it was the
+    last to run, so that what kills its process just after its end is not run for ever.
+    """
+    had = [entry for entry in entries if entry.doing is not Doing.CLAIMING]
+    running = [entry for entry in had if entry.doing is Doing.RUNNING]
+    last = max(running or had, key=lambda entry: entry.begun, default=None)
+    items: list[Item] = []
+    for entry in had:
+        task = (entry.task, entry.attempt)
+        if entry is not last or not entry.begun:
+            items.append(Returned(*task, reason))
+        elif verdict is None:
+            items.append(Died(*task, reason))
+        elif task != (verdict.task, verdict.attempt):
+            # The one it was meant for has come to its end in the last moment.
+            items.append(Returned(*task, f"its process was killed for task {verdict.task}: {verdict.reason}"))
+        elif verdict.error is None:
+            items.append(Died(*task, verdict.reason))
+        else:
+            items.append(Ended(*task, now - entry.begun, passed=b"", error=verdict.error))
+    return items
+
+
+def ended_how(code: int) -> str:
+    """How a process ended, in words; a negative code is the signal that killed it."""
+    if code >= 0:
+        return f"its process ended with exit code {code}"
+    try:
+        return f"its process was killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"its process was killed by signal {-code}"

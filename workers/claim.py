@@ -1,0 +1,67 @@
+"""Claiming before work: the right to run what was handed out is won once, or nothing is run (contracts/claims.py).
+
+What is not won is dropped without a word: it runs or ran elsewhere, was taken back, or its job is paused or cancelled.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, cast
+
+from redis import Redis, RedisError
+
+from orchestrator.contracts.claims import CLAIM, Hand, claim_call
+from orchestrator.contracts.parcel import Parcel, WalkOrder
+from workers.seen import Seen
+
+log = logging.getLogger(__name__)
+
+_PATIENCE_SECONDS = 10.0
+"""How long a broker that does not answer is asked again; then nothing is run, and the hub hands it out anew."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
+
+
+class Claims:
+    """Claims hand-outs of one site; ``stopping`` ends the wait for a broker that is away."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Redis],
+        site: str,
+        seen: Seen,
+        stopping: threading.Event,
+        *,
+        patience_s: float = _PATIENCE_SECONDS,
+    ) -> None:
+        self._connect, self._site, self._seen = connect, site, seen
+        self._stopping, self._patience_s = stopping, patience_s
+
+    def win(self, message: Parcel | WalkOrder, hands: Iterable[Hand]) -> frozenset[str]:
+        """The fields of those hand-outs of a message that are ours to run, now and this once."""
+        won = self._insist(message, list(hands))
+        if not won:
+            log.debug("%s of job %s is not ours to run: claimed, taken back or not permitted", message.id, message.job)
+        # Redis may have been set back to an earlier state, or by somebody: what has been run is not run again.
+        elif not self._seen.first(message.id, message.expires, message.epoch):
+            log.warning("refused %s of job %s: it has been run here before", message.id, message.job)
+            return frozenset()
+        return won
+
+    def take(self, epoch: int, job: int, hands: Iterable[Hand]) -> frozenset[str]:
+        """Claim at once and not to run it: what is won is to be handed back. RedisError when there is no answer."""
+        keys, arguments = claim_call(self._site, epoch, job, hands)
+        script: Any = self._connect().register_script(CLAIM)
+        answer = cast("list[bytes]", script(keys=keys, args=arguments))
+        return frozenset(field.decode() for field in answer[1:]) if answer[0] == b"won" else frozenset()
+
+    def _insist(self, message: Parcel | WalkOrder, hands: list[Hand]) -> frozenset[str]:
+        give_up, pause = time.monotonic() + self._patience_s, _FIRST_PAUSE
+        while True:
+            try:
+                return self.take(message.epoch, message.job, hands)
+            except RedisError as error:
+                if time.monotonic() + pause > give_up or self._stopping.wait(pause):
+                    log.warning("%s is not run, since it can not be claimed: %s", message.id, type(error).__name__)
+                    return frozenset()
+                pause = min(2 * pause, _LONGEST_PAUSE)

@@ -1,0 +1,160 @@
+"""What a child is busy with, in memory that it shares with its parent: when the child dies, the parent can tell.
+
+The child alone writes, the parent alone reads: no lock is needed between them, and what is read of a child that lives
+is only a hint. A task stands here from before it is claimed until the hub has been told of its end.
+"""
+
+import mmap
+import struct
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from enum import IntEnum
+from typing import NamedTuple
+
+from orchestrator.contracts.report import Item, Started
+from workers.reporter import Reporter
+
+
+class Doing(IntEnum):
+    """How far a child has come with a task."""
+
+    NOTHING = 0
+    CLAIMING = 1
+    CLAIMED = 2
+    RUNNING = 3
+    SAID = 4
+    """It has ended or is handed back, and the hub may not have heard that yet."""
+
+
+class Entry(NamedTuple):
+    """One task on a page."""
+
+    task: int
+    attempt: int
+    doing: Doing
+    begun: float
+    """When it began, by the host's monotonic clock; 0 = not at all."""
+
+
+class Work(NamedTuple):
+    """The parcel that a child is at."""
+
+    job: int
+    epoch: int
+    limit: float
+    """Seconds one task may take; 0 = any."""
+    place: int
+    """Of the task that runs; -1 = none does."""
+
+
+_WORK, _ENTRY, _DOING = struct.Struct("=qqdi"), struct.Struct("=iqid"), struct.Struct("=i")
+_FIRST = 64
+_BYTES = 64 * 1024
+PLACES = (_BYTES - _FIRST) // _ENTRY.size
+"""Far more than one parcel has; should a page be full, what is not on it is left to its lease."""
+
+
+class Noted:
+    """Writes on a page what is said, before it is said."""
+
+    def __init__(self, page: "Page", reporter: Reporter) -> None:
+        self._page, self._reporter = page, reporter
+
+    def send(self, item: Item) -> None:
+        """Note an item and pass it on."""
+        self._page.saying(item)
+        self._reporter.send(item)
+
+
+class Page:
+    """One child's page. Made by the parent before it forks."""
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, _BYTES)
+        self._lock = threading.Lock()
+        """Between the threads of the child."""
+        self._places: dict[tuple[int, int], int] = {}
+        self._free = list(range(PLACES - 1, -1, -1))
+        self._write(Work(0, 0, 0.0, -1))
+
+    # The child's side.
+
+    def claiming(self, job: int, epoch: int, limit: float, tasks: Iterable[tuple[int, int]]) -> None:
+        """These tasks (number, attempt) of a parcel are about to be claimed."""
+        with self._lock:
+            self._write(Work(job, epoch, limit, -1))
+            for task in tasks:
+                if task not in self._places and self._free:
+                    self._places[task] = place = self._free.pop()
+                    _ENTRY.pack_into(self._memory, _at(place), Doing.NOTHING, *task, 0.0)
+                    self._mark(place, Doing.CLAIMING)
+
+    def claimed(self, tasks: Iterable[tuple[int, int]]) -> None:
+        """Of those that were about to be claimed these were won; the others are somebody else's."""
+        with self._lock:
+            won = frozenset(tasks)
+            for task, place in list(self._places.items()):
+                if self._entry(place).doing is not Doing.CLAIMING:
+                    continue
+                if task in won:
+                    self._mark(place, Doing.CLAIMED)
+                else:
+                    self._forget(task)
+
+    def saying(self, item: Item) -> None:
+        """The hub is about to be told this."""
+        with self._lock:
+            task = (item.task, item.attempt)
+            if (place := self._places.get(task)) is None:
+                return
+            if isinstance(item, Started):
+                _ENTRY.pack_into(self._memory, _at(place), Doing.RUNNING, *task, time.monotonic())
+                self._write(self.work._replace(place=place))
+            else:
+                self._write(self.work._replace(place=-1))
+                self._mark(place, Doing.SAID)
+
+    def heard(self, items: Sequence[Item]) -> None:
+        """The hub has been told these."""
+        with self._lock:
+            for item in items:
+                if not isinstance(item, Started):
+                    self._forget((item.task, item.attempt))
+
+    # The parent's side.
+
+    @property
+    def work(self) -> Work:
+        """The parcel that the child is at, or was at last."""
+        return Work(*_WORK.unpack_from(self._memory))
+
+    @property
+    def running(self) -> Entry | None:
+        """The task that runs."""
+        place = self.work.place
+        entry = self._entry(place) if place >= 0 else None
+        return entry if entry and entry.doing is Doing.RUNNING else None
+
+    def entries(self) -> list[Entry]:
+        """All tasks on the page."""
+        return [entry for place in range(PLACES) if (entry := self._entry(place)).doing is not Doing.NOTHING]
+
+    def _entry(self, place: int) -> Entry:
+        doing, task, attempt, begun = _ENTRY.unpack_from(self._memory, _at(place))
+        return Entry(task, attempt, Doing(doing), begun)
+
+    def _mark(self, place: int, doing: Doing) -> None:
+        _DOING.pack_into(self._memory, _at(place), doing)
+
+    def _forget(self, task: tuple[int, int]) -> None:
+        if (place := self._places.pop(task, None)) is not None:
+            self._mark(place, Doing.NOTHING)
+            self._free.append(place)
+
+    def _write(self, work: Work) -> None:
+        _WORK.pack_into(self._memory, 0, *work)
+
+
+def _at(place: int) -> int:
+    return _FIRST + place * _ENTRY.size

@@ -1,0 +1,87 @@
+"""Taking the messages of one pool of handlers: what may be run here is claimed, and what is won is run."""
+
+import logging
+from collections.abc import Iterable
+from typing import Any, cast
+
+import msgspec
+
+from orchestrator.contracts.claims import Hand, task_field
+from orchestrator.contracts.parcel import Parcel, TaskOrder
+from orchestrator.contracts.report import Returned, TaskError
+from workers.admission import NotAdmitted, Post, forbidden, opened
+from workers.page import Noted
+from workers.registry import REGISTRY
+from workers.reporter import Reporter
+from workers.runner import Runner, unknown_action
+from workers.runtime import Runtime
+from workers.stops import Stops
+
+log = logging.getLogger(__name__)
+
+
+class Receiver:
+    """Takes messages, in whichever process they come."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._post = Post(runtime.site.name, runtime.queue, runtime.function, runtime.key, runtime.seen)
+        self._stops = Stops(runtime.redis, runtime.site.name)
+
+    def receive(self, task_name: str, argument: object) -> None:
+        """Run what the message holds, if it is to be run here."""
+        try:
+            parcel = self._post.admit(opened(argument), task_name)
+        except NotAdmitted as refusal:
+            log.warning("refused a message for %s: %s", task_name, refusal)
+            return
+        self._run(parcel, forbidden(parcel.action, self._runtime.site.allow))
+
+    def unknown(self, message: Any = None, name: str = "", **_: Any) -> None:
+        """Answer a message whose action is not here, so that its tasks end with that reason and do not just vanish."""
+        try:
+            arguments = cast("tuple[list[object], object, object]", message.payload)[0]
+            parcel = self._post.admit(opened(arguments[0]), name)
+        # Nobody has vouched for this message yet: it may hold anything.
+        except Exception as refusal:  # noqa: BLE001
+            log.warning("refused a message for %s, which is not known here: %s", name, refusal)
+            return
+        self._run(parcel, unknown_action(name))
+
+    def hand_back(self, task_name: str, argument: object) -> None:
+        """Give back what the message holds, as far as nobody has claimed it. RedisError when the broker is away."""
+        try:
+            parcel = self._post.admit(opened(argument), task_name)
+        except NotAdmitted:
+            return
+        won = self._runtime.claims.take(parcel.epoch, parcel.job, _hands(parcel.tasks))
+        for order in parcel.tasks:
+            if task_field(order.task) in won:
+                self._runtime.reporter.send(Returned(order.task, order.attempt, "the worker takes nothing new"))
+
+    def _run(self, parcel: Parcel, refused: TaskError | None) -> None:
+        runtime, page = self._runtime, self._runtime.children.own
+        reporter: Reporter = runtime.reporter
+        if page:
+            page.claiming(parcel.job, parcel.epoch, _limit(parcel), _numbers(parcel.tasks))
+            reporter = Noted(page, reporter)
+        won = runtime.claims.win(parcel, _hands(parcel.tasks))
+        ours = [order for order in parcel.tasks if task_field(order.task) in won]
+        if page:
+            page.claimed(_numbers(ours))
+        runner = Runner(REGISTRY.actions, runtime.roots, reporter, self._stops.asked, runtime.node)
+        runner.run(msgspec.structs.replace(parcel, tasks=ours), refused)
+
+
+def _hands(orders: Iterable[TaskOrder]) -> list[Hand]:
+    return [Hand(task_field(order.task), order.attempt) for order in orders]
+
+
+def _numbers(orders: Iterable[TaskOrder]) -> list[tuple[int, int]]:
+    return [(order.task, order.attempt) for order in orders]
+
+
+def _limit(parcel: Parcel) -> float:
+    """Seconds that one task of it may take; 0 = any."""
+    action = REGISTRY.actions.get(parcel.action)
+    return parcel.timeout or (action and action.timeout) or 0.0
