@@ -19,6 +19,9 @@ class Body:
     def __init__(self, content: bytes, media_type: str) -> None:
         self._content, self._media_type = content, media_type
 
+    def __bool__(self) -> bool:
+        return bool(self._content)
+
     def json(self) -> Any:
         """Its value. Raises Invalid when it is no JSON, and 415 when it does not say that it is."""
         if self._media_type not in {"", JSON} and not self._media_type.endswith("+json"):
@@ -38,11 +41,11 @@ async def _body(request: Request) -> Body:
 RawBody = Annotated[Body, Depends(_body)]
 
 
-def taking(model: type[BaseModel], *media_types: str) -> dict[str, Any]:
+def taking(model: type[BaseModel], *media_types: str, required: bool = True) -> dict[str, Any]:
     """For a route's ``openapi_extra``: it takes a body of this shape."""
     schema = model.model_json_schema()
     inline = _inlined(schema, schema.pop("$defs", {}))
-    return {"requestBody": {"required": True, "content": {name: {"schema": inline} for name in media_types}}}
+    return {"requestBody": {"required": required, "content": {name: {"schema": inline} for name in media_types}}}
 
 
 def _inlined(schema: Any, parts: dict[str, Any]) -> Any:

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
+from redis.exceptions import RedisError
 from sqlalchemy import exc
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
@@ -30,7 +31,7 @@ log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 _RETRY_AFTER_S = "2"
-_AWAY = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError, Unreachable)
+_AWAY = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError, RedisError, Unreachable)
 # Python renamed these two on the way to 3.13: what is stable does not follow.
 _TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
 _STATUS: dict[type[Refused], int] = {

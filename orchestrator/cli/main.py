@@ -24,6 +24,7 @@ SUBJECTS = {
     "submit": {"submit"},
     "jobs": {"jobs", "job", "tasks", "errors", "paths", "history"},
     "watch": {"watch"},
+    "control": {"pause", "resume", "cancel", "why"},
     "workflows": {"workflows", "workflow"},
     "sites": {"sites", "site"},
     "worker": {"worker"},

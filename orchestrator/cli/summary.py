@@ -54,6 +54,7 @@ def show_job(job: dict[str, Any]) -> None:
             "started": when(job["started_at"]) if job["started_at"] else None,
             "ended": when(job["ended_at"]) if job["ended_at"] else None,
             "took": took(job),
+            "receipt": _fields(job["receipt"] or {}),
         }
     )
     _tables(job)

@@ -14,7 +14,7 @@ from orchestrator.domain.batch_job import JobState
 from orchestrator.domain.chain import MAX_STEPS
 from orchestrator.domain.roles import Permission
 from orchestrator.domain.task import TaskState
-from orchestrator.storage.queries import jobs, paths, tasks
+from orchestrator.storage.queries import jobs, paths, tasks, why
 from orchestrator.storage.queries.snapshot import snapshot
 
 router = APIRouter(tags=["jobs"])
@@ -112,6 +112,13 @@ def list_history(job_id: KnownJob, engine: Db, query: Annotated[PageQuery, Query
     """Of the job itself; its tasks' states are with its tasks."""
     with snapshot(engine) as tx:
         return jobs.read_history(tx, job_id, query.limit, query.cursor)
+
+
+@router.get("/jobs/{job_id}/why", dependencies=_READ, summary="Why a job does not move")
+def why_job(job_id: KnownJob, engine: Db, _query: NoQuery) -> views.Why:
+    """Every cause that is known, with what would do away with it."""
+    with snapshot(engine) as tx:
+        return why.why_job(tx, job_id)
 
 
 @router.get(

@@ -7,14 +7,24 @@ from fastapi import APIRouter, Path
 from orchestrator.api.requires import Db, NoQuery, needs
 from orchestrator.contracts import views
 from orchestrator.domain.roles import Permission
-from orchestrator.storage.queries import tasks
+from orchestrator.storage.queries import tasks, why
 from orchestrator.storage.queries.snapshot import snapshot
 
 router = APIRouter(tags=["jobs"])
 
 
+TaskId = Annotated[int, Path(ge=1, le=2**63 - 1, description="the task's id")]
+
+
 @router.get("/tasks/{task_id}", dependencies=[needs(Permission.READ)], summary="One task")
-def read_task(task_id: Annotated[int, Path(ge=1, le=2**63 - 1)], engine: Db, _query: NoQuery) -> views.Task:
+def read_task(task_id: TaskId, engine: Db, _query: NoQuery) -> views.Task:
     """One step of a chain over one batch of paths."""
     with snapshot(engine) as tx:
         return tasks.read_task(tx, task_id)
+
+
+@router.get("/tasks/{task_id}/why", dependencies=[needs(Permission.READ)], summary="Why a task does not move")
+def why_task(task_id: TaskId, engine: Db, _query: NoQuery) -> views.Why:
+    """Every cause that is known, the nearest first, with what would do away with it."""
+    with snapshot(engine) as tx:
+        return why.why_task(tx, task_id)

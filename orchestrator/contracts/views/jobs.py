@@ -95,6 +95,10 @@ class Job(BaseModel):
     due_at: datetime | None
     holds: list[dict[str, Any]]
     legal_events: list[str] = Field(description="the events that have an edge out of this state")
+    receipt: dict[str, int] | None = Field(
+        description="of a cancelled job: how many of its tasks were waiting, queued and running when it was asked for, "
+        "and how many of the running ones were stopped or finished anyway"
+    )
 
 
 class Snapshot(BaseModel):

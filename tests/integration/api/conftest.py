@@ -2,7 +2,8 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 
 import httpx
 import pytest
@@ -23,12 +24,36 @@ def app(engine: Engine) -> FastAPI:
 
 
 @pytest.fixture
+def broker_app(engine: Engine, redis_url: str) -> FastAPI:
+    """The same with a broker, for what asks the sites for something."""
+    return make_app(engine, secret=SECRET, redis_url=redis_url)
+
+
+@pytest.fixture
 def admin_key(engine: Engine) -> str:
     return ensure_admin_key(engine)
 
 
 @pytest.fixture
 def address(app: FastAPI) -> Iterator[tuple[str, int]]:
+    with served(app) as listens_at:
+        yield listens_at
+
+
+@pytest.fixture
+def silent_api(engine: Engine, admin_key: str) -> Iterator[httpx.Client]:
+    """An API whose broker is at an address where nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    app = make_app(engine, secret=SECRET, redis_url=f"redis://127.0.0.1:{port}/0")
+    with served(app) as (host, its_port):
+        headers = {"Authorization": f"Bearer {admin_key}"}
+        with httpx.Client(base_url=f"http://{host}:{its_port}", headers=headers, trust_env=False) as client:
+            yield client
+
+
+@contextmanager
+def served(app: FastAPI) -> Generator[tuple[str, int], None, None]:
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)

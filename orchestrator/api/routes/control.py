@@ -1,0 +1,81 @@
+"""Pausing, resuming and cancelling jobs."""
+
+from typing import Annotated, TypeVar
+
+from fastapi import APIRouter, BackgroundTasks
+from fastapi import Path as InPath
+from pydantic import BaseModel, ValidationError
+
+from orchestrator.api.bodies import JSON, Body, RawBody, taking
+from orchestrator.api.requires import AllParts, NoQuery, Parts, Who, needs
+from orchestrator.broker.connection import connect
+from orchestrator.broker.permits import Permits
+from orchestrator.broker.wake import wake
+from orchestrator.contracts.control import Asked, CancelAsked
+from orchestrator.contracts.faults import faults_of
+from orchestrator.contracts.views import Job
+from orchestrator.domain.roles import Permission
+from orchestrator.errors import Invalid, Unreachable
+from orchestrator.services.control import GRACE_S, Wish, cancel, hold, pause, resume
+from orchestrator.storage.queries.jobs import read_job
+
+router = APIRouter(tags=["jobs"], dependencies=[needs(Permission.CONTROL)])
+JobId = Annotated[int, InPath(ge=1, le=2**63 - 1, description="the job's id")]
+A = TypeVar("A", bound=BaseModel)
+
+
+@router.post("/jobs/{job_id}/pause", status_code=202, openapi_extra=taking(Asked, JSON, required=False))
+def pause_job(
+    job_id: JobId, parts: AllParts, who: Who, body: RawBody, background: BackgroundTasks, _query: NoQuery
+) -> Job:
+    """Hand out nothing more, and finish what runs: Pausing, then Paused. Asking again changes nothing."""
+    permits = _permits(parts)
+    with parts.engine.begin() as tx:
+        held = hold(tx, job_id, Wish.PAUSE)
+        pause(tx, held, who.user, _said(body, Asked).reason, permits.revoke)
+        job = read_job(tx, job_id)
+    background.add_task(wake, parts.redis_url)
+    return job
+
+
+@router.post("/jobs/{job_id}/resume", status_code=202, openapi_extra=taking(Asked, JSON, required=False))
+def resume_job(
+    job_id: JobId, parts: AllParts, who: Who, body: RawBody, background: BackgroundTasks, _query: NoQuery
+) -> Job:
+    """Go on where a paused job was. Asking again changes nothing."""
+    with parts.engine.begin() as tx:
+        held = hold(tx, job_id, Wish.RESUME)
+        resume(tx, held, who.user, _said(body, Asked).reason)
+        job = read_job(tx, job_id)
+    background.add_task(wake, parts.redis_url)
+    return job
+
+
+@router.post("/jobs/{job_id}/cancel", status_code=202, openapi_extra=taking(CancelAsked, JSON, required=False))
+def cancel_job(
+    job_id: JobId, parts: AllParts, who: Who, body: RawBody, background: BackgroundTasks, _query: NoQuery
+) -> Job:
+    """Take a job out of the queues and stop what runs: Dequeuing, then Cancelled. Asking again changes nothing."""
+    permits = _permits(parts)
+    with parts.engine.begin() as tx:
+        held = hold(tx, job_id, Wish.CANCEL)
+        said = _said(body, CancelAsked)
+        grace_s = 0.0 if said.force else GRACE_S
+        cancel(tx, held, who.user, said.reason, permits.revoke, grace_s=grace_s)
+        job = read_job(tx, job_id)
+    background.add_task(wake, parts.redis_url)
+    return job
+
+
+def _permits(parts: Parts) -> Permits:
+    if parts.redis_url is None:
+        raise Unreachable("the API was given no broker: what is queued could not be taken back")
+    return Permits(connect(parts.redis_url))
+
+
+def _said(body: Body, model: type[A]) -> A:
+    """The body, read after the job's state has been looked at: 409 comes before 422. None says nothing."""
+    try:
+        return model.model_validate(body.json() if body else {})
+    except ValidationError as error:
+        raise Invalid("this can not be asked for like that", faults_of(error)) from None

@@ -1,0 +1,70 @@
+"""Pause, resume and cancel a job."""
+
+from typing import Annotated, Any
+
+import typer
+
+from orchestrator.cli import text
+from orchestrator.cli.output import put_json, put_json_lines, say
+from orchestrator.cli.verb import Call, verb
+from orchestrator.cli.watch import JobId
+
+Why = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; kept in the job's history")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    verb(app, "pause", epilog='Example:  orchestrator pause 12 --reason "the disk is nearly full"')(pause)
+    verb(app, "resume", epilog="Example:  orchestrator resume 12")(resume)
+    verb(app, "why", epilog="Examples:  orchestrator why 12    orchestrator why 12 --task 4096")(why)
+    verb(app, "cancel", epilog="Example:  orchestrator cancel 12 --force")(cancel)
+
+
+def pause(call: Call, job_id: JobId, *, reason: Why = None) -> None:
+    """Hand out nothing more of a job; what runs is finished, and the rest waits."""
+    _ask(call, job_id, "pause", {"reason": reason})
+
+
+def resume(call: Call, job_id: JobId, *, reason: Why = None) -> None:
+    """Let a paused job go on where it was."""
+    _ask(call, job_id, "resume", {"reason": reason})
+
+
+def cancel(
+    call: Call,
+    job_id: JobId,
+    *,
+    reason: Why = None,
+    force: Annotated[bool, typer.Option("--force", help="Kill what runs at once, without its grace of 30 s")] = False,
+) -> None:
+    """Take a job out of the queues and stop what runs; what is done stays done."""
+    _ask(call, job_id, "cancel", {"reason": reason, "force": force})
+
+
+def why(
+    call: Call,
+    job_id: JobId,
+    *,
+    task: Annotated[int | None, typer.Option("--task", metavar="ID", help="Why this task of it does not move")] = None,
+) -> None:
+    """Say why a job, or one of its tasks, does not move, and what would free it."""
+    with call.client() as client:
+        path = f"/jobs/{job_id}/why" if task is None else f"/tasks/{task}/why"
+        causes = client.request("GET", path)["items"]
+    if call.json:
+        return put_json_lines(causes)
+    if not causes:
+        say("nothing holds it up")
+    for cause in causes:
+        say(text.safe(cause["detail"]))
+        say(f"    -> {text.safe(cause['frees'])}")
+    return None
+
+
+def _ask(call: Call, job_id: int, what: str, said: dict[str, Any]) -> None:
+    with call.client() as client:
+        job = client.request("POST", f"/jobs/{job_id}/{what}", said)
+    if call.json:
+        put_json(job)
+    else:
+        say(f"job {job_id} is {job['state']}")

@@ -1,0 +1,21 @@
+"""What is said when a job is paused, resumed or cancelled."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Reason = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00]*$")]
+
+
+class Asked(BaseModel):
+    """Why, for the history."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"reason": "the disk is nearly full"}]})
+
+    reason: Reason | None = None
+
+
+class CancelAsked(Asked):
+    """Why, and whether what runs is killed at once."""
+
+    force: bool = Field(False, strict=True, description="no grace for what runs")
