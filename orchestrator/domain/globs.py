@@ -105,6 +105,8 @@ def _component(glob: str) -> str:
     head, *pieces = _pieces(glob)
     if not pieces:
         return head
+    if not head and not any(pieces):
+        return "[^/]+"  # nothing but stars: any component, and none is empty
     *between, last = pieces
     return head + "".join(f"(?>[^/]*?{piece})" for piece in between) + "[^/]*" + last
 

@@ -3,10 +3,10 @@
 Whoever calls has the job's row locked and has asked the machine; what does not land then is a defect, and raises.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 
 from orchestrator.domain.batch_job import BATCH_JOB, JobEvent, JobState
 from orchestrator.domain.discovery import DISCOVERY, DiscoveryState
@@ -68,14 +68,8 @@ def change_tasks(tx: Connection, changes: Sequence[TaskChange]) -> None:
     """Write what was decided; all of it lands or the transaction fails."""
     if not changes:
         return
-    columns = list(zip(*changes, strict=True))
-    values: dict[str, list[object]] = {
-        name: list(column) for name, column in zip(TaskChange._fields, columns, strict=True)
-    }
-    values["ended"] = [change.after in TASK.terminal for change in changes]
-    landed = tx.execute(_CHANGE, values).rowcount
-    if landed != len(changes):
-        raise GuardFailed(f"{len(changes) - landed} of {len(changes)} task changes did not land")
+    ends = [change.after in TASK.terminal for change in changes]
+    _land(tx, _CHANGE, _columns(changes) | {"ended": ends}, len(changes), "task changes")
 
 
 _ADVANCE = text("""
@@ -89,10 +83,8 @@ def give(tx: Connection, rows: Sequence[tuple[int, int, bytes | None]]) -> None:
     """Give tasks that wait for the step before them their paths: (task, how many, which as bits or None for all)."""
     if not rows:
         return
-    task, given, bits = zip(*rows, strict=True)
-    landed = tx.execute(_ADVANCE, {"task": list(task), "given": list(given), "bits": list(bits)}).rowcount
-    if landed != len(rows):
-        raise GuardFailed(f"{len(rows) - landed} of {len(rows)} tasks could not be given their paths")
+    values = {name: [row[place] for row in rows] for place, name in enumerate(("task", "given", "bits"))}
+    _land(tx, _ADVANCE, values, len(rows), "tasks that were to be given their paths")
 
 
 _MOVE_JOB = text("""
@@ -184,14 +176,20 @@ def change_walks(tx: Connection, changes: Sequence[WalkChange]) -> None:
     """Write what was decided about walks; all of it lands or the transaction fails."""
     if not changes:
         return
-    columns = list(zip(*changes, strict=True))
-    values: dict[str, list[object]] = {
-        name: list(column) for name, column in zip(WalkChange._fields, columns, strict=True)
-    }
-    values["ended"] = [change.after in DISCOVERY.terminal for change in changes]
-    landed = tx.execute(_CHANGE_WALKS, values).rowcount
-    if landed != len(changes):
-        raise GuardFailed(f"{len(changes) - landed} of {len(changes)} walk changes did not land")
+    ends = [change.after in DISCOVERY.terminal for change in changes]
+    _land(tx, _CHANGE_WALKS, _columns(changes) | {"ended": ends}, len(changes), "walk changes")
+
+
+def _columns(changes: Sequence[TaskChange] | Sequence[WalkChange]) -> dict[str, object]:
+    """The fields of the changes, each as one array."""
+    return {name: [getattr(change, name) for change in changes] for name in changes[0]._fields}
+
+
+def _land(tx: Connection, statement: TextClause, values: Mapping[str, object], expected: int, what: str) -> None:
+    """Write; all of it lands, or GuardFailed."""
+    landed = tx.execute(statement, values).rowcount
+    if landed != expected:
+        raise GuardFailed(f"{expected - landed} of {expected} {what} did not land")
 
 
 class GuardFailed(OrchestratorError):

@@ -44,6 +44,7 @@ COMPONENT = st.one_of(
 )
 @example(["**", "a", "**", "b"], ["a", "b", "a", "b"])
 @example(["a", "**"], ["a"])
+@example(["*", "**"], ["]"])
 @example(["**", "*b", "**", "a*", "b"], ["b", "a", "a", "b"])
 def test_globs_mean_what_trying_everything_finds(glob: list[str], path: list[str]) -> None:
     if len(glob) > 1:
