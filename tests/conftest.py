@@ -10,6 +10,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 import redis
+from hypothesis import settings
 from kombu import pools
 from psycopg import sql
 from sqlalchemy import Engine, make_url
@@ -19,6 +20,12 @@ from orchestrator.stack.redis import prepare_redis
 from orchestrator.stack.wait import wait_until
 from orchestrator.storage.database import make_engine
 from tests.shared_postgres import joined
+
+# How long an example takes says more about the machine than about the code. CI looks at the same examples every time,
+# so that what it says is about the change; everybody else's runs look at new ones.
+settings.register_profile("here", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 _RUN_FOLDER = "ORCHESTRATOR_TESTS_FOLDER"
 """Set by the first process of a run, inherited by those that it starts (pytest-xdist)."""
