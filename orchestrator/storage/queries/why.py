@@ -13,6 +13,9 @@ from orchestrator.domain.health import GONE_AFTER_S
 from orchestrator.domain.task import TASK, TaskState
 from orchestrator.errors import NotFound
 
+SILENT_S = 6
+"""Workers speak every 5 s: what is silent for longer may be gone."""
+
 _JOB = text("""
     select j.id, j.state, j.reason, j.site, d.state as discovery, d.queue as discovery_queue, d.site as discovery_site,
       p.open_tasks, p.out, p.total, d.waiting, d.running,
@@ -33,6 +36,8 @@ _LANES = text("""
     select s.site, s.queue, s.function, s.action, sum(s.pending)::bigint as pending,
       (select count(*) from handouts h where h.job_id = :job and h.site = s.site and h.queue = s.queue
          and h.function = s.function) as out,
+      (select extract(epoch from clock_timestamp() - min(h.heard_at))::int from handouts h
+       where h.job_id = :job and h.site = s.site and h.queue = s.queue and h.function = s.function) as silent_s,
       exists (select from ready r where r.site = s.site and r.queue = s.queue and r.function = s.function
          and r.job_id = :job) as ready,
       bool_or(s.waits) as waits
@@ -124,7 +129,14 @@ def _lanes(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
         return
     for lane in tx.execute(_LANES, {"job": row.id}):
         name = f"{lane.site}.{lane.queue}.{lane.function}"
-        if lane.out:
+        if lane.out and lane.silent_s > SILENT_S:
+            detail = (
+                f"{lane.out} tasks of {lane.action} are with {name}; of some nothing was heard for {lane.silent_s} s"
+            )
+            yield _cause(
+                "silent", detail, "news of their worker, or the end of their lease: they are then handed out again"
+            )
+        elif lane.out:
             yield _cause("running", f"{lane.out} tasks of {lane.action} are with {name}", "nothing: they are worked on")
         elif lane.ready:
             yield from _lane(tx, lane.site, lane.queue, lane.function, lane.action)

@@ -87,6 +87,15 @@ def test_a_task_that_kills_its_process(world: World) -> None:
     assert "its process died 1 times" in task_causes(world, first_task(world))["crashed"]
 
 
+def test_a_worker_that_has_gone_silent(world: World) -> None:
+    job = with_paths(world, 1)
+    world.london.start(world.london.parcel())
+    world.turn()
+    assert "running" in job_causes(world, job)
+    age(world, 9)
+    assert "nothing was heard for 9 s" in job_causes(world, job)["silent"]
+
+
 def test_a_disabled_site(world: World) -> None:
     job = many(world, 1)
     world.london.finish(drain_queue(world)[0], 1)
