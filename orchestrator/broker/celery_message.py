@@ -11,10 +11,11 @@ import uuid
 ORIGIN = "hub@orchestrator"
 
 
-def celery_message(
-    queue: str, task: str, id: str, sealed: bytes, shown: str, time_limit_s: float | None = None
-) -> bytes:
-    """The list entry. ``shown`` is what people see as the task's arguments; ``sealed`` is its one real argument."""
+def celery_message(queue: str, task: str, id: str, sealed: bytes, shown: str) -> bytes:
+    """The list entry. ``shown`` is what people see as the task's arguments; ``sealed`` is its one real argument.
+
+    It has no time limit of Celery's: that would kill the reports of finished tasks with the child.
+    """
     body = json.dumps([[base64.b64encode(sealed).decode()], {}, _EMBED]).encode()
     return json.dumps(
         {
@@ -31,7 +32,7 @@ def celery_message(
                 "group": None,
                 "group_index": None,
                 "retries": 0,
-                "timelimit": [time_limit_s, None],
+                "timelimit": [None, None],
                 "root_id": id,
                 "parent_id": None,
                 "argsrepr": shown,

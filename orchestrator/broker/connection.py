@@ -1,5 +1,7 @@
 """How the hub and the API reach Redis: with timeouts, so that a frozen server is an error and not a standstill."""
 
+from functools import lru_cache
+
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.client import Pipeline
@@ -17,6 +19,10 @@ def connect(url: str) -> Redis:
         health_check_interval=15,
         retry=Retry(NoBackoff(), 0),
     )
+
+
+shared = lru_cache(maxsize=8)(connect)
+"""The process's one client for a URL: its pool of connections serves all threads."""
 
 
 def pipeline(redis: Redis) -> Pipeline:

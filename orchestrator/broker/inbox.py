@@ -25,11 +25,6 @@ class Inbox:
     dead: list[tuple[Entry, str]] = field(default_factory=list[tuple[Entry, str]])
     """Entries that can not be used, and why."""
 
-    @property
-    def empty(self) -> bool:
-        """Nothing came at all."""
-        return not (self.reports or self.batches or self.dead)
-
 
 def open_entries(entries: Iterable[Entry], secret: bytes) -> Inbox:
     """Unseal each entry with the key of the site whose stream it stood in."""

@@ -22,8 +22,7 @@ class Permits:
         commands = pipeline(self._redis)
         for site, some in jobs.items():
             commands.sadd(names.permits_key(site), *sorted(some))
-        if len(commands):
-            commands.execute()
+        commands.execute()
 
     def revoke(self, site: str, job: int | None, hands: Sequence[Hand]) -> set[str]:
         """Take the job's permit and these hand-outs back, at once; the fields of those that nobody had claimed."""
@@ -51,8 +50,7 @@ class Permits:
         commands = pipeline(self._redis)
         for site in sites:
             commands.hset(names.stops_key(site), str(job), str(grace_s))
-        if len(commands):
-            commands.execute()
+        commands.execute()
 
     def forget(self, jobs: Iterable[int], sites: Iterable[str]) -> None:
         """These jobs have ended."""
@@ -61,8 +59,7 @@ class Permits:
         for site in sites if fields else ():
             commands.srem(names.permits_key(site), *fields)
             commands.hdel(names.stops_key(site), *fields)
-        if len(commands):
-            commands.execute()
+        commands.execute()
 
     def epoch(self) -> int | None:
         """The broker's epoch, None when it has none."""

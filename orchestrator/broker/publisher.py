@@ -43,8 +43,7 @@ class Publisher:
             commands.hset(names.grants_key(site), mapping={**walks})
         for site, fields in gone.items():
             commands.hdel(names.grants_key(site), *fields)
-        if len(commands):
-            commands.execute()
+        commands.execute()
 
     def _parcel(self, parcel: Parcel, paths: int) -> tuple[str, bytes]:
         queue = names.queue(parcel.site, parcel.queue, parcel.function)

@@ -1,17 +1,15 @@
 """Waking the hub when something has been written that it should look at: a hint, never needed and never an error."""
 
 import logging
-from functools import lru_cache
 
 from redis.exceptions import RedisError
 
-from orchestrator.broker.connection import connect
+from orchestrator.broker.connection import shared
 from orchestrator.contracts.names import WAKE_STREAM
 
 _KEPT = 100
 
 log = logging.getLogger(__name__)
-_client = lru_cache(maxsize=8)(connect)
 
 
 def wake(redis_url: str | None) -> None:
@@ -19,6 +17,6 @@ def wake(redis_url: str | None) -> None:
     if redis_url is None:
         return
     try:
-        _client(redis_url).xadd(WAKE_STREAM, {"d": b""}, maxlen=_KEPT, approximate=True)
+        shared(redis_url).xadd(WAKE_STREAM, {"d": b""}, maxlen=_KEPT, approximate=True)
     except (RedisError, OSError) as error:
         log.info("the hub was not woken: %s", error)

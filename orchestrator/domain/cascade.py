@@ -22,6 +22,14 @@ class Tally:
         """All of them."""
         return self.processed + self.skipped + self.failed + self.aborted
 
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(
+            self.processed + other.processed,
+            self.skipped + other.skipped,
+            self.failed + other.failed,
+            self.aborted + other.aborted,
+        )
+
 
 def ending(tally: Tally) -> TaskEvent:
     """How a task that came back with a structured result ended."""

@@ -13,8 +13,8 @@ from orchestrator.storage.tables import nodes, site_actions, sites
 _NOW = func.clock_timestamp()
 
 
-def announce(tx: Connection, reports: Sequence[Reports]) -> bool:
-    """Write the announcements among the reports; whether there were any. What they say is held keeps its lease."""
+def announce(tx: Connection, reports: Sequence[Reports]) -> None:
+    """Write the announcements among the reports; what they say is held keeps its lease."""
     renew(tx, reports)
     latest: dict[tuple[str, str], Announcement] = {}
     offers: dict[tuple[str, str], Announcement] = {}
@@ -30,7 +30,6 @@ def announce(tx: Connection, reports: Sequence[Reports]) -> bool:
         _write_node(tx, site, said)
     for (site, node), said in sorted(offers.items(), key=lambda item: item[0]):
         _write_offers(tx, site, node, said)
-    return bool(latest)
 
 
 def _write_node(tx: Connection, site: str, said: Announcement) -> None:

@@ -204,9 +204,9 @@ def _cascade(task: Task, writing: Writing, deltas: Deltas) -> None:
     if after is Onward.ADVANCE:
         # Its paths came this far, and are cancelled with the tasks that would have been given them.
         deltas.jobs[task.job]["cancelled"] += task.passed.bit_count()
-    event = TaskEvent.NOTHING_LEFT if after is Onward.SKIP else broken_by(task.state)
-    if after is Onward.ADVANCE:
         event = TaskEvent.CANCEL_REQUESTED
+    else:
+        event = TaskEvent.NOTHING_LEFT if after is Onward.SKIP else broken_by(task.state)
     end = TASK.fire(TaskState.PENDING, event)
     for step in range(task.step + 1, task.last_step + 1):
         writing.changes.append(TaskChange(task.id - task.step + step, 0, TaskState.PENDING, end))

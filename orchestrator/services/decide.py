@@ -78,13 +78,7 @@ class Task:
 
     def settle(self, paths: int, tally: Tally) -> None:
         """These have their final outcome."""
-        old = self.tally
-        self.tally = Tally(
-            old.processed + tally.processed,
-            old.skipped + tally.skipped,
-            old.failed + tally.failed,
-            old.aborted + tally.aborted,
-        )
+        self.tally += tally
         hunt = Hunt(self.remaining, self.suspects).settled(paths)
         self.settled |= paths
         self.suspects = hunt.suspects
@@ -175,12 +169,7 @@ def _stopped(task: Task, said: Ended, tally: Tally) -> None:
     """It was told to stop, and did: what it says until then is kept, if the job is being cancelled at all."""
     if task.dequeuing and tally.given <= task.remaining.bit_count() and _fit(task, tally, said.problems):
         task.problems += said.problems
-        task.tally = Tally(
-            task.tally.processed + tally.processed,
-            task.tally.skipped + tally.skipped,
-            task.tally.failed + tally.failed,
-            task.tally.aborted + tally.aborted,
-        )
+        task.tally += tally
     task.back(TaskEvent.RETURNED)
 
 

@@ -1,14 +1,16 @@
 """Pausing, resuming and cancelling jobs."""
 
+from collections.abc import Callable
 from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, BackgroundTasks
 from fastapi import Path as InPath
 from pydantic import BaseModel, ValidationError
+from sqlalchemy import Connection
 
 from orchestrator.api.bodies import JSON, Body, RawBody, taking
 from orchestrator.api.requires import AllParts, NoQuery, Parts, Who, needs
-from orchestrator.broker.connection import connect
+from orchestrator.broker.connection import shared
 from orchestrator.broker.permits import Permits
 from orchestrator.broker.wake import wake
 from orchestrator.contracts.control import Asked, CancelAsked
@@ -16,7 +18,7 @@ from orchestrator.contracts.faults import faults_of
 from orchestrator.contracts.views import Job
 from orchestrator.domain.roles import Permission
 from orchestrator.errors import Invalid, Unreachable
-from orchestrator.services.control import GRACE_S, Wish, cancel, hold, pause, resume
+from orchestrator.services.control import GRACE_S, Held, Wish, cancel, hold, pause, resume
 from orchestrator.storage.queries.jobs import read_job
 
 router = APIRouter(tags=["jobs"], dependencies=[needs(Permission.CONTROL)])
@@ -30,12 +32,11 @@ def pause_job(
 ) -> Job:
     """Hand out nothing more, and finish what runs: Pausing, then Paused. Asking again changes nothing."""
     permits = _permits(parts)
-    with parts.engine.begin() as tx:
-        held = hold(tx, job_id, Wish.PAUSE)
+
+    def do(tx: Connection, held: Held) -> None:
         pause(tx, held, who.user, _said(body, Asked).reason, permits.revoke)
-        job = read_job(tx, job_id)
-    background.add_task(wake, parts.redis_url)
-    return job
+
+    return _controlled(parts, job_id, Wish.PAUSE, do, background)
 
 
 @router.post("/jobs/{job_id}/resume", status_code=202, openapi_extra=taking(Asked, JSON, required=False))
@@ -43,12 +44,11 @@ def resume_job(
     job_id: JobId, parts: AllParts, who: Who, body: RawBody, background: BackgroundTasks, _query: NoQuery
 ) -> Job:
     """Go on where a paused job was. Asking again changes nothing."""
-    with parts.engine.begin() as tx:
-        held = hold(tx, job_id, Wish.RESUME)
+
+    def do(tx: Connection, held: Held) -> None:
         resume(tx, held, who.user, _said(body, Asked).reason)
-        job = read_job(tx, job_id)
-    background.add_task(wake, parts.redis_url)
-    return job
+
+    return _controlled(parts, job_id, Wish.RESUME, do, background)
 
 
 @router.post("/jobs/{job_id}/cancel", status_code=202, openapi_extra=taking(CancelAsked, JSON, required=False))
@@ -57,11 +57,20 @@ def cancel_job(
 ) -> Job:
     """Take a job out of the queues and stop what runs: Dequeuing, then Cancelled. Asking again changes nothing."""
     permits = _permits(parts)
-    with parts.engine.begin() as tx:
-        held = hold(tx, job_id, Wish.CANCEL)
+
+    def do(tx: Connection, held: Held) -> None:
         said = _said(body, CancelAsked)
-        grace_s = 0.0 if said.force else GRACE_S
-        cancel(tx, held, who.user, said.reason, permits.revoke, grace_s=grace_s)
+        cancel(tx, held, who.user, said.reason, permits.revoke, grace_s=0.0 if said.force else GRACE_S)
+
+    return _controlled(parts, job_id, Wish.CANCEL, do, background)
+
+
+def _controlled(
+    parts: Parts, job_id: int, wish: Wish, do: Callable[[Connection, Held], None], background: BackgroundTasks
+) -> Job:
+    """Do it while the job is held, answer with the job as it then is, and wake the hub."""
+    with parts.engine.begin() as tx:
+        do(tx, hold(tx, job_id, wish))
         job = read_job(tx, job_id)
     background.add_task(wake, parts.redis_url)
     return job
@@ -70,7 +79,7 @@ def cancel_job(
 def _permits(parts: Parts) -> Permits:
     if parts.redis_url is None:
         raise Unreachable("the API was given no broker: what is queued could not be taken back")
-    return Permits(connect(parts.redis_url))
+    return Permits(shared(parts.redis_url))
 
 
 def _said(body: Body, model: type[A]) -> A:
