@@ -15,16 +15,23 @@ class Interrupts:
     def __init__(self) -> None:
         self._count = 0
         self._came = threading.Event()
+        self._counted: list[signal.Signals] = []
 
     def __enter__(self) -> "Interrupts":
         """Begin to count; a hang-up counts unless whoever started us (``nohup``) wanted it ignored."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self._count_one)
+                self._counted.append(number)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Signals stay counted: what is left to do is to end, and no signal should cut that short."""
+        """What is left to do is to end, and no signal should cut that short.
+
+        Ignored by the kernel, not by a handler: Python gives its handlers up before the process is gone.
+        """
+        for number in self._counted:
+            signal.signal(number, signal.SIG_IGN)
 
     @property
     def asked(self) -> bool:
