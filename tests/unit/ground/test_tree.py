@@ -10,7 +10,6 @@ ROOT = Path(__file__).parents[3]
 FOLDERS = ("orchestrator", "workers", "tests", "benchmarks", "docs", "docker", ".ci")
 LINES = 300
 LONGER = {
-    "orchestrator/storage/tables.py": "the schema is read in one piece, from top to bottom",
     "orchestrator/storage/migrations/versions/0001_first_schema.py": "a migration is a record of one moment",
     "tests/integration/definitions/test_submit.py": "all that can be wrong with one request, side by side",
     "tests/integration/discovery/test_walker.py": "one walker, one story: cut off, stopped, killed, shared",

@@ -13,6 +13,19 @@ down_revision = None
 def upgrade() -> None:
     """The first schema."""
     op.create_table(
+        "audit",
+        sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("action", sa.Text(), nullable=False, comment="such as site.drain, key.create"),
+        sa.Column("subject", sa.Text(), nullable=False, comment="what it was done to"),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("detail", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
+        comment="Every privileged change that is no event of a job (those are in history), in its own transaction.",
+    )
+    op.create_index("ix_audit_subject", "audit", ["subject", "id"], unique=False)
+    op.create_table(
         "broker",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("epoch", sa.BigInteger(), nullable=False),
@@ -73,11 +86,26 @@ def upgrade() -> None:
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("not_before", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
+            "deadline", sa.DateTime(timezone=True), nullable=True, comment="when it is cancelled, if it has not ended"
+        ),
+        sa.Column(
+            "limits",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=True,
+            comment="its workflow's tolerance and breaker; null = it is never held by itself",
+        ),
+        sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("redrive_of", sa.BigInteger(), nullable=True),
+        sa.Column(
+            "redrive",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=True,
+            comment="of a redrive: which of what did not succeed it takes over",
+        ),
         sa.Column(
             "receipt",
             postgresql.JSONB(astext_type=sa.Text()),
@@ -101,6 +129,16 @@ def upgrade() -> None:
         comment="One row a job.",
     )
     op.create_index("ix_jobs_active", "jobs", ["id"], unique=False, postgresql_where=sa.text("ended_at is null"))
+    op.create_index(
+        "ix_jobs_deadline",
+        "jobs",
+        ["deadline"],
+        unique=False,
+        postgresql_where=sa.text("ended_at is null and deadline is not null"),
+    )
+    op.create_index(
+        "ix_jobs_redrive_of", "jobs", ["redrive_of"], unique=False, postgresql_where=sa.text("redrive_of is not null")
+    )
     op.create_index("ix_jobs_state_id", "jobs", ["state", "id"], unique=False)
     op.create_table(
         "sites",
@@ -241,6 +279,13 @@ def upgrade() -> None:
         sa.Column("error_class", sa.Text(), nullable=False),
         sa.Column("message", sa.Text(), nullable=False, comment="that of the first"),
         sa.Column("paths", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "window_paths",
+            sa.BigInteger(),
+            server_default="0",
+            nullable=False,
+            comment="of them in the job's present window",
+        ),
         sa.Column("examples", postgresql.ARRAY(sa.LargeBinary()), nullable=False, comment="a few paths"),
         sa.Column("hosts", postgresql.ARRAY(sa.Text()), nullable=False),
         sa.Column("first_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
@@ -264,6 +309,33 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("job_id", "seq", name=op.f("pk_history")),
         comment="What happened to a job, in order.",
     )
+    op.create_table(
+        "holds",
+        sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
+        sa.Column("kind", sa.Text(), server_default="manual", nullable=False),
+        sa.Column("job_id", sa.BigInteger(), nullable=True),
+        sa.Column("site", sa.Text(), nullable=True),
+        sa.Column("queue", sa.Text(), nullable=True),
+        sa.Column("workflow", sa.Text(), nullable=True),
+        sa.Column("owner", sa.Text(), nullable=True),
+        sa.Column("path_prefix", sa.LargeBinary(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("released_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("released_by", sa.Text(), nullable=True),
+        sa.Column("release_reason", sa.Text(), nullable=True),
+        sa.CheckConstraint("kind in ('manual', 'tolerance', 'breaker')", name=op.f("ck_holds_kind")),
+        sa.CheckConstraint(
+            "num_nonnulls(job_id, site, queue, workflow, owner, path_prefix) > 0", name=op.f("ck_holds_scope")
+        ),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_holds_job_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_holds")),
+        comment="What stops hand-outs, for everything that all its columns of scope agree with; released, never deleted.",
+    )
+    op.create_index("ix_holds_job_id", "holds", ["job_id"], unique=False)
+    op.create_index("ix_holds_open", "holds", ["id"], unique=False, postgresql_where=sa.text("released_at is null"))
     op.create_table(
         "job_steps",
         sa.Column("job_id", sa.BigInteger(), nullable=False),
@@ -309,6 +381,18 @@ def upgrade() -> None:
         postgresql_with={"fillfactor": "50"},
     )
     op.create_table(
+        "lanes",
+        sa.Column("site", sa.Text(), nullable=False),
+        sa.Column("queue", sa.Text(), nullable=False),
+        sa.Column("function", sa.Text(), nullable=False),
+        sa.Column(
+            "epoch", sa.Integer(), server_default="0", nullable=False, comment="in its queue's name, when more than 0"
+        ),
+        sa.ForeignKeyConstraint(["site"], ["sites.name"], name=op.f("fk_lanes_site"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("site", "queue", "function", name=op.f("pk_lanes")),
+        comment="Queues whose name was changed, since what lies in the old one brings workers down.",
+    )
+    op.create_table(
         "nodes",
         sa.Column("site", sa.Text(), nullable=False),
         sa.Column("node", sa.Text(), nullable=False),
@@ -322,9 +406,25 @@ def upgrade() -> None:
         sa.Column("actions", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False),
         sa.Column("discoveries", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False),
         sa.Column("problems", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False),
+        sa.Column("boot", sa.Text(), server_default="", nullable=False, comment="which start of it this is"),
+        sa.Column(
+            "early_ends",
+            sa.Integer(),
+            server_default="0",
+            nullable=False,
+            comment="starts in a row that soon came to an end",
+        ),
+        sa.Column(
+            "deaf",
+            sa.Boolean(),
+            server_default="false",
+            nullable=False,
+            comment="present, but nothing gets through to it",
+        ),
         sa.Column(
             "first_heard", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
+        sa.Column("booted_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
         sa.Column(
             "last_heard", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
@@ -343,6 +443,7 @@ def upgrade() -> None:
         sa.Column("error_class", sa.Text(), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),
         sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.Column("redriven_by", sa.BigInteger(), nullable=True, comment="the job that took it over"),
         sa.CheckConstraint("outcome in ('failed', 'aborted', 'skipped')", name=op.f("ck_outcomes_outcome")),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_outcomes_job_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("job_id", "task_id", "index", name=op.f("pk_outcomes")),
@@ -371,6 +472,17 @@ def upgrade() -> None:
             server_default="0",
             nullable=False,
             comment="tasks that were stopped while they ran",
+        ),
+        sa.Column(
+            "forgiven",
+            sa.BigInteger(),
+            server_default="0",
+            nullable=False,
+            comment="paths failed before the last release",
+        ),
+        sa.Column("ended_before", sa.BigInteger(), server_default="0", nullable=False, comment="paths ended before it"),
+        sa.Column(
+            "window_paths", sa.BigInteger(), server_default="0", nullable=False, comment="paths ended in this window"
         ),
         sa.Column(
             "dequeued_to",
@@ -462,6 +574,9 @@ def upgrade() -> None:
         sa.Column("error", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("worker", sa.Text(), nullable=True),
         sa.Column(
+            "redriven_by", sa.BigInteger(), nullable=True, comment="the job that took all its unsuccessful paths over"
+        ),
+        sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
         sa.Column("dispatched_at", sa.DateTime(timezone=True), nullable=True),
@@ -497,6 +612,7 @@ def upgrade() -> None:
         sa.Column("worker", sa.Text(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("order_id", sa.Text(), nullable=True, comment="of the message under which it is with a site"),
+        sa.Column("redriven_by", sa.BigInteger(), nullable=True, comment="the job that goes on with it"),
         sa.Column("handed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("heard_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),

@@ -1,0 +1,45 @@
+"""Every table, and what each is for. Hot ones are narrow, with few indexes, and leave room for updates in place.
+
+A task's id is made of its batch's id and its step (domain/chain.py), so that a chain's rows lie together.
+"""
+
+from orchestrator.storage.tables.access import api_keys, audit, users
+from orchestrator.storage.tables.columns import metadata
+from orchestrator.storage.tables.discovery import batches, discoveries, walks
+from orchestrator.storage.tables.fleet import lanes, nodes, site_actions, sites
+from orchestrator.storage.tables.hub import broker, dead_letters, hub_heartbeat, stale_reports, stream_positions
+from orchestrator.storage.tables.jobs import history, holds, job_steps, jobs, progress
+from orchestrator.storage.tables.tasks import carries, error_groups, handouts, outcomes, ready, tasks
+from orchestrator.storage.tables.workflows import workflow_versions, workflows
+
+__all__ = [
+    "api_keys",
+    "audit",
+    "batches",
+    "broker",
+    "carries",
+    "dead_letters",
+    "discoveries",
+    "error_groups",
+    "handouts",
+    "history",
+    "holds",
+    "hub_heartbeat",
+    "job_steps",
+    "jobs",
+    "lanes",
+    "metadata",
+    "nodes",
+    "outcomes",
+    "progress",
+    "ready",
+    "site_actions",
+    "sites",
+    "stale_reports",
+    "stream_positions",
+    "tasks",
+    "users",
+    "walks",
+    "workflow_versions",
+    "workflows",
+]

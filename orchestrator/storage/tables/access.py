@@ -1,0 +1,45 @@
+"""Who may use the API, and what was done with that."""
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, Table, Text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from orchestrator.storage.tables.columns import metadata, time
+
+users = Table(
+    "users",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("roles", ARRAY(Text), nullable=False),
+    time("created_at", now=True),
+    comment="People and programs that may use the API.",
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=True),
+    Column("prefix", Text, nullable=False, unique=True),
+    Column("hash", LargeBinary, nullable=False),
+    Column("user_name", Text, ForeignKey("users.name", ondelete="CASCADE"), nullable=False),
+    Column("label", Text),
+    Column("roles", ARRAY(Text)),
+    time("created_at", now=True),
+    time("expires_at"),
+    time("last_used_at"),
+    time("revoked_at"),
+    comment="SHA-256 of each key; the key itself is shown once.",
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=True),
+    time("at", now=True),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False, comment="such as site.drain, key.create"),
+    Column("subject", Text, nullable=False, comment="what it was done to"),
+    Column("reason", Text),
+    Column("detail", JSONB),
+    Index("ix_audit_subject", "subject", "id"),
+    comment="Every privileged change that is no event of a job (those are in history), in its own transaction.",
+)
