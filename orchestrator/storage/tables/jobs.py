@@ -157,5 +157,5 @@ holds = Table(
     CheckConstraint("num_nonnulls(job_id, site, queue, workflow, owner, path_prefix) > 0", name="scope"),
     Index("ix_holds_open", "id", postgresql_where=text("released_at is null")),
     Index("ix_holds_job_id", "job_id"),
-    comment="What stops hand-outs, for everything that all its columns of scope agree with; released, never deleted.",
+    comment="What stops hand-outs of everything that all its columns of scope agree with; released, never deleted.",
 )

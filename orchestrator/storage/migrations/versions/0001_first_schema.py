@@ -332,7 +332,7 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_holds_job_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_holds")),
-        comment="What stops hand-outs, for everything that all its columns of scope agree with; released, never deleted.",
+        comment="What stops hand-outs of everything that all its columns of scope agree with; released, never deleted.",
     )
     op.create_index("ix_holds_job_id", "holds", ["job_id"], unique=False)
     op.create_index("ix_holds_open", "holds", ["id"], unique=False, postgresql_where=sa.text("released_at is null"))
