@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -53,6 +54,13 @@ walks = Table(
     Column("reason", Text),
     Column("order_id", Text, comment="of the message under which it is with a site"),
     Column("redriven_by", BigInteger, comment="the job that goes on with it"),
+    Column(
+        "by_hub",
+        Boolean,
+        nullable=False,
+        server_default="false",
+        comment="done by the hub itself: it takes over what an earlier job did not bring to a good end",
+    ),
     time("handed_at"),
     time("heard_at"),
     time("ended_at"),

@@ -50,7 +50,10 @@ lanes = Table(
     Column("queue", Text, primary_key=True),
     Column("function", Text, primary_key=True),
     Column("epoch", Integer, nullable=False, server_default="0", comment="in its queue's name, when more than 0"),
-    comment="Queues whose name was changed, since what lies in the old one brings workers down.",
+    Column("canary", Text, comment="the last one sent into its queue"),
+    time("canary_sent_at"),
+    time("canary_heard_at", comment="null: not yet"),
+    comment="The queues that workers serve: whether they hear what is put in, and under which name.",
 )
 
 site_actions = Table(

@@ -388,9 +388,12 @@ def upgrade() -> None:
         sa.Column(
             "epoch", sa.Integer(), server_default="0", nullable=False, comment="in its queue's name, when more than 0"
         ),
+        sa.Column("canary", sa.Text(), nullable=True, comment="the last one sent into its queue"),
+        sa.Column("canary_sent_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("canary_heard_at", sa.DateTime(timezone=True), nullable=True, comment="null: not yet"),
         sa.ForeignKeyConstraint(["site"], ["sites.name"], name=op.f("fk_lanes_site"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("site", "queue", "function", name=op.f("pk_lanes")),
-        comment="Queues whose name was changed, since what lies in the old one brings workers down.",
+        comment="The queues that workers serve: whether they hear what is put in, and under which name.",
     )
     op.create_table(
         "nodes",
@@ -613,6 +616,13 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("order_id", sa.Text(), nullable=True, comment="of the message under which it is with a site"),
         sa.Column("redriven_by", sa.BigInteger(), nullable=True, comment="the job that goes on with it"),
+        sa.Column(
+            "by_hub",
+            sa.Boolean(),
+            server_default="false",
+            nullable=False,
+            comment="done by the hub itself: it takes over what an earlier job did not bring to a good end",
+        ),
         sa.Column("handed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("heard_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
