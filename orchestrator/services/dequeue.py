@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
+from orchestrator.contracts.failpoints import failpoint
 from orchestrator.contracts.report import Died, Reports
 from orchestrator.domain.chain import batch_of, step_of
 from orchestrator.domain.task import TASK, TaskEvent, TaskState
@@ -68,6 +69,7 @@ def _chunk(tx: Connection, job: int, after: int, deltas: Deltas) -> None:
         deltas.jobs[job]["open_tasks"] -= 1
         deltas.jobs[job]["cancelled"] += row.given - sum(outcomes)
     change_tasks(tx, changes)
+    failpoint("hub.dequeuing")
     tx.execute(_FORGET, {"ids": [row.id for row in waiting]})
 
 
