@@ -11,10 +11,12 @@ from orchestrator.errors import ConfigError
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def make_engine(url: str, *, pool_size: int = 10, statement_timeout_s: float | None = None) -> Engine:
+def make_engine(
+    url: str, *, pool_size: int = 10, statement_timeout_s: float | None = None, name: str = "orchestrator"
+) -> Engine:
     """An engine over psycopg 3 for a ``postgresql://`` URL; nothing is connected yet.
 
-    ``statement_timeout_s`` bounds every statement of its connections.
+    ``statement_timeout_s`` bounds every statement of its connections; by ``name`` the database shows whose they are.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() != "postgresql":
@@ -28,7 +30,12 @@ def make_engine(url: str, *, pool_size: int = 10, statement_timeout_s: float | N
         max_overflow=pool_size,
         pool_pre_ping=True,
         pool_timeout=10,
-        connect_args={"connect_timeout": 5, "options": options, "keepalives_idle": 10},
+        connect_args={
+            "connect_timeout": 5,
+            "options": options,
+            "keepalives_idle": 10,
+            "fallback_application_name": name,
+        },
     )
 
 

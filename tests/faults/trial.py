@@ -11,18 +11,23 @@ from typing import Any
 import httpx
 from sqlalchemy.exc import DBAPIError
 
+from orchestrator.domain.batch_job import BATCH_JOB
 from orchestrator.stack.wait import wait_until
 from tests.acceptance.whole_stack import check_sums, make_files
 from tests.faults.report import FAULT, TRIAL
-from tests.faults.stack import Stack
+from tests.faults.stack import SITE, Stack
 
 Tell = Callable[[str, dict[str, Any]], None]
 """Hands numbers to the session's report."""
 
-_GOES_ON = """
+TASKS_GO_ON = """
     select exists (select from tasks where job_id = :job and dispatched_at > :since and ended_at is not null)
 """
-"""Whether a task that was handed out after that moment has ended: the whole way works again."""
+"""A task that was handed out after that moment has ended: the whole way works again."""
+WALK_GOES_ON = "select exists (select from batches where job_id = :job and created_at > :since)"
+"""Something was found after that moment."""
+END_GOES_ON = "select exists (select from tasks where job_id = :job and ended_at > :since)"
+"""A task has ended after that moment: of a job that is being cancelled, of which nothing is handed out."""
 
 
 class Trial:
@@ -32,17 +37,20 @@ class Trial:
         self.stack, self.notes, self._tell = stack, notes, tell
         self.job, self.paths = 0, 0
 
-    def begin(self, paths: int = 200, seconds: float = 0.05, **more: Any) -> int:
+    def begin(self, paths: int = 200, seconds: float = 0.05, site: str = SITE) -> int:
         """Submit a job over so many files, each a chain of two tasks that take so long; returns its number."""
-        whole = self.stack.whole
-        folder = make_files(whole.folder(), [f"{number:05d}.txt" for number in range(paths)])[0].parent
-        step = {"name": "fault.note", "notes": str(self.notes), "seconds": seconds}
-        return self.submit(whole.define(step, step, batch_size=1, **more), folder, paths)
-
-    def submit(self, workflow: str, folder: Path, paths: int) -> int:
-        """Submit a job over a folder of so many files."""
-        self.job, self.paths = self.stack.whole.submit(workflow, folder), paths
+        self.job = self.stack.whole.submit(self.workflow(seconds), self.folder(paths), site=site)
         return self.job
+
+    def workflow(self, seconds: float = 0.05) -> str:
+        """A workflow with a chain of two tasks a file."""
+        step = {"name": "fault.note", "notes": str(self.notes), "seconds": seconds}
+        return self.stack.whole.define(step, step, batch_size=1)
+
+    def folder(self, paths: int) -> Path:
+        """A folder with so many files."""
+        self.paths = paths
+        return make_files(self.stack.whole.folder(), [f"{number:05d}.txt" for number in range(paths)])[0].parent
 
     @property
     def ended_tasks(self) -> int:
@@ -61,17 +69,16 @@ class Trial:
         assert wait_until(lambda: self.ended_tasks >= ended, 60), f"{self.ended_tasks} of {ended} tasks have ended"
 
     @contextmanager
-    def fault(self, name: str, within_s: float) -> Generator[None]:
-        """Do it in this block; so many seconds after it a task that was handed out since then has to have ended."""
-        open_tasks = "select open_tasks from progress where job_id = :job"
-        assert self.stack.record.one(open_tasks, job=self.job) > 0, "there is nothing left that it could disturb"
+    def fault(self, name: str, within_s: float, goes_on: str = TASKS_GO_ON) -> Generator[None]:
+        """Do it in this block; so many seconds after it work has to go on: by default, a task that is handed out ends."""
+        assert self.state not in BATCH_JOB.terminal, "there is nothing left that it could disturb"
         since = self._now()
         yield
         over = time.monotonic()
         with suppress(DBAPIError):
             since = self._now()
-        if not wait_until(lambda: self.stack.record.says(_GOES_ON, job=self.job, since=since), within_s):
-            raise AssertionError(f"{name}: no task was handed out and ended within {within_s} s")
+        if not wait_until(lambda: self.stack.record.says(goes_on, job=self.job, since=since), within_s):
+            raise AssertionError(f"{name}: job {self.job} does not go on within {within_s} s")
         self._tell(FAULT, {"fault": name, "recovered_s": round(time.monotonic() - over, 1)})
 
     def _now(self) -> datetime:
@@ -79,9 +86,7 @@ class Trial:
 
     def ends(self, state: str = "Success", within_s: float = 90.0) -> dict[str, Any]:
         """The job when it has ended, every path accounted for; with ``Success`` each went through both steps."""
-        ended = "select ended_at is not null from jobs where id = :job"
-        if not wait_until(lambda: self.stack.record.says(ended, job=self.job), within_s):
-            raise AssertionError(f"job {self.job} is still {self.stack.whole.job(self.job)}")
+        self.wait_for_end(within_s)
         assert wait_until(self._can_be_asked, 30)
         job = self.stack.whole.job(self.job)
         check_sums(job)
@@ -92,6 +97,13 @@ class Trial:
             assert len(ran) == len(job["steps"]) * self.paths, f"{len(ran)} runs for {self.paths} paths"
         self._tell(TRIAL, {"tasks": sum(job["tasks"].values()), "twice": self.twice()})
         return job
+
+    def wait_for_end(self, within_s: float = 90.0) -> str:
+        """The state in which it has ended."""
+        ended = "select ended_at is not null from jobs where id = :job"
+        if not wait_until(lambda: self.stack.record.says(ended, job=self.job), within_s):
+            raise AssertionError(f"job {self.job} is still {self.stack.whole.job(self.job)}")
+        return self.state
 
     def ran(self) -> Counter[tuple[int, str]]:
         """How often each (step, path) was run."""
