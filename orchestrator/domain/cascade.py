@@ -36,6 +36,21 @@ def ending(tally: Tally) -> TaskEvent:
     return TaskEvent.FINISHED_WITH_ERRORS if tally.failed or tally.aborted else TaskEvent.FINISHED
 
 
+def called_off(tally: Tally, given: int, *, last: bool) -> dict[str, int]:
+    """What a cancelled task's paths count as in its job: what had come to its end keeps it, all else is cancelled.
+
+    What it had processed was to go on, unless the step is the last of its chain.
+    """
+    on_the_way = 0 if last else tally.processed
+    return {
+        "processed": tally.processed - on_the_way,
+        "skipped": tally.skipped,
+        "failed": tally.failed,
+        "aborted": tally.aborted,
+        "cancelled": given - tally.given + on_the_way,
+    }
+
+
 class Onward(Enum):
     """What happens to the tasks after one that ended."""
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, text
 from orchestrator.contracts.paths import merge_carries, number, to_bits
 from orchestrator.contracts.report import Item, Reports, TaskError
 from orchestrator.domain.batch_job import JobState
-from orchestrator.domain.cascade import Onward, Tally, broken_by, onward
+from orchestrator.domain.cascade import Onward, Tally, broken_by, called_off, onward
 from orchestrator.domain.chain import STEP_BITS, STEP_MASK, batch_of
 from orchestrator.domain.retry import policy_of
 from orchestrator.domain.task import TASK, TaskEvent, TaskState
@@ -175,14 +175,12 @@ def _count_end(task: Task, deltas: Deltas) -> None:
     """Each path is counted once: where it stopped, or when it has come through the whole chain."""
     job, tally, last = deltas.jobs[task.job], task.tally, task.step == task.last_step
     job["open_tasks"] -= 1
-    job["failed"] += tally.failed
-    job["aborted"] += tally.aborted
     if task.state is TaskState.CANCELLED:
         job["stopped"] += task.was is TaskState.STARTED or task.started
-        job["skipped"] += tally.skipped
-        job["processed"] += tally.processed if last else 0
-        job["cancelled"] += task.given.bit_count() - tally.given + (0 if last else tally.processed)
+        job.update(called_off(tally, task.given.bit_count(), last=last))
         return
+    job["failed"] += tally.failed
+    job["aborted"] += tally.aborted
     if last:
         job["processed"] += tally.processed
         job["skipped"] += tally.skipped

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, text
 
 from orchestrator.contracts.failpoints import failpoint
 from orchestrator.contracts.report import Died, Reports
+from orchestrator.domain.cascade import Tally, called_off
 from orchestrator.domain.chain import batch_of, step_of
 from orchestrator.domain.task import TASK, TaskEvent, TaskState
 from orchestrator.services.lease import LEASE_S
@@ -32,8 +33,9 @@ _JOBS = text("""
 """)
 
 _WAITING = text("""
-    select id, rule, attempt, state, given, processed, skipped, failed, aborted, tries, crashes
-    from tasks where job_id = :job and id > :after order by id limit :chunk
+    select t.id, t.rule, t.attempt, t.state, t.given, t.processed, t.skipped, t.failed, t.aborted, t.tries, t.crashes,
+      (select max(step) from job_steps s where s.job_id = t.job_id and s.rule = t.rule) as last_step
+    from tasks t where t.job_id = :job and t.id > :after order by t.id limit :chunk
 """)
 
 _OUT = text("select task_id from handouts where job_id = :job")
@@ -61,13 +63,13 @@ def _chunk(tx: Connection, job: int, after: int, deltas: Deltas) -> None:
     end = TASK.fire(TaskState.PENDING, TaskEvent.CANCEL_REQUESTED)
     changes: list[TaskChange] = []
     for row in waiting:
-        outcomes = (row.processed, row.skipped, row.failed, row.aborted)
+        outcomes, step = (row.processed, row.skipped, row.failed, row.aborted), step_of(row.id)
         changes.append(
             TaskChange(row.id, row.attempt, TaskState.PENDING, end, *outcomes, tries=row.tries, crashes=row.crashes)
         )
-        deltas.move((job, row.rule, step_of(row.id)), TaskState.PENDING, end)
+        deltas.move((job, row.rule, step), TaskState.PENDING, end)
         deltas.jobs[job]["open_tasks"] -= 1
-        deltas.jobs[job]["cancelled"] += row.given - sum(outcomes)
+        deltas.jobs[job].update(called_off(Tally(*outcomes), row.given, last=step == row.last_step))
     change_tasks(tx, changes)
     failpoint("hub.dequeuing")
     tx.execute(_FORGET, {"ids": [row.id for row in waiting]})
