@@ -10,9 +10,10 @@ import pytest
 
 from tests.acceptance.whole_stack import started
 from tests.faults.record import Record
-from tests.faults.report import Report
+from tests.faults.report import TRIAL, Report
 from tests.faults.stack import SMALL, Stack
 from tests.faults.trial import Tell, Trial
+from tests.faults.watcher import Watcher
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,11 +42,14 @@ def chance(request: pytest.FixtureRequest) -> random.Random:
 
 
 @contextmanager
-def serving(top: Path, *options: object, environment: Mapping[str, str] | None = None) -> Generator[Stack]:
-    """A stack with its home below ``top``, a folder that everybody may pass through."""
+def serving(
+    top: Path, *options: object, environment: Mapping[str, str] | None = None, ends: int = 0
+) -> Generator[Stack]:
+    """A stack with its home below ``top``, a folder that everybody may pass through; it ``ends`` with this code."""
     for name in ("data", "more"):
         (top / name).mkdir(exist_ok=True)
-    with started(top / "home", top / "data", top / "more", *SMALL, *options, environment=environment) as whole:
+    places = (top / "home", top / "data", top / "more")
+    with started(*places, *SMALL, *options, environment=environment, ends=ends) as whole:
         record = Record(whole.profile["database_url"])
         try:
             yield Stack(whole, record, whole.profile["redis_url"])
@@ -68,7 +72,19 @@ def tell(request: pytest.FixtureRequest) -> Tell:
     return lambda name, numbers: request.node.user_properties.append((name, numbers))
 
 
+@contextmanager
+def watched(stack: Stack, notes: Path, tell: Tell, *, settles: bool = True) -> Generator[Trial]:
+    """A trial during which the invariants are read all the time, and at the end when all has settled."""
+    with Watcher(stack.record.engine) as watcher:
+        yield (trial := Trial(stack, notes, tell))
+        if settles:
+            watcher.look(settled=trial.job)
+    assert watcher.checks > 0 or not settles
+    tell(TRIAL, {"checks": watcher.checks})
+
+
 @pytest.fixture
-def trial(stack: Stack, tmp_path: Path, tell: Tell) -> Trial:
+def trial(stack: Stack, tmp_path: Path, tell: Tell) -> Iterator[Trial]:
     """A job for the stack."""
-    return Trial(stack, tmp_path / "notes", tell)
+    with watched(stack, tmp_path / "notes", tell) as trial:
+        yield trial

@@ -21,10 +21,10 @@ def note(ctx: Context, paths: list[Path], *, notes: str, seconds: float = 0.0) -
 def harm(ctx: Context, paths: list[Path], *, notes: str, how: str, match: str = "poison") -> None:
     """Work on each path; one whose name has ``match`` in it does harm."""
     for path in ctx.each(paths):
-        if match in os.path.basename(path.path):
-            _do_harm(how)
-        _write(ctx, path, notes)
-        ctx.done(path)
+        with ctx.outcome(path):
+            if match in os.path.basename(path.path):
+                _do_harm(how)
+            _write(ctx, path, notes)
 
 
 def _do_harm(how: str) -> None:

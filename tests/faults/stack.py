@@ -88,6 +88,10 @@ class Stack:
         """Whether the hub has heard of both pools of a site, lately."""
         return self.record.says(_PRESENT, site=name)
 
+    def stand(self, seconds: float) -> None:
+        """Leave everything as it is for so long: faults that last do so by a length that the test chose."""
+        wait_until(lambda: False, seconds)
+
     def waiting_hubs(self) -> int:
         """How many hubs stand by: they are connected, and do not have the lock."""
         return self.record.one(_WAITING_HUBS)

@@ -70,7 +70,7 @@ class Trial:
 
     @contextmanager
     def fault(self, name: str, within_s: float, goes_on: str = TASKS_GO_ON) -> Generator[None]:
-        """Do it in this block; so many seconds after it work has to go on: by default, a task that is handed out ends."""
+        """Do it in this block; so many seconds after it work has to go on, which ``goes_on`` asks the database."""
         assert self.state not in BATCH_JOB.terminal, "there is nothing left that it could disturb"
         since = self._now()
         yield
