@@ -1,13 +1,16 @@
 """Bodies that a route reads by itself, because of their size or their format, and how OpenAPI is told of them."""
 
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, TypeVar, cast
 
 from fastapi import Depends, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 
 from orchestrator.contracts.document import read_json, read_yaml
+from orchestrator.contracts.faults import faults_of
+from orchestrator.errors import Invalid
 
+A = TypeVar("A", bound=BaseModel)
 JSON = "application/json"
 YAML = "application/yaml"
 _YAML_NAMES = {YAML, "application/x-yaml", "text/yaml", "text/x-yaml"}
@@ -27,6 +30,13 @@ class Body:
         if self._media_type not in {"", JSON} and not self._media_type.endswith("+json"):
             raise HTTPException(415, f"the body has to be JSON, sent with Content-Type: {JSON}")
         return read_json(self._content)
+
+    def model(self, model: type[A], refusal: str) -> A:
+        """Its value as this model, no body as one that says nothing; Invalid, with the refusal, when it is no such."""
+        try:
+            return model.model_validate(self.json() if self else {})
+        except ValidationError as error:
+            raise Invalid(refusal, faults_of(error)) from None
 
     def document(self) -> Any:
         """Its value, JSON or YAML."""

@@ -25,12 +25,14 @@ SUBJECTS = {
     "jobs": {"jobs", "job", "tasks", "errors", "paths", "history"},
     "watch": {"watch"},
     "control": {"pause", "resume", "cancel", "why"},
+    "holds": {"hold"},
     "workflows": {"workflows", "workflow"},
     "sites": {"sites", "site"},
     "worker": {"worker"},
     "keys": {"key"},
     "database": {"db"},
     "doctor": {"doctor"},
+    "chaos": {"chaos"},
 }
 """Each file, and the commands in it, in the order in which help shows them."""
 

@@ -20,7 +20,7 @@ _RUNNING = text("""
     join discoveries d on d.job_id = w.job_id
     join progress p on p.job_id = w.job_id
     join jobs j on j.id = w.job_id
-    where w.ended_at is null and j.ended_at is null
+    where w.ended_at is null and j.ended_at is null and not w.by_hub
 """)
 
 Grants = dict[str, dict[str, int]]

@@ -13,7 +13,6 @@ from orchestrator.storage.queries.snapshot import snapshot
 from tests.integration.hub.conftest import World
 from tests.integration.hub.test_control import work_off
 from tests.integration.hub.test_main_way import TWO_STEPS
-from tests.integration.hub.test_retries import set_policy
 
 ONE_READY = "(select min(task_id) from ready)"
 CLAIMED = "(select min(task_id) from handouts where claimed_at is not null)"
@@ -165,7 +164,6 @@ def jobs(world: World) -> dict[str, int]:
     """One that has ended, with a failed path; one of which a task is done in parts, others run, wait and are ready."""
     world.define(TWO_STEPS)
     ended = world.submit()
-    set_policy(world)
     world.turn()
     order = world.london.walk()
     assert world.london.claim(order)

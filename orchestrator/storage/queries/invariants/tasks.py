@@ -10,6 +10,7 @@ _WALKS = [state.value.lower() for state in DiscoveryState]
 _PLACED = f"""
     select format('task %s (%s, attempt %s, given %s) is in %s of them', t.id, t.state, t.attempt, t.given, x.places)
     from tasks t
+    join jobs j on j.id = t.job_id
     join job_steps s on s.job_id = t.job_id and s.rule = t.rule and s.step = (t.id & :mask)
     left join (
       select task_id, count(*)::int as n from ready where job_id = any(cast(:jobs as bigint[])) group by task_id
@@ -22,7 +23,8 @@ _PLACED = f"""
         + (t.attempt = 0 and t.given = 0 and p.id is not null)::int
         + (t.attempt = 0 and t.given > 0 and s.waits and d.state not in ({WALK_ENDS}))::int as places
     ) x
-    where t.job_id = any(cast(:jobs as bigint[])) and t.state in ({TASK_OPEN}) and x.places <> 1
+    where t.job_id = any(cast(:jobs as bigint[])) and t.state in ({TASK_OPEN})
+      and x.places <> 1 and not (x.places = 0 and j.state = 'Dequeuing' and t.state = 'Pending')
 """
 
 _LAPSED = """
@@ -100,8 +102,9 @@ _CRASHES = """
 _ORDER = f"""
     select format('task %s is %s, attempt %s, given %s, and the one before it is %s',
       t.id, t.state, t.attempt, t.given, p.state)
-    from tasks t join tasks p on p.id = t.id - 1
-    where t.job_id = any(cast(:jobs as bigint[])) and (t.id & :mask) > 0 and (
+    from tasks t join tasks p on p.id = t.id - 1 join jobs j on j.id = t.job_id
+    where t.job_id = any(cast(:jobs as bigint[])) and (t.id & :mask) > 0
+      and not (j.state = 'Dequeuing' and t.state = 'Pending' and t.attempt = 0) and (
       (p.state in ({TASK_OPEN}) and (t.attempt > 0 or t.given > 0 or t.state in ('Success', 'Error', 'Failure')))
       or (p.state not in ({TASK_OPEN}, 'Success', 'Error') and t.state not in ('Cancelled', 'Skipped'))
       or (p.state in ('Success', 'Error') and t.state not in ('Cancelled', 'Skipped') and t.given = 0)
