@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.stack.program import tail
 from tests.acceptance.whole_stack import started
 from tests.faults.record import Record
 from tests.faults.report import TRIAL, Report
@@ -33,6 +34,19 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_report_header(config: pytest.Config) -> str:
     """Say the seed before anything can go wrong."""
     return f"seed of the faults: {config.option.seed}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What the parts have said last, beside what went wrong."""
+    report = yield
+    stack: object = getattr(item, "funcargs", {}).get("stack")
+    if report.failed and isinstance(stack, Stack):
+        logs = sorted((stack.whole.home / "logs").glob("*.log"))
+        report.sections += [(f"the end of {log.name}", tail(log, 25)) for log in logs]
+    return report
 
 
 @pytest.fixture
