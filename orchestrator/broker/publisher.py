@@ -8,6 +8,7 @@ from orchestrator.broker.celery_message import celery_message
 from orchestrator.broker.connection import transaction
 from orchestrator.contracts import names, seal
 from orchestrator.contracts.claims import task_field, walk_field
+from orchestrator.contracts.failpoints import failpoint
 from orchestrator.contracts.parcel import Parcel, WalkOrder, discovery_task_name
 
 
@@ -31,6 +32,7 @@ class Publisher:
         """
         commands = transaction(self._redis)
         for parcel, paths in parcels:
+            failpoint("hub.publishing")
             queue, message = self._parcel(parcel, paths)
             hands = {task_field(task.task): task.attempt for task in parcel.tasks}
             commands.hset(names.handouts_key(parcel.site), mapping={**hands})
@@ -44,6 +46,8 @@ class Publisher:
         for site, fields in gone.items():
             commands.hdel(names.grants_key(site), *fields)
         commands.execute()
+        if parcels:
+            failpoint("hub.published")
 
     def _parcel(self, parcel: Parcel, paths: int) -> tuple[str, bytes]:
         queue = names.queue(parcel.site, parcel.queue, parcel.function)

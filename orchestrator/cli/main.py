@@ -32,6 +32,7 @@ SUBJECTS = {
     "keys": {"key"},
     "database": {"db"},
     "doctor": {"doctor"},
+    "chaos": {"chaos"},
 }
 """Each file, and the commands in it, in the order in which help shows them."""
 

@@ -13,6 +13,7 @@ from orchestrator.broker.connection import shared
 from orchestrator.broker.permits import Permits
 from orchestrator.broker.wake import wake
 from orchestrator.contracts.control import Asked, CancelAsked
+from orchestrator.contracts.failpoints import failpoint
 from orchestrator.contracts.redrive import RedriveAsked
 from orchestrator.contracts.views import Job
 from orchestrator.domain.roles import Permission
@@ -97,6 +98,8 @@ def _controlled(
     with parts.engine.begin() as tx:
         do(tx, hold(tx, job_id, wish))
         job = read_job(tx, job_id)
+        failpoint("api.control.uncommitted")
+    failpoint("api.control.committed")
     background.add_task(wake, parts.redis_url)
     return job
 

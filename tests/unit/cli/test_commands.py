@@ -16,7 +16,7 @@ COMMANDS = [
     "up", "down", "demo", "submit", "jobs", "job", "watch", "tasks", "errors", "paths", "history", "workflows",
     "workflow apply", "workflow show", "workflow delete", "workflow validate", "sites", "site show", "site key",
     "pause", "resume", "cancel", "redrive", "why", "hold add", "hold list", "hold release",
-    "worker", "key create", "key list", "key revoke", "db migrate", "doctor",
+    "worker", "key create", "key list", "key revoke", "db migrate", "doctor", "chaos",
 ]  # fmt: skip
 
 
