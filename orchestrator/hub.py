@@ -91,7 +91,7 @@ class Hub:
         return len(entries)
 
     def find_lost(self) -> None:
-        """Hand out again what nobody has claimed, and what is not in Redis or in its queue any more."""
+        """Take back what nobody claims: its message is lost, or its site is being drained."""
         with self._connection.begin():
             suspects = unclaimed(self._connection)
         self._give_back(self._lost(suspects))
@@ -103,8 +103,8 @@ class Hub:
             gone = self._permits.missing(site, [one.hand for one in here])
             # What is still there although its queue is empty was popped and never claimed: it is taken back first.
             empty = {queue for queue in {one.queue for one in here} if not self._permits.waiting(queue)}
-            popped = [one.hand for one in here if one.hand.field not in gone and one.queue in empty]
-            back = self._permits.revoke(site, None, popped)
+            taken = [one.hand for one in here if one.hand.field not in gone and (one.drains or one.queue in empty)]
+            back = self._permits.revoke(site, None, taken)
             lost += (one for one in here if one.hand.field in back)
             lost += (one for one in here if one.hand.field in gone and not one.may_be_claimed)
         return lost

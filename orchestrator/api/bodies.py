@@ -1,13 +1,16 @@
 """Bodies that a route reads by itself, because of their size or their format, and how OpenAPI is told of them."""
 
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, TypeVar, cast
 
 from fastapi import Depends, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 
 from orchestrator.contracts.document import read_json, read_yaml
+from orchestrator.contracts.faults import faults_of
+from orchestrator.errors import Invalid
 
+M = TypeVar("M", bound=BaseModel)
 JSON = "application/json"
 YAML = "application/yaml"
 _YAML_NAMES = {YAML, "application/x-yaml", "text/yaml", "text/x-yaml"}
@@ -39,6 +42,17 @@ async def _body(request: Request) -> Body:
 
 
 RawBody = Annotated[Body, Depends(_body)]
+
+
+def said(body: Body, model: type[M]) -> M:
+    """What a body that may be left out says; Invalid where it can not say that.
+
+    Read once it is known that there is something to ask, and that it can be asked now: 404 and 409 come before 422.
+    """
+    try:
+        return model.model_validate(body.json() if body else {})
+    except ValidationError as error:
+        raise Invalid("this can not be asked for like that", faults_of(error)) from None
 
 
 def taking(model: type[BaseModel], *media_types: str, required: bool = True) -> dict[str, Any]:

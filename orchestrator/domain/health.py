@@ -46,7 +46,8 @@ def site_health(
 ) -> tuple[Health, list[str]]:
     """A site's health, and why it is not ok: the worst reasons first."""
     nodes = list(nodes)
-    critical = [reason for pool in pools if (reason := _stuck(pool))]
+    # What waits at a site that is given nothing waits because somebody wants it so.
+    critical = [reason for pool in pools if (reason := _stuck(pool))] if accepting else []
     warnings = [reason for node in nodes for reason in _node_reasons(node)]
     if not any(node.live for node in nodes):
         warnings.append("no node is there")

@@ -1,29 +1,26 @@
 """Pausing, resuming and cancelling jobs."""
 
 from collections.abc import Callable
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 from fastapi import APIRouter, BackgroundTasks
 from fastapi import Path as InPath
-from pydantic import BaseModel, ValidationError
 from sqlalchemy import Connection
 
-from orchestrator.api.bodies import JSON, Body, RawBody, taking
+from orchestrator.api.bodies import JSON, RawBody, said, taking
 from orchestrator.api.requires import AllParts, NoQuery, Parts, Who, needs
 from orchestrator.broker.connection import shared
 from orchestrator.broker.permits import Permits
 from orchestrator.broker.wake import wake
 from orchestrator.contracts.control import Asked, CancelAsked
-from orchestrator.contracts.faults import faults_of
 from orchestrator.contracts.views import Job
 from orchestrator.domain.roles import Permission
-from orchestrator.errors import Invalid, Unreachable
+from orchestrator.errors import Unreachable
 from orchestrator.services.control import GRACE_S, Held, Wish, cancel, hold, pause, resume
 from orchestrator.storage.queries.jobs import read_job
 
 router = APIRouter(tags=["jobs"], dependencies=[needs(Permission.CONTROL)])
 JobId = Annotated[int, InPath(ge=1, le=2**63 - 1, description="the job's id")]
-A = TypeVar("A", bound=BaseModel)
 
 
 @router.post("/jobs/{job_id}/pause", status_code=202, openapi_extra=taking(Asked, JSON, required=False))
@@ -34,7 +31,7 @@ def pause_job(
     permits = _permits(parts)
 
     def do(tx: Connection, held: Held) -> None:
-        pause(tx, held, who.user, _said(body, Asked).reason, permits.revoke)
+        pause(tx, held, who.user, said(body, Asked).reason, permits.revoke)
 
     return _controlled(parts, job_id, Wish.PAUSE, do, background)
 
@@ -46,7 +43,7 @@ def resume_job(
     """Go on where a paused job was. Asking again changes nothing."""
 
     def do(tx: Connection, held: Held) -> None:
-        resume(tx, held, who.user, _said(body, Asked).reason)
+        resume(tx, held, who.user, said(body, Asked).reason)
 
     return _controlled(parts, job_id, Wish.RESUME, do, background)
 
@@ -59,8 +56,8 @@ def cancel_job(
     permits = _permits(parts)
 
     def do(tx: Connection, held: Held) -> None:
-        said = _said(body, CancelAsked)
-        cancel(tx, held, who.user, said.reason, permits.revoke, grace_s=0.0 if said.force else GRACE_S)
+        asked = said(body, CancelAsked)
+        cancel(tx, held, who.user, asked.reason, permits.revoke, grace_s=0.0 if asked.force else GRACE_S)
 
     return _controlled(parts, job_id, Wish.CANCEL, do, background)
 
@@ -80,11 +77,3 @@ def _permits(parts: Parts) -> Permits:
     if parts.redis_url is None:
         raise Unreachable("the API was given no broker: what is queued could not be taken back")
     return Permits(shared(parts.redis_url))
-
-
-def _said(body: Body, model: type[A]) -> A:
-    """The body, read after the job's state has been looked at: 409 comes before 422. None says nothing."""
-    try:
-        return model.model_validate(body.json() if body else {})
-    except ValidationError as error:
-        raise Invalid("this can not be asked for like that", faults_of(error)) from None

@@ -57,6 +57,8 @@ class Site(BaseModel):
     problems: list[str] = Field(description="why the health is not ok")
     enabled: bool
     draining: bool
+    drained: bool = Field(description="draining, and nothing is with it any more")
+    with_site: int = Field(description="tasks and walks that are with it, begun or not")
     first_heard: datetime
     last_heard: datetime | None
     functions: list[str]

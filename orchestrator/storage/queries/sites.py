@@ -51,6 +51,15 @@ _WALKS = text("""
     group by 1, 2
 """)
 
+_OUT = text("""
+    select site, count(*)::int as out from (
+        select site from handouts
+        union all
+        select d.site from walks w join discoveries d on d.job_id = w.job_id
+        where w.ended_at is null and w.handed_at is not null) these
+    where site = any(:sites) group by site
+""")
+
 
 @dataclass(slots=True)
 class _Load:
@@ -87,7 +96,8 @@ def read_site(tx: Connection, name: str) -> views.Site:
 def _views(tx: Connection, rows: Sequence[Row[Any]]) -> list[views.Site]:
     names = [row.name for row in rows]
     there, loads, offers = _nodes(tx, names), _loads(tx, names), _offers(tx, names)
-    return [_view(row, there[row.name], loads[row.name], offers[row.name]) for row in rows]
+    out = {row.site: row.out for row in tx.execute(_OUT, {"sites": names})}
+    return [_view(row, out.get(row.name, 0), there[row.name], loads[row.name], offers[row.name]) for row in rows]
 
 
 def _nodes(tx: Connection, names: Sequence[str]) -> defaultdict[str, list[tuple[views.Node, list[str]]]]:
@@ -122,6 +132,7 @@ def _offers(tx: Connection, names: Sequence[str]) -> defaultdict[str, list[views
 
 def _view(
     row: Row[Any],
+    out: int,
     there: list[tuple[views.Node, list[str]]],
     loads: dict[tuple[str, str], _Load],
     offers: list[views.OfferedAction],
@@ -136,6 +147,8 @@ def _view(
     waits = [pool.oldest_wait_s for pool in pools if pool.oldest_wait_s is not None]
     return views.Site(
         **{name: getattr(row, name) for name in ("name", "enabled", "draining", "first_heard", "last_heard")},
+        drained=row.draining and not out,
+        with_site=out,
         health=health,
         problems=problems,
         functions=sorted({pool.function for pool in pools}),
