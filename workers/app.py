@@ -19,6 +19,7 @@ from orchestrator.contracts.names import Function
 from orchestrator.contracts.parcel import discovery_task_name
 from workers.admission import NotAdmitted, opened
 from workers.attend import attend
+from workers.envelope import use_transport
 from workers.processes import pool_with
 from workers.receiver import Receiver
 from workers.registry import REGISTRY
@@ -53,6 +54,7 @@ def make_app(site: SiteFile, queue: str, function: str) -> Celery:
         if str(path) not in sys.path:
             sys.path.insert(0, str(path))
     REGISTRY.load(site.actions)
+    use_transport()
     runtime = Runtime(site, site.key_bytes, node_name(site.name, queue, function), queue, function)
     app: Any = Celery(f"{site.name}.{queue}.{function}", broker=site.redis_url.get_secret_value(), set_as_current=True)
     app.conf.update(settings(names.queue(site.name, queue, function)))
