@@ -21,12 +21,14 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
 
 from orchestrator.broker.connection import connect
+from orchestrator.broker.fleet import Fleet
 from orchestrator.broker.inbox import Inbox, bury, open_entries
 from orchestrator.broker.permits import Permits
 from orchestrator.broker.publisher import Publisher
 from orchestrator.broker.streams import START, Entry, Streams
 from orchestrator.config import load_settings
 from orchestrator.contracts import names
+from orchestrator.services.canary import find_deaf, forget_canaries, send_canaries
 from orchestrator.services.lease import renew_all
 from orchestrator.services.turn import Outbox, apply, hand_out, judge
 from orchestrator.services.unclaimed import Unclaimed, give_back_walks, returned, unclaimed
@@ -49,7 +51,8 @@ class Hub:
 
     def __init__(self, connection: Connection, redis: Redis, secret: bytes, name: str) -> None:
         self._connection, self._secret, self._name = connection, secret, name
-        self._streams, self._publisher, self._permits = Streams(redis), Publisher(redis, secret), Permits(redis)
+        self._streams, self._publisher = Streams(redis), Publisher(redis, secret)
+        self._permits, self._fleet = Permits(redis), Fleet(redis)
         self._positions: dict[str, str] = {}
         self._unsent: list[Outbox] = []
         self._epoch = 0
@@ -67,6 +70,7 @@ class Hub:
             self._apply(entries)
         with self._connection.begin():
             renew_all(self._connection)
+            forget_canaries(self._connection)
         if self._permits.epoch() != self._epoch:
             self._begin_epoch()
 
@@ -121,6 +125,7 @@ class Hub:
             log.warning("the broker lost its memory: what was handed out is handed out again")
         with self._connection.begin():
             self._epoch = next_epoch(self._connection)
+            forget_canaries(self._connection)
         self._permits.begin_epoch(self._epoch, [names.stream_parts(stream)[0] for stream in self._positions])
         with self._connection.begin():
             everything = unclaimed(self._connection, 0.0)
@@ -171,7 +176,18 @@ class Hub:
         if not self._behind:
             self.judge()
             self.find_lost()
+            self.find_deaf()
         self._streams.trim(self._positions)
+
+    def find_deaf(self) -> None:
+        """Send the canaries that are due, and ask those to restart to whom nothing gets through."""
+        with self._connection.begin():
+            canaries = send_canaries(self._connection)
+            deaf, new = find_deaf(self._connection)
+        for one in new:
+            log.warning("%s of %s is there and does not hear: it is asked to restart", one.node, one.site)
+        self._publisher.send(canaries)
+        self._fleet.restart((one.site, one.node, one.boot) for one in deaf)
 
     def judge(self) -> None:
         """Conclude what nobody reported."""

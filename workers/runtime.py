@@ -3,6 +3,7 @@
 import hashlib
 import os
 import threading
+import uuid
 from functools import cached_property
 
 import platformdirs
@@ -23,11 +24,13 @@ _SOCKET_SECONDS = 5
 class Runtime:
     """One pool of one site on this host. Made before the pool forks: nothing here connects or starts a thread by then.
 
-    ``node`` is Celery's name of the worker, such as ``london.worker@host``; ``key`` is the site's.
+    ``node`` is Celery's name of the worker, such as ``london.worker@host``; ``key`` is the site's. ``queue_epoch`` is
+    in the name of the Celery queue that it serves, and ``boot`` says which start of the worker this is.
     """
 
-    def __init__(self, site: SiteFile, key: bytes, node: str, queue: str, function: str) -> None:
+    def __init__(self, site: SiteFile, key: bytes, node: str, queue: str, function: str, queue_epoch: int = 0) -> None:
         self.site, self.key, self.node, self.queue, self.function = site, key, node, queue, function
+        self.boot, self.queue_epoch = uuid.uuid4().hex, queue_epoch
         self.stopping = threading.Event()
         """Set in the worker's own process when it has been told to stop: what runs long leaves off at a good place."""
         self.children = Children()

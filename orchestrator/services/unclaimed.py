@@ -38,16 +38,20 @@ class Unclaimed:
 
 _TASKS = text("""
     select h.task_id, h.attempt, h.site, h.queue, h.function, coalesce(s.draining, false) as drains,
+      coalesce(l.epoch, 0) as epoch,
       extract(epoch from clock_timestamp() - h.heard_at)::float8 as silent_s
     from handouts h left join sites s on s.name = h.site
+    left join lanes l on l.site = h.site and l.queue = h.queue and l.function = h.function
     where h.claimed_at is null and (s.draining or h.heard_at <= clock_timestamp() - make_interval(secs => :patience))
     order by h.task_id limit 5000
 """)
 
 _WALKS = text("""
     select w.job_id, w.subtree, w.attempt, d.site, d.queue, coalesce(s.draining, false) as drains,
+      coalesce(l.epoch, 0) as epoch,
       extract(epoch from clock_timestamp() - w.heard_at)::float8 as silent_s
     from walks w join discoveries d on d.job_id = w.job_id left join sites s on s.name = d.site
+    left join lanes l on l.site = d.site and l.queue = d.queue and l.function = 'discovery'
     where w.ended_at is null and w.state = 'Waiting' and w.handed_at is not null
       and (s.draining or w.heard_at <= clock_timestamp() - make_interval(secs => :patience))
     order by w.job_id, w.subtree limit 5000
@@ -59,7 +63,7 @@ def unclaimed(tx: Connection, patience_s: float = PATIENCE_S) -> list[Unclaimed]
     tasks = [
         Unclaimed(
             row.site,
-            names.queue(row.site, row.queue, row.function),
+            names.queue(row.site, row.queue, row.function, row.epoch),
             Hand(task_field(row.task_id), row.attempt),
             row.silent_s,
             row.task_id,
@@ -71,7 +75,7 @@ def unclaimed(tx: Connection, patience_s: float = PATIENCE_S) -> list[Unclaimed]
     walks = [
         Unclaimed(
             row.site,
-            names.queue(row.site, row.queue, names.Function.DISCOVERY),
+            names.queue(row.site, row.queue, names.Function.DISCOVERY, row.epoch),
             Hand(walk_field(row.job_id, row.subtree), row.attempt),
             row.silent_s,
             None,

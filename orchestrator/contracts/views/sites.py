@@ -19,6 +19,7 @@ class Node(BaseModel):
     version: str
     clock_skew_s: int
     live: bool = Field(description="heard in the last 15 s")
+    deaf: bool = Field(description="there, and what is put into its queue does not get to it")
     problems: list[str]
     first_heard: datetime
     last_heard: datetime

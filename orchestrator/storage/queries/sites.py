@@ -140,7 +140,7 @@ def _view(
     live = [node for node, _ in there if node.live]
     pools = _pools(live, loads)
     health, problems = site_health(
-        [NodeView(n.node, n.live, n.left_at is not None, n.clock_skew_s, n.problems) for n, _ in there],
+        [NodeView(n.node, n.live, n.left_at is not None, n.clock_skew_s, n.problems, n.deaf) for n, _ in there],
         [PoolView(f"{p.queue}.{p.function}", p.nodes, p.running, p.waiting, p.oldest_wait_s) for p in pools],
         accepting=row.enabled and not row.draining,
     )

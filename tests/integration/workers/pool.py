@@ -36,6 +36,7 @@ class Pool:
         extra: str = "",
         size: int = 1,
         *,
+        more: str = "",
         supervised: bool = False,
     ) -> None:
         self.site = f"s{uuid4().hex[:12]}"
@@ -48,7 +49,7 @@ class Pool:
         self.config = folder / "site.toml"
         self.config.write_text(
             f'name = "{self.site}"\nredis_url = "{redis_url}"\nkey_file = "key"\nstate = "state"\n{extra}\n'
-            f'[[roots]]\npath = "data"\n[queues.default]\n{function} = {size}\n'
+            f'[[roots]]\npath = "data"\n[queues.default]\n{function} = {size}\n{more}'
         )
         self.function, self.queue = function, f"{self.site}.default.{function}"
         self.job, self.supervised = 1, supervised
