@@ -29,6 +29,7 @@ from orchestrator.broker.streams import START, Entry, Streams
 from orchestrator.config import load_settings
 from orchestrator.contracts import names
 from orchestrator.services.canary import find_deaf, forget_canaries, send_canaries
+from orchestrator.services.expire import expire
 from orchestrator.services.lease import renew_all
 from orchestrator.services.turn import Outbox, apply, hand_out, judge
 from orchestrator.services.unclaimed import Unclaimed, give_back_walks, returned, unclaimed
@@ -190,9 +191,11 @@ class Hub:
         self._fleet.restart((one.site, one.node, one.boot) for one in deaf)
 
     def judge(self) -> None:
-        """Conclude what nobody reported."""
+        """Conclude what nobody reported, and what time brings about."""
         with self._connection.begin():
             self._unsent.append(judge(self._connection))
+        with self._connection.begin():
+            expire(self._connection, self._permits.revoke)
 
     def meet_sites(self) -> None:
         """Listen to every site that says it exists; what it says counts only when it is signed."""

@@ -4,7 +4,7 @@ import signal
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from orchestrator.contracts.report import Died, Ended, Item, Returned, TaskError
+from orchestrator.contracts.report import Died, Item, Returned, TaskError
 from workers.page import Doing, Entry
 
 
@@ -16,11 +16,11 @@ class Verdict:
     attempt: int
     reason: str
     error: TaskError | None = None
-    """The task ends with this error; None: it has died with its process."""
+    """What a path that was alone is blamed with; None: nothing is."""
 
 
-def aftermath(entries: Iterable[Entry], verdict: Verdict | None, reason: str, now: float) -> list[Item]:
-    """The reports on what had been claimed. ``reason`` is how the child ended, ``now`` the monotonic clock.
+def aftermath(entries: Iterable[Entry], verdict: Verdict | None, reason: str) -> list[Item]:
+    """The reports on what had been claimed. ``reason`` is how the child ended.
 
     What had ended, but of which the hub may not have heard, is run again; it is the cause of death when it was the
     last to run, so that what kills its process just after its end is not run for ever.
@@ -38,10 +38,8 @@ def aftermath(entries: Iterable[Entry], verdict: Verdict | None, reason: str, no
         elif task != (verdict.task, verdict.attempt):
             # The one it was meant for has come to its end in the last moment.
             items.append(Returned(*task, f"its process was killed for task {verdict.task}: {verdict.reason}"))
-        elif verdict.error is None:
-            items.append(Died(*task, verdict.reason))
         else:
-            items.append(Ended(*task, now - entry.begun, passed=b"", error=verdict.error))
+            items.append(Died(*task, verdict.reason, verdict.error))
     return items
 
 

@@ -67,6 +67,7 @@ class Context:
         self._asked_to_stop = asked_to_stop
         self.told_to_stop = False
         """Whether the handler has been told that it is to stop."""
+        self._at: Path | None = None
         self.log = _Log(logging.getLogger(f"orchestrator.action.{facts.action}"), {"facts": facts})
 
     # What a handler says about its paths.
@@ -75,7 +76,9 @@ class Context:
         """The paths one after the other; raises Stopped between two when the job is being cancelled."""
         for path in paths:
             self.stop_if_cancelled()
+            self._at = path
             yield path
+        self._at = None
 
     def stop_if_cancelled(self) -> None:
         """Raise Stopped when the job is being cancelled; for within the work on one path that takes long."""
@@ -89,6 +92,7 @@ class Context:
         An outcome that is reported within the block counts instead.
         """
         before = self._verdicts.get(self._known(path))
+        self._at = path
         try:
             yield path
         except Exception as error:  # noqa: BLE001 - this is the one place where an action's errors become outcomes
@@ -161,6 +165,11 @@ class Context:
     def params(self) -> Mapping[str, Any]:
         """The action's parameters as the job gave them."""
         return self.facts.params
+
+    @property
+    def at(self) -> int:
+        """The path that is being worked on, by its place in the batch; -1 when nobody can tell."""
+        return -1 if self._at is None or self._at.index in self._verdicts else self._at.index
 
     @property
     def verdicts(self) -> Mapping[int, Verdict]:

@@ -43,7 +43,7 @@ class Work(NamedTuple):
     job: int
     epoch: int
     limit: float
-    """Seconds one task may take; 0 = any."""
+    """Seconds after which a task is killed with its process; 0 = never."""
     place: int
     """Of the task that runs; -1 = none does."""
 

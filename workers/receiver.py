@@ -19,6 +19,9 @@ from workers.stops import Stops
 
 log = logging.getLogger(__name__)
 
+OVERTIME_SECONDS = 10.0
+"""So long after its time limit a task that has not come to an end by itself is killed, unless the parcel says when."""
+
 
 class Receiver:
     """Takes messages, in whichever process they come."""
@@ -82,6 +85,9 @@ def _numbers(orders: Iterable[TaskOrder]) -> list[tuple[int, int]]:
 
 
 def _limit(parcel: Parcel) -> float:
-    """Seconds that one task of it may take; 0 = any."""
+    """Seconds after which a task of it is killed with its process; 0 = never."""
+    if parcel.hard_timeout:
+        return parcel.hard_timeout
     action = REGISTRY.actions.get(parcel.action)
-    return parcel.timeout or (action and action.timeout) or 0.0
+    soft = parcel.timeout or (action and action.timeout)
+    return soft + OVERTIME_SECONDS if soft else 0.0

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from billiard.common import terminate_handler_fired
 
@@ -89,36 +89,50 @@ class Runner:
         )
         ctx = Context(facts, unpacked.paths, self._roots, lambda: self._asked_to_stop(parcel.job))
         action = self._actions.get(parcel.action)
-        error, stopped = refused, False
+        error, stopped, called = refused, False, Called()
         if action is None:
             error = error or unknown_action(parcel.action)
         elif error is None:
-            error, stopped = call(action, ctx, unpacked.paths, parcel.timeout)
+            called = call(action, ctx, unpacked.paths, parcel.timeout)
+            error = called.error
             # One that was told to stop and came back before it was done has stopped, however it did.
-            stopped = stopped or (not error and ctx.told_to_stop and len(ctx.verdicts) < len(unpacked.paths))
-        return ending(unpacked, ctx.verdicts, error, stopped=stopped) | {"error": error, "stopped": stopped}
+            stopped = called.stopped or (not error and ctx.told_to_stop and len(ctx.verdicts) < len(unpacked.paths))
+        result = ending(unpacked, ctx.verdicts, error, stopped=stopped) | {"error": error, "stopped": stopped}
+        return result | ({"late": True, "at": ctx.at} if called.late else {})
 
 
-def call(action: Action, ctx: Context, paths: Sequence[Any], timeout: float | None) -> tuple[TaskError | None, bool]:
-    """Call a handler once: the error that it let out, and whether it stopped as it was asked to."""
+class Called(NamedTuple):
+    """How a call of a handler went."""
+
+    error: TaskError | None = None
+    """What it let out."""
+    stopped: bool = False
+    """It stopped, as it was asked to."""
+    late: bool = False
+    """It took longer than it may."""
+
+
+def call(action: Action, ctx: Context, paths: Sequence[Any], timeout: float | None) -> Called:
+    """Call a handler once."""
     limit = action.timeout if timeout is None else timeout
     try:
         params = action.parameters.bind(ctx.params)
     except Invalid as error:
-        return TaskError("BadParameters", legible(str(error), _MAX_REASON)), False
+        return Called(TaskError("BadParameters", legible(str(error), _MAX_REASON)))
     try:
         within(limit, lambda: _finish(action.function(ctx, list(paths), **params)))
     except TimedOut as error:
-        return TaskError("TimeoutError", f"took longer than {limit:g} s", task_error(error).traceback), False
+        late = TaskError("TimeoutError", f"took longer than {limit:g} s", task_error(error).traceback)
+        return Called(late, late=True)
     # Whatever comes out of a handler, exits and interrupts included, is the end of its task and not of the worker.
     except BaseException as error:
         if terminate_handler_fired():
             raise
         if ctx.told_to_stop and _only_stopped(error):
-            return None, True
+            return Called(stopped=True)
         log.warning("%s of job %s, task %s failed", action.name, ctx.job, ctx.task, exc_info=True)
-        return task_error(error), False
-    return None, False
+        return Called(task_error(error))
+    return Called()
 
 
 def unknown_action(name: str) -> TaskError:

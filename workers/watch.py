@@ -23,9 +23,6 @@ from workers.stops import Graces
 log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.5
-OVERTIME_SECONDS = 10.0
-"""So long after its time limit a task that has not come to an end by itself is killed."""
-
 Message = tuple[str, object]
 """A message that was received and not begun: the name of its Celery task, and its argument."""
 
@@ -83,7 +80,7 @@ class Watch:
     def _speak_for(self, child: Child) -> None:
         entries = child.page.entries()
         reason = ended_how(child.code)
-        for item in aftermath(entries, child.verdict, reason, time.monotonic()):
+        for item in aftermath(entries, child.verdict, reason):
             self._reporter.send(item)
         self._claim_back([entry for entry in entries if entry.doing is Doing.CLAIMING], child, reason)
 
@@ -109,8 +106,8 @@ class Watch:
         now = time.monotonic()
         over = self._graces.over(now) if busy else {}
         for child, work, task in busy:
-            if work.limit and now - task.begun > work.limit + OVERTIME_SECONDS:
-                error = TaskError("TimeoutError", f"took longer than {work.limit:g} s and did not stop")
+            if work.limit and now - task.begun > work.limit:
+                error = TaskError("TimeoutError", f"took longer than {work.limit:g} s and was killed")
                 self._kill(child, Verdict(task.task, task.attempt, error.message, error))
             elif work.job in over:
                 reason = f"it did not stop within {over[work.job]:g} s and was killed"

@@ -10,7 +10,7 @@ from orchestrator.contracts.document import read_json, read_yaml
 from orchestrator.contracts.faults import faults_of
 from orchestrator.errors import Invalid
 
-M = TypeVar("M", bound=BaseModel)
+A = TypeVar("A", bound=BaseModel)
 JSON = "application/json"
 YAML = "application/yaml"
 _YAML_NAMES = {YAML, "application/x-yaml", "text/yaml", "text/x-yaml"}
@@ -31,6 +31,13 @@ class Body:
             raise HTTPException(415, f"the body has to be JSON, sent with Content-Type: {JSON}")
         return read_json(self._content)
 
+    def model(self, model: type[A], refusal: str) -> A:
+        """Its value as this model, no body as one that says nothing; Invalid, with the refusal, when it is no such."""
+        try:
+            return model.model_validate(self.json() if self else {})
+        except ValidationError as error:
+            raise Invalid(refusal, faults_of(error)) from None
+
     def document(self) -> Any:
         """Its value, JSON or YAML."""
         return read_yaml(self._content) if self._media_type in _YAML_NAMES else self.json()
@@ -42,17 +49,6 @@ async def _body(request: Request) -> Body:
 
 
 RawBody = Annotated[Body, Depends(_body)]
-
-
-def said(body: Body, model: type[M]) -> M:
-    """What a body that may be left out says; Invalid where it can not say that.
-
-    Read once it is known that there is something to ask, and that it can be asked now: 404 and 409 come before 422.
-    """
-    try:
-        return model.model_validate(body.json() if body else {})
-    except ValidationError as error:
-        raise Invalid("this can not be asked for like that", faults_of(error)) from None
 
 
 def taking(model: type[BaseModel], *media_types: str, required: bool = True) -> dict[str, Any]:

@@ -25,6 +25,7 @@ SUBJECTS = {
     "jobs": {"jobs", "job", "tasks", "errors", "paths", "history"},
     "watch": {"watch"},
     "control": {"pause", "resume", "cancel", "why"},
+    "holds": {"hold"},
     "workflows": {"workflows", "workflow"},
     "sites": {"sites", "site"},
     "worker": {"worker"},

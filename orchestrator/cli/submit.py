@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.fields import read_fields
+from orchestrator.cli.moments import moment_from
 from orchestrator.cli.output import put_json, say
 from orchestrator.cli.starts import read_starts
 from orchestrator.cli.verb import DONE, Call, usage, verb
@@ -46,6 +47,12 @@ def submit(
     discovery: Annotated[
         str | None, typer.Option(metavar="METHOD", help="How paths are found, in place of the workflow's own way")
     ] = None,
+    not_before: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Nothing begins before: a time, or how long from now (2h)")
+    ] = None,
+    deadline: Annotated[
+        str | None, typer.Option(metavar="TIME", help="It is cancelled if it has not ended then: as above")
+    ] = None,
     paths_from: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Read more paths from a file, one a line; - is standard input")
     ] = None,
@@ -66,6 +73,10 @@ def submit(
     """
     if not paths and paths_from is None:
         raise usage("give at least one PATH, or --paths-from FILE")
+    times = {
+        "not_before": not_before and moment_from(not_before, "--not-before"),
+        "deadline": deadline and moment_from(deadline, "--deadline"),
+    }
     with call.client() as client:
         definition = client.workflow(workflow)
         walked = (discovery or definition.get("discovery")) == "recursive"
@@ -78,6 +89,7 @@ def submit(
             queue=queue,
             priority=priority,
             discovery=discovery,
+            **times,
         )
         if watch:
             return follow(client, job["id"], as_json=call.json)

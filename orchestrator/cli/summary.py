@@ -51,6 +51,10 @@ def show_job(job: dict[str, Any]) -> None:
             "fields": _fields(job["fields"]),
             "discovery": f"{discovery['state']}, found {discovery['found']:,}",
             "created": when(job["created_at"]),
+            "not before": when(job["not_before"]) if job["not_before"] else None,
+            "deadline": when(job["deadline"]) if job["deadline"] else None,
+            "redrive of": job["redrive_of"],
+            "held": _holds(job["holds"]),
             "started": when(job["started_at"]) if job["started_at"] else None,
             "ended": when(job["ended_at"]) if job["ended_at"] else None,
             "took": took(job),
@@ -58,6 +62,10 @@ def show_job(job: dict[str, Any]) -> None:
         }
     )
     _tables(job)
+
+
+def _holds(holds: list[dict[str, Any]]) -> str | None:
+    return "; ".join(f"{hold['reason']} (hold {hold['id']}, by {hold['author']})" for hold in holds) or None
 
 
 def _fields(fields: dict[str, Any]) -> str | None:

@@ -38,10 +38,12 @@ class Parcel(msgspec.Struct, omit_defaults=True):
     expires: float
     """Unix seconds after which it is refused; generous, since two clocks meet here."""
     timeout: float | None = None
-    """Seconds one task may take."""
+    """Seconds one task may take before its handler is interrupted; None = what the action says itself."""
     epoch: int = 0
     queue_epoch: int = 0
     v: int = VERSION
+    hard_timeout: float | None = None
+    """Seconds one task may take before its process is killed; None = some time after ``timeout``."""
 
 
 class RuleOrder(msgspec.Struct, array_like=True, omit_defaults=True):

@@ -58,6 +58,10 @@ class Ended(msgspec.Struct, array_like=True, omit_defaults=True, tag="ended"):
     stopped: bool = False
     """It was told to stop, and did."""
     started_at: float = 0.0
+    late: bool = False
+    """Its time limit ended it; the counts are what was reported until then, and hold."""
+    at: int = -1
+    """With ``late``: the path that it was at, by its place in the batch; -1 = nobody can tell."""
 
 
 class Returned(msgspec.Struct, array_like=True, omit_defaults=True, tag="returned"):
@@ -74,6 +78,8 @@ class Died(msgspec.Struct, array_like=True, omit_defaults=True, tag="died"):
     task: int
     attempt: int
     reason: str = ""
+    error: TaskError | None = None
+    """It was killed for this: a path that was alone with it is to blame, and need not be tried again to know that."""
 
 
 class ActionOffer(msgspec.Struct, omit_defaults=True):

@@ -2,10 +2,18 @@
 
 import base64
 from collections.abc import Iterator, Sequence
-from datetime import datetime
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field, SkipValidation, StringConstraints, field_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SkipValidation,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from orchestrator.contracts.faults import MOST
 from orchestrator.contracts.paths import PathList
@@ -22,6 +30,7 @@ _MAX_SIZE = (1 << 63) - 1
 _KEYS = frozenset({"path", "path_b64", "state", "size"})
 
 Word = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+Moment = Annotated[AwareDatetime, Field(strict=False, examples=["2030-01-31T22:00:00Z"])]
 
 
 class GivenPath(BaseModel):
@@ -62,14 +71,17 @@ class Submission(BaseModel):
     """9 is served first."""
     discovery: Word | None = None
     """Instead of the workflow's own; null = exactly the paths given."""
-    not_before: Annotated[datetime, Field(strict=False)] | None = None
+    not_before: Moment | None = None
+    """Until then it waits as Pending, and nothing of it begins."""
+    deadline: Moment | None = None
+    """If it has not ended then, it is cancelled."""
     dry_run: bool = False
 
-    @field_validator("not_before")
-    @classmethod
-    def _is_now(cls, not_before: datetime | None) -> None:
-        if not_before is not None:
-            raise ValueError(_LATER)
+    @model_validator(mode="after")
+    def _has_time(self) -> Self:
+        if self.not_before and self.deadline and self.deadline <= self.not_before:
+            raise ValueError("the deadline has to be later than not_before")
+        return self
 
     @field_validator("dry_run")
     @classmethod

@@ -9,9 +9,11 @@ from orchestrator.contracts.parcel import RuleOrder
 from orchestrator.domain import duration, fields, rules
 from orchestrator.domain.chain import MAX_STEPS
 from orchestrator.domain.fields import FieldType
+from orchestrator.domain.retry import Backoff
 
 MAX_RULES = 100
 MAX_FIELDS = 100
+LONGEST_S = 30 * 86400
 MAX_REFERENCES = 1000
 """So many places of one definition may stand for a field: each may take the whole value into a message."""
 
@@ -57,19 +59,40 @@ class WorkflowField(_Part):
 
 
 class Retries(_Part):
-    """How often failed work is tried again, and after how long."""
+    """How often failed work is tried again, after how long, and after which errors."""
 
     max: Annotated[int, Field(ge=0, le=100)] = 0
-    backoff: Literal["fixed", "exponential"] = "exponential"
+    """Tries after the first."""
+    backoff: Annotated[Backoff, Field(strict=False)] = Backoff.EXPONENTIAL
     base: Duration = 2.0
+    """The pause before the first retry."""
     cap: Duration = 300.0
+    """The longest pause."""
+    jitter: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """By which share of itself a pause may be longer: what failed together does not come back together."""
+    error_classes: Annotated[list[Word], Field(max_length=100)] = []
+    """Only these, such as ``ConnectionError``; none named: every class."""
+    failed_paths: bool = True
+    """Also where a task ends with a result: the paths that failed are tried again, and only these."""
 
-    @field_validator("max")
-    @classmethod
-    def _is_supported(cls, most: int) -> int:
-        if most > 0:
-            raise ValueError(f"more than 0 {_LATER}")
-        return most
+    @model_validator(mode="after")
+    def _is_sound(self) -> Self:
+        if max(self.base, self.cap) > LONGEST_S:
+            raise ValueError("no pause may be longer than 30 days")
+        if self.cap < self.base and "cap" in self.model_fields_set:
+            raise ValueError("cap has to be at least base")
+        return self
+
+    @property
+    def policy(self) -> dict[str, Any]:
+        """The fields of ``domain.retry.RetryPolicy``, as a job's plan keeps them."""
+        kept = self.model_dump(mode="json", exclude_defaults=True)
+        if self.cap < self.base:
+            kept["cap"] = self.base
+        return {_IN_POLICY.get(name, name): value for name, value in kept.items()}
+
+
+_IN_POLICY = {"base": "base_s", "cap": "cap_s"}
 
 
 class Action(_Part):
@@ -87,15 +110,24 @@ class Action(_Part):
     label: Label | None = None
     retries: Retries | None = None
     timeout: Duration | None = None
+    """How long one task may take before its handler is interrupted; without it, what the action says."""
+    hard_timeout: Duration | None = None
+    """How long before its process is killed; without it, 10 s after ``timeout``."""
     manual: bool = False
     group: Word | None = None
 
-    @field_validator("timeout")
+    @field_validator("timeout", "hard_timeout")
     @classmethod
     def _is_some_time(cls, timeout: float | None) -> float | None:
-        if timeout is not None and not 0 < timeout <= 30 * 86400:
+        if timeout is not None and not 0 < timeout <= LONGEST_S:
             raise ValueError("has to be more than 0 and at most 30 days")
         return timeout
+
+    @model_validator(mode="after")
+    def _interrupts_before_it_kills(self) -> Self:
+        if self.timeout and self.hard_timeout and self.hard_timeout < self.timeout:
+            raise ValueError("hard_timeout has to be at least timeout: it kills what did not heed that")
+        return self
 
     @field_validator("manual")
     @classmethod
@@ -138,6 +170,29 @@ class Rule(_Part):
         return RuleOrder(self.type, self.state, list(self.include), list(self.exclude), self.batch_size)
 
 
+class Tolerance(_Part):
+    """How many paths may fail before the job is held for a person to look; either of the two is enough."""
+
+    failed_percent: Annotated[float, Field(ge=0, le=100)] | None = None
+    """Of all paths that were found; while discovery still looks, only once there are 1,000."""
+    failed_count: Annotated[int, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.failed_percent is None and self.failed_count is None:
+            raise ValueError("needs failed_percent or failed_count")
+        return self
+
+
+class Breaker(_Part):
+    """Holds the job when failures of one kind make up too large a share of the paths that end one after the other."""
+
+    failed_percent: Annotated[float, Field(gt=0, le=100)] = 50.0
+    """More than this share of a window, all with one fingerprint."""
+    window: Annotated[int, Field(ge=10, le=1_000_000)] = 1000
+    """Paths."""
+
+
 class Workflow(_Part):
     """A workflow: what happens to which paths. Its versions never change; a job keeps to the one it began with."""
 
@@ -151,7 +206,8 @@ class Workflow(_Part):
     visible: bool = True
     fields: Annotated[list[WorkflowField], Field(max_length=MAX_FIELDS)] = []
     filter_rules: Annotated[list[Rule], Field(min_length=1, max_length=MAX_RULES)]
-    tolerance: dict[str, Any] | None = None
+    tolerance: Tolerance | None = None
+    breaker: Breaker | None = None
 
     @field_validator("fields")
     @classmethod
@@ -161,11 +217,11 @@ class Workflow(_Part):
             raise ValueError(f"the name {', '.join(twice)} is used twice")
         return fields
 
-    @field_validator("tolerance")
-    @classmethod
-    def _is_absent(cls, tolerance: dict[str, Any] | None) -> None:
-        if tolerance is not None:
-            raise ValueError(_LATER)
+    @property
+    def limits(self) -> dict[str, Any] | None:
+        """What would hold a job of it, as jobs keep it; None = nothing does."""
+        limits = {"tolerance": self.tolerance, "breaker": self.breaker}
+        return {name: limit.model_dump() for name, limit in limits.items() if limit is not None} or None
 
     def canonical(self) -> dict[str, Any]:
         """The definition as it is kept and compared: without what says only the default."""

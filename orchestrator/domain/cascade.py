@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from orchestrator.domain.batch_job import BATCH_JOB, JobEvent, JobState
 from orchestrator.domain.discovery import DISCOVERY, DiscoveryState
@@ -36,6 +37,28 @@ def ending(tally: Tally) -> TaskEvent:
     return TaskEvent.FINISHED_WITH_ERRORS if tally.failed or tally.aborted else TaskEvent.FINISHED
 
 
+class Ends(NamedTuple):
+    """Paths that come to their end with a task, as the job counts them: each path once, where it stopped."""
+
+    processed: int = 0
+    skipped: int = 0
+    failed: int = 0
+    aborted: int = 0
+    cancelled: int = 0
+
+
+def ends(state: TaskState, tally: Tally, given: int, passed: int, *, last: bool, called_off: bool = False) -> Ends:
+    """Which of a task's ``given`` paths end with it. ``passed`` went on, to the next task unless it is the ``last``.
+
+    Where the job is ``called_off``, those that went on are cancelled with the task that they were given to.
+    """
+    processed, skipped = (tally.processed, tally.skipped) if last else (0, tally.processed + tally.skipped - passed)
+    cancelled = given - tally.given if state is TaskState.CANCELLED else 0
+    if called_off and not last:
+        cancelled += passed
+    return Ends(processed, skipped, tally.failed, tally.aborted, cancelled)
+
+
 class Onward(Enum):
     """What happens to the tasks after one that ended."""
 
@@ -44,16 +67,18 @@ class Onward(Enum):
     CANCEL = "cancel"  # the chain is broken, or called off: they are all Cancelled
 
 
-def onward(ended: TaskState, passed: int) -> Onward:
-    """Success and Error pass on what was processed; a Failure breaks the chain; a Cancelled one calls it off."""
+def onward(ended: TaskState, passed: int, *, called_off: bool = False) -> Onward:
+    """Success and Error pass on what was processed; a Failure breaks the chain; a job that is called off ends it."""
     if ended in (TaskState.FAILURE, TaskState.CANCELLED):
         return Onward.CANCEL
-    return Onward.ADVANCE if passed else Onward.SKIP
+    if not passed:
+        return Onward.SKIP
+    return Onward.CANCEL if called_off else Onward.ADVANCE
 
 
 def broken_by(ended: TaskState) -> TaskEvent:
     """The event that cancels the tasks after one that ended so."""
-    return TaskEvent.CANCEL_REQUESTED if ended is TaskState.CANCELLED else TaskEvent.BROKEN
+    return TaskEvent.BROKEN if ended is TaskState.FAILURE else TaskEvent.CANCEL_REQUESTED
 
 
 @dataclass(frozen=True, slots=True)

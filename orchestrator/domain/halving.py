@@ -32,9 +32,12 @@ class Hunt:
         return Hunt(remaining, self.suspects & remaining)
 
 
-def culprit(tried: int, crashes: int) -> bool:
-    """Whether what was tried when the process died, for the ``crashes``-th time, is one path, and to blame."""
-    return tried.bit_count() == 1 and crashes >= MOST_CRASHES
+def culprit(tried: int, crashes: int, *, killed: bool = False) -> bool:
+    """Whether what was tried when the process died, for the ``crashes``-th time, is one path, and to blame.
+
+    A process that was ``killed`` for what it did leaves no doubt; one that died may have died of something else.
+    """
+    return tried.bit_count() == 1 and (killed or crashes >= MOST_CRASHES)
 
 
 def _lower_half(paths: int) -> int:

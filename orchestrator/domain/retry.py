@@ -29,7 +29,7 @@ class RetryPolicy:
     """The share of the pause by which it may be longer, 0 to 1: what failed together does not return together."""
     error_classes: tuple[str, ...] = ()
     """Only these; none named: every class."""
-    failed_paths: bool = False
+    failed_paths: bool = True
     """Also when the task ends with a result: only the paths that failed are tried again."""
 
     def again(self, tries: int, error_class: str) -> bool:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, text
 from orchestrator.contracts.paths import merge_carries, number, to_bits
 from orchestrator.contracts.report import Item, Reports, TaskError
 from orchestrator.domain.batch_job import JobState
-from orchestrator.domain.cascade import Onward, Tally, broken_by, onward
+from orchestrator.domain.cascade import Onward, Tally, broken_by, ends, onward
 from orchestrator.domain.chain import STEP_BITS, STEP_MASK, batch_of
 from orchestrator.domain.retry import policy_of
 from orchestrator.domain.task import TASK, TaskEvent, TaskState
@@ -41,6 +41,7 @@ class Writing:
 
     changes: list[TaskChange] = field(default_factory=list[TaskChange])
     given: list[tuple[int, int, bytes | None]] = field(default_factory=list[tuple[int, int, bytes | None]])
+    """(task, how many paths, which of the batch)."""
     carried: dict[int, bytes] = field(default_factory=dict[int, bytes])
     ready: dict[int, float | None] = field(default_factory=dict[int, float | None])
     """Task -> seconds from now before which it is not handed out."""
@@ -123,14 +124,13 @@ def _write(tx: Connection, touched: Sequence[Task], deltas: Deltas) -> None:
             writing.carried[task.id + 1] = task.carry
         if not task.out:
             deltas.jobs[task.job]["out"] -= 1
-    change_tasks(tx, writing.changes)
     give(tx, writing.given)
+    change_tasks(tx, writing.changes)
     _write_carries(tx, writing.carried)
     tx.execute(_TAKE_BACK, {"ids": [task.id for task in touched if not task.out]})
     claimed = [task for task in touched if task.out]
     tx.execute(_CLAIMED, {"ids": [task.id for task in claimed], "nodes": [task.worker for task in claimed]})
-    ready = writing.ready | {row[0]: None for row in writing.given}
-    tx.execute(_READY, {"ids": list(ready), "after": list(ready.values()), "mask": STEP_MASK})
+    tx.execute(_READY, {"ids": list(writing.ready), "after": list(writing.ready.values()), "mask": STEP_MASK})
 
 
 _CLAIMED = text("""
@@ -153,10 +153,13 @@ _TAKE_BACK = text("delete from handouts where task_id = any(cast(:ids as bigint[
 
 def _change(task: Task) -> TaskChange:
     goes_on = task.state not in TASK.terminal
-    bits = {
-        name: to_bits(value, task.batch_size) if goes_on and value else None
-        for name, value in (("settled", task.settled), ("suspects", task.suspects), ("passed", task.passed))
+    kept = {
+        "settled": task.settled if goes_on else 0,
+        "suspects": task.suspects if goes_on else 0,
+        # Of a cancelled task: what it had done until then, and what is left to do.
+        "passed": task.passed if goes_on or task.state is TaskState.CANCELLED else 0,
     }
+    bits = {name: to_bits(value, task.batch_size) if value else None for name, value in kept.items()}
     return TaskChange(
         task.id, task.attempt, task.was, task.state,
         task.tally.processed, task.tally.skipped, task.tally.failed, task.tally.aborted,
@@ -172,23 +175,13 @@ def _error(error: TaskError) -> str:
 
 
 def _count_end(task: Task, deltas: Deltas) -> None:
-    """Each path is counted once: where it stopped, or when it has come through the whole chain."""
-    job, tally, last = deltas.jobs[task.job], task.tally, task.step == task.last_step
+    job, last = deltas.jobs[task.job], task.step == task.last_step
+    given, passed = task.given.bit_count(), task.passed.bit_count()
     job["open_tasks"] -= 1
-    job["failed"] += tally.failed
-    job["aborted"] += tally.aborted
+    job.update(ends(task.state, task.tally, given, passed, last=last, called_off=task.dequeuing)._asdict())
     if task.state is TaskState.CANCELLED:
         job["stopped"] += task.was is TaskState.STARTED or task.started
-        job["skipped"] += tally.skipped
-        job["processed"] += tally.processed if last else 0
-        job["cancelled"] += task.given.bit_count() - tally.given + (0 if last else tally.processed)
-        return
-    if last:
-        job["processed"] += tally.processed
-        job["skipped"] += tally.skipped
-    else:
-        job["skipped"] += tally.processed + tally.skipped - task.passed.bit_count()
-    if task.state in (TaskState.ERROR, TaskState.FAILURE):
+    elif task.state in (TaskState.ERROR, TaskState.FAILURE):
         job["bad_tasks"] += 1
 
 
@@ -196,17 +189,15 @@ def _cascade(task: Task, writing: Writing, deltas: Deltas) -> None:
     """What the end means for the later tasks of the chain, which all wait: they follow each other by id."""
     if task.step == task.last_step:
         return
-    after = onward(task.state, task.passed.bit_count())
-    if after is Onward.ADVANCE and not task.dequeuing:
+    after = onward(task.state, task.passed.bit_count(), called_off=task.dequeuing)
+    if task.passed and task.state is not TaskState.FAILURE:
+        # Also where the next task is cancelled at once: it is there that its paths came to a stop.
         passed = None if task.passed == (1 << task.batch_size) - 1 else to_bits(task.passed, task.batch_size)
         writing.given.append((task.id + 1, task.passed.bit_count(), passed))
-        return
     if after is Onward.ADVANCE:
-        # Its paths came this far, and are cancelled with the tasks that would have been given them.
-        deltas.jobs[task.job]["cancelled"] += task.passed.bit_count()
-        event = TaskEvent.CANCEL_REQUESTED
-    else:
-        event = TaskEvent.NOTHING_LEFT if after is Onward.SKIP else broken_by(task.state)
+        writing.ready[task.id + 1] = None
+        return
+    event = TaskEvent.NOTHING_LEFT if after is Onward.SKIP else broken_by(task.state)
     end = TASK.fire(TaskState.PENDING, event)
     for step in range(task.step + 1, task.last_step + 1):
         writing.changes.append(TaskChange(task.id - task.step + step, 0, TaskState.PENDING, end))

@@ -108,7 +108,7 @@ def take(task: Task | None, site: str, node: str, item: Item) -> str | None:
             task.back(TaskEvent.RETURNED)
         case Died():
             _begun(task, node)
-            _died(task)
+            _died(task, item.error)
         case Ended():
             _begun(task, node)
             _ended(task, item)
@@ -125,14 +125,14 @@ def _begun(task: Task, node: str) -> None:
         _claim(task, node)
 
 
-def _died(task: Task) -> None:
-    """Its process died: try it by halves; what is alone, and has seen enough deaths, is to blame."""
+def _died(task: Task, killed_for: TaskError | None) -> None:
+    """Its process died: try it by halves; what is alone, and was killed or has seen enough deaths, is to blame."""
     task.crashes += 1
-    if task.dequeuing or not culprit(task.tried, task.crashes):
+    if task.dequeuing or not culprit(task.tried, task.crashes, killed=killed_for is not None):
         task.suspects = Hunt(task.remaining, task.suspects).died(task.tried).suspects
         task.back(TaskEvent.PROCESS_DIED)
         return
-    task.blame(task.tried, KILLER)
+    task.blame(task.tried, killed_for or KILLER)
     if task.remaining:
         task.fire(TaskEvent.PART_FINISHED)
     else:
@@ -146,7 +146,10 @@ def _ended(task: Task, said: Ended) -> None:
     passed = task.tried if said.passed is None else int.from_bytes(said.passed, "little")
     error = said.error
     if said.stopped:
-        _stopped(task, said, tally)
+        _stopped(task, said, tally, passed)
+        return
+    if error is not None and said.late:
+        _late(task, said, tally, passed, error)
         return
     if error is None and not (_adds_up(task, tally, passed) and _fit(task, tally, said.problems)):
         error = TaskError("BadReport", f"the site's report does not add up: {tally}, of {task.tried.bit_count()} paths")
@@ -165,20 +168,56 @@ def _ended(task: Task, said: Ended) -> None:
         task.fire(ending(task.tally))
 
 
-def _stopped(task: Task, said: Ended, tally: Tally) -> None:
+def _stopped(task: Task, said: Ended, tally: Tally, passed: int) -> None:
     """It was told to stop, and did: what it says until then is kept, if the job is being cancelled at all."""
-    if task.dequeuing and tally.given <= task.remaining.bit_count() and _fit(task, tally, said.problems):
-        task.problems += said.problems
-        task.tally += tally
+    if task.dequeuing:
+        _keep(task, said, tally, passed)
     task.back(TaskEvent.RETURNED)
 
 
+def _keep(task: Task, said: Ended, tally: Tally, passed: int) -> bool:
+    """Keep what some of the tried paths have come to; False, and nothing is kept, where that does not add up."""
+    if not tally.given or passed & ~task.tried or not _fit(task, tally, said.problems):
+        return False
+    done = passed
+    for problem in said.problems:
+        done |= 1 << problem.index
+    if tally.given != done.bit_count():
+        return False
+    task.problems += said.problems
+    task.passed |= passed
+    task.settle(done, tally)
+    return True
+
+
+def _late(task: Task, said: Ended, tally: Tally, passed: int, error: TaskError) -> None:
+    """Its time was over: what has an outcome keeps it and the rest goes on; a path that took all the time is to blame.
+
+    The limit is a task's, so being at a path when it is over proves nothing, unless nothing was done before it.
+    """
+    if not _keep(task, said, tally, passed):
+        if tally.given or task.tried.bit_count() == 1 or task.policy.again(task.tries, error.error_class):
+            _failed(task, error)
+            return
+        if said.at >= 0 and task.tried >> said.at & 1:
+            task.blame(1 << said.at, error)
+        else:
+            task.suspects = task.tried
+    if task.remaining:
+        task.back(TaskEvent.PART_FINISHED)
+    else:
+        task.fire(ending(task.tally))
+
+
 def _failed(task: Task, error: TaskError) -> None:
-    """An unexpected error: tried again by the policy; else a Failure, or that of the tried paths among settled ones."""
+    """An unexpected error: tried again by the policy; else a Failure, or that of the tried paths where these are some.
+
+    Some of them are tried when others have their outcome already, or are tried apart to find the one that kills.
+    """
     if task.policy.again(task.tries, error.error_class):
         _pause(task)
         task.back(TaskEvent.ATTEMPT_FAILED)
-    elif not task.settled:
+    elif task.tried == task.given:
         task.error, task.tally = error, Tally(failed=task.given.bit_count())
         task.fire(TaskEvent.CRASHED)
     else:

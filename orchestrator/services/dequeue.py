@@ -1,16 +1,18 @@
 """Emptying a job that is being cancelled: what waits becomes Cancelled, chunk by chunk, beside others' work."""
 
 from collections.abc import Iterable
+from dataclasses import astuple
 from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
 from orchestrator.contracts.report import Died, Reports
-from orchestrator.domain.chain import batch_of, step_of
+from orchestrator.domain.cascade import Tally, ends
+from orchestrator.domain.chain import STEP_MASK, batch_of, step_of
 from orchestrator.domain.task import TASK, TaskEvent, TaskState
 from orchestrator.services.lease import LEASE_S
 from orchestrator.storage.counters import Deltas
-from orchestrator.storage.transitions import TaskChange, change_tasks
+from orchestrator.storage.transitions import TaskChange, change_tasks, give
 
 
 class Stop(NamedTuple):
@@ -31,8 +33,11 @@ _JOBS = text("""
 """)
 
 _WAITING = text("""
-    select id, rule, attempt, state, given, processed, skipped, failed, aborted, tries, crashes
-    from tasks where job_id = :job and id > :after order by id limit :chunk
+    select t.id, t.rule, t.attempt, t.state, t.given, t.processed, t.skipped, t.failed, t.aborted, t.tries, t.crashes,
+      t.passed_bits, (t.id & :mask) = (
+        select max(step) from job_steps s where s.job_id = t.job_id and s.rule = t.rule
+      ) as last
+    from tasks t where t.job_id = :job and t.id > :after order by t.id limit :chunk
 """)
 
 _OUT = text("select task_id from handouts where job_id = :job")
@@ -51,7 +56,7 @@ def dequeue(tx: Connection, deltas: Deltas) -> set[int]:
 
 
 def _chunk(tx: Connection, job: int, after: int, deltas: Deltas) -> None:
-    rows = tx.execute(_WAITING, {"job": job, "after": after, "chunk": CHUNK}).all()
+    rows = tx.execute(_WAITING, {"job": job, "after": after, "chunk": CHUNK, "mask": STEP_MASK}).all()
     # The rest of a chain that a site is at ends with what the site says of it.
     out = {batch_of(task) for task in tx.execute(_OUT, {"job": job}).scalars()}
     # From the beginning again when the end is reached: what a site gave back has been passed over.
@@ -59,14 +64,20 @@ def _chunk(tx: Connection, job: int, after: int, deltas: Deltas) -> None:
     waiting = [row for row in rows if row.state == TaskState.PENDING and batch_of(row.id) not in out]
     end = TASK.fire(TaskState.PENDING, TaskEvent.CANCEL_REQUESTED)
     changes: list[TaskChange] = []
+    given: dict[int, tuple[int, bytes | None]] = {}
     for row in waiting:
-        outcomes = (row.processed, row.skipped, row.failed, row.aborted)
-        changes.append(
-            TaskChange(row.id, row.attempt, TaskState.PENDING, end, *outcomes, tries=row.tries, crashes=row.crashes)
-        )
+        tally, passed = Tally(row.processed, row.skipped, row.failed, row.aborted), row.passed_bits
+        tried = {"tries": row.tries, "crashes": row.crashes, "passed": passed}
+        changes.append(TaskChange(row.id, row.attempt, TaskState.PENDING, end, *astuple(tally), **tried))
         deltas.move((job, row.rule, step_of(row.id)), TaskState.PENDING, end)
         deltas.jobs[job]["open_tasks"] -= 1
-        deltas.jobs[job]["cancelled"] += row.given - sum(outcomes)
+        went_on = int.from_bytes(passed or b"", "little").bit_count()
+        if went_on and not row.last:
+            # Some of its paths had come through this step when the rest was to be tried again.
+            given[row.id + 1] = went_on, passed
+        came = row.given or given.get(row.id, (0,))[0]
+        deltas.jobs[job].update(ends(end, tally, came, went_on, last=row.last)._asdict())
+    give(tx, [(task, *some) for task, some in given.items()])
     change_tasks(tx, changes)
     tx.execute(_FORGET, {"ids": [row.id for row in waiting]})
 

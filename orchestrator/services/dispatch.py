@@ -12,10 +12,11 @@ from orchestrator.contracts.parcel import Parcel, TaskOrder
 from orchestrator.contracts.paths import count, number, to_bits
 from orchestrator.domain.chain import STEP_BITS, STEP_MASK
 from orchestrator.domain.halving import Hunt
+from orchestrator.services.hold import held
 from orchestrator.services.lanes import EXPIRES_S, Lane, hold_running
 from orchestrator.storage.counters import Deltas
 
-_CHOOSE = text("""
+_CHOOSE = text(f"""
     with lane as (
       select * from unnest(
         cast(:site as text[]), cast(:queue as text[]), cast(:function as text[]), cast(:credits as int[])
@@ -36,9 +37,10 @@ _CHOOSE = text("""
         order by r.task_id limit lane.credits
       ) r
       where j.ended_at is null and j.state in ('Pending', 'Started')
+        and coalesce(j.not_before <= clock_timestamp(), true) and not {held("lane.site", "lane.queue")}
     )
     select job_id, task_id, site, queue, function from fair where place <= credits
-""")
+""")  # noqa: S608 - our own words
 
 _TAKE = text("""
     with picked as (
@@ -139,6 +141,7 @@ def _parcel(row: RowMapping, tried: bytes | None, epoch: int, queue_epoch: int) 
         tasks=[TaskOrder(row["id"], row["attempt"], row["paths"], which, row["carry"])],
         expires=time.time() + EXPIRES_S,
         timeout=row["options"].get("timeout_s"),
+        hard_timeout=row["options"].get("hard_timeout_s"),
         epoch=epoch,
         queue_epoch=queue_epoch,
     )

@@ -21,7 +21,7 @@ _RUNNING = text("""
     join progress p on p.job_id = w.job_id
     join jobs j on j.id = w.job_id
     left join sites s on s.name = d.site
-    where w.ended_at is null and j.ended_at is null
+    where w.ended_at is null and j.ended_at is null and not w.by_hub
 """)
 
 Grants = dict[str, dict[str, int]]

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 from pydantic import ValidationError
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from orchestrator.contracts.faults import MOST, faults_of
 from orchestrator.contracts.paths import PathList
@@ -52,6 +52,7 @@ def read_order(tx: Connection, body: object) -> Order:
     offers = load_offers(tx, [action.name for rule in workflow.filter_rules for action in rule.action])
     method, options, found = _discovery(submission, workflow, offers)
     wrong += found
+    wrong += _time_faults(tx, submission)
     if method != GIVEN:
         wrong += _start_faults(paths)
     walked = Walked(paths.paths if method != GIVEN else ())
@@ -96,6 +97,11 @@ def _discovery(submission: Submission, workflow: Workflow, offers: Offers) -> tu
         return GIVEN, {}, faults
     options = workflow.discovery_options if method == workflow.discovery else None
     return method, dict(options or {}), faults
+
+
+def _time_faults(tx: Connection, submission: Submission) -> Iterator[Fault]:
+    if submission.deadline and submission.deadline <= tx.execute(select(func.clock_timestamp())).scalar_one():
+        yield Fault("$.deadline", "has passed already")
 
 
 def _start_faults(paths: PathList) -> Iterator[Fault]:

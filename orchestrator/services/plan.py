@@ -30,7 +30,7 @@ class PlannedStep(NamedTuple):
     function: str
     params: dict[str, Any]
     options: dict[str, Any]
-    """For the hub: ``timeout_s``, where the workflow gives one."""
+    """For the hub, where the workflow gives them: ``timeout_s``, ``hard_timeout_s``, ``retries``."""
     waits: bool
     """It changes a folder that is walked, so it begins when discovery has ended."""
 
@@ -79,13 +79,19 @@ def _step(
     if offer is None:
         return None, [Fault(site_place, f"{within}: {offers.unknown_action(action.name, site)}")]
     params = substitute(action.params, values)
-    options = {} if action.timeout is None else {"timeout_s": action.timeout}
     faults = [_placed(fault, action, within) for fault in parameter_faults(offer.parameters, params, "$")]
     if len(msgspec.json.encode(params)) > MAX_PARAMS_BYTES:
         faults.append(Fault("$.fields", f"{within}: its parameters are larger than {MAX_PARAMS_BYTES} bytes"))
     # Whichever site changes it: two sites may well see the same storage.
     waits = any(where.walked.shows(folder) for name in offer.changes for folder in _folders(params.get(name)))
-    return PlannedStep(r, s, action.name, action.label, site, queue, offer.function, params, options, waits), faults
+    step = PlannedStep(r, s, action.name, action.label, site, queue, offer.function, params, _options(action), waits)
+    return step, faults
+
+
+def _options(action: Action) -> dict[str, Any]:
+    retries = action.retries.policy if action.retries else None
+    options = {"timeout_s": action.timeout, "hard_timeout_s": action.hard_timeout, "retries": retries or None}
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _name(written: str | None, values: Mapping[str, Any], otherwise: str, place: str) -> tuple[str, str]:

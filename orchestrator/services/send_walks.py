@@ -8,22 +8,24 @@ from sqlalchemy import Connection, text
 
 from orchestrator.contracts.names import Function
 from orchestrator.contracts.parcel import RuleOrder, WalkOrder
+from orchestrator.services.hold import held
 from orchestrator.services.lanes import EXPIRES_S, Lane, hold_running
 
 WALK_AHEAD = 32
 """How many batches a walk may send beyond those that are kept."""
 
-_CHOOSE = text("""
+_CHOOSE = text(f"""
     with lane as (
       select * from unnest(cast(:site as text[]), cast(:queue as text[]), cast(:credits as int[]))
         as u(site, queue, credits)
     ),
     live as (
       select w.job_id, w.subtree, w.state, w.handed_at, d.site, d.queue, j.priority,
-        j.state in ('Pending', 'Started') as open,
+        j.state in ('Pending', 'Started') and coalesce(j.not_before <= clock_timestamp(), true)
+          and not {held("d.site", "d.queue")} as open,
         row_number() over (partition by w.job_id order by w.subtree) as turn
       from walks w join discoveries d on d.job_id = w.job_id join jobs j on j.id = w.job_id
-      where w.ended_at is null and j.ended_at is null
+      where w.ended_at is null and j.ended_at is null and not w.by_hub
     ),
     busy as (select site, queue, count(*) as n from live where handed_at is not null group by site, queue),
     fair as (
@@ -37,7 +39,7 @@ _CHOOSE = text("""
       where live.state = 'Waiting' and live.handed_at is null and live.open
     )
     select job_id, subtree from fair where place <= free
-""")
+""")  # noqa: S608 - our own words
 
 _TAKE = text("""
     update walks w set

@@ -23,6 +23,7 @@ from orchestrator.services.lease import lapsed_tasks, lapsed_walks
 from orchestrator.services.requeue import requeue
 from orchestrator.services.send_walks import hand_out_walks
 from orchestrator.services.settle import lock, settle
+from orchestrator.services.tolerate import tolerate
 from orchestrator.storage.counters import Deltas
 
 
@@ -61,6 +62,7 @@ def apply(tx: Connection, reports: Sequence[Reports], batches: Sequence[Batch]) 
     begun = collect(tx, reports, deltas, failures)
     failures.write(tx)
     deltas.write(tx)
+    tolerate(tx, deltas, failures)
     release(tx, {walk.job for walk in walks.values() if walk.state in DISCOVERY.terminal})
     ended = settle(tx, jobs, begun)
     return Outbox(gone=_gone(walks, set(ended)), ended=ended)

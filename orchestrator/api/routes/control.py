@@ -7,7 +7,7 @@ from fastapi import APIRouter, BackgroundTasks
 from fastapi import Path as InPath
 from sqlalchemy import Connection
 
-from orchestrator.api.bodies import JSON, RawBody, said, taking
+from orchestrator.api.bodies import JSON, RawBody, taking
 from orchestrator.api.requires import AllParts, NoQuery, Parts, Who, needs
 from orchestrator.broker.connection import shared
 from orchestrator.broker.permits import Permits
@@ -21,6 +21,7 @@ from orchestrator.storage.queries.jobs import read_job
 
 router = APIRouter(tags=["jobs"], dependencies=[needs(Permission.CONTROL)])
 JobId = Annotated[int, InPath(ge=1, le=2**63 - 1, description="the job's id")]
+_REFUSAL = "this can not be asked for like that"
 
 
 @router.post("/jobs/{job_id}/pause", status_code=202, openapi_extra=taking(Asked, JSON, required=False))
@@ -31,7 +32,7 @@ def pause_job(
     permits = _permits(parts)
 
     def do(tx: Connection, held: Held) -> None:
-        pause(tx, held, who.user, said(body, Asked).reason, permits.revoke)
+        pause(tx, held, who.user, body.model(Asked, _REFUSAL).reason, permits.revoke)
 
     return _controlled(parts, job_id, Wish.PAUSE, do, background)
 
@@ -43,7 +44,7 @@ def resume_job(
     """Go on where a paused job was. Asking again changes nothing."""
 
     def do(tx: Connection, held: Held) -> None:
-        resume(tx, held, who.user, said(body, Asked).reason)
+        resume(tx, held, who.user, body.model(Asked, _REFUSAL).reason)
 
     return _controlled(parts, job_id, Wish.RESUME, do, background)
 
@@ -56,8 +57,8 @@ def cancel_job(
     permits = _permits(parts)
 
     def do(tx: Connection, held: Held) -> None:
-        asked = said(body, CancelAsked)
-        cancel(tx, held, who.user, asked.reason, permits.revoke, grace_s=0.0 if asked.force else GRACE_S)
+        said = body.model(CancelAsked, _REFUSAL)
+        cancel(tx, held, who.user, said.reason, permits.revoke, grace_s=0.0 if said.force else GRACE_S)
 
     return _controlled(parts, job_id, Wish.CANCEL, do, background)
 
@@ -65,7 +66,10 @@ def cancel_job(
 def _controlled(
     parts: Parts, job_id: int, wish: Wish, do: Callable[[Connection, Held], None], background: BackgroundTasks
 ) -> Job:
-    """Do it while the job is held, answer with the job as it then is, and wake the hub."""
+    """Do it while the job is held, answer with the job as it then is, and wake the hub.
+
+    The body is read in there, after the job's state has been looked at: 409 comes before 422.
+    """
     with parts.engine.begin() as tx:
         do(tx, hold(tx, job_id, wish))
         job = read_job(tx, job_id)

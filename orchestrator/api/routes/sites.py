@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, BackgroundTasks, Query
 
-from orchestrator.api.bodies import JSON, Body, RawBody, said, taking
+from orchestrator.api.bodies import JSON, Body, RawBody, taking
 from orchestrator.api.requires import AllParts, Db, NoQuery, PageQuery, Parts, Who, needs
 from orchestrator.broker.wake import wake
 from orchestrator.contracts import views
@@ -65,7 +65,7 @@ def _directed(
 ) -> views.Site:
     """Let it be so, answer with the site as it then is, and wake the hub."""
     with parts.engine.begin() as tx:
-        direct(tx, hold(tx, name), stance, actor, said(body, Asked).reason)
+        direct(tx, hold(tx, name), stance, actor, body.model(Asked, "a site can not be asked for that").reason)
         site = sites.read_site(tx, name)
     background.add_task(wake, parts.redis_url)
     return site

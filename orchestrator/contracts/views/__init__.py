@@ -4,6 +4,7 @@ from orchestrator.contracts.views.access import Key as Key
 from orchestrator.contracts.views.access import Live as Live
 from orchestrator.contracts.views.access import NewKey as NewKey
 from orchestrator.contracts.views.access import Readiness as Readiness
+from orchestrator.contracts.views.holds import Hold as Hold
 from orchestrator.contracts.views.jobs import Discovery as Discovery
 from orchestrator.contracts.views.jobs import ErrorGroup as ErrorGroup
 from orchestrator.contracts.views.jobs import HistoryEntry as HistoryEntry

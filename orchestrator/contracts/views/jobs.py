@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.contracts.text import PathText
+from orchestrator.contracts.views.holds import Hold
 from orchestrator.domain.batch_job import JobState
 from orchestrator.domain.discovery import DiscoveryState
 from orchestrator.domain.task import TaskState
@@ -84,6 +85,8 @@ class Job(BaseModel):
     fields: dict[str, Any] = Field(examples=[{"algorithm": "sha256"}])
     created_at: datetime
     not_before: datetime | None
+    deadline: datetime | None
+    redrive_of: int | None = Field(description="the job of which this one takes over what did not succeed")
     started_at: datetime | None
     ended_at: datetime | None
     discovery: Discovery
@@ -93,7 +96,7 @@ class Job(BaseModel):
     progress: Progress
     assignee: str | None
     due_at: datetime | None
-    holds: list[dict[str, Any]]
+    holds: list[Hold] = Field(description="the open ones that stop some of it")
     legal_events: list[str] = Field(description="the events that have an edge out of this state")
     receipt: dict[str, int] | None = Field(
         description="of a cancelled job: how many of its tasks were waiting, queued and running when it was asked for, "

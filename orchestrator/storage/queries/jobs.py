@@ -14,6 +14,7 @@ from orchestrator.domain.batch_job import BATCH_JOB, JobState
 from orchestrator.domain.discovery import DISCOVERY, DiscoveryState
 from orchestrator.domain.task import TaskState
 from orchestrator.errors import NotFound
+from orchestrator.storage.queries.holds import holds_of
 from orchestrator.storage.queries.keyset import decode, encode
 from orchestrator.storage.tables import discoveries, history, job_steps, jobs, progress
 
@@ -136,10 +137,11 @@ def _jobs() -> Select[Any]:
 
 def _views(tx: Connection, rows: Sequence[Row[Any]]) -> list[views.Job]:
     steps = _steps(tx, [row.id for row in rows])
-    return [_view(row, steps[row.id]) for row in rows]
+    held = holds_of(tx, [row for row in rows if row.state not in BATCH_JOB.terminal])
+    return [_view(row, steps[row.id], held.get(row.id, [])) for row in rows]
 
 
-def _view(row: Row[Any], steps: list[views.Step]) -> views.Job:
+def _view(row: Row[Any], steps: list[views.Step], held: list[views.Hold]) -> views.Job:
     return views.Job(
         **{name: getattr(row, name) for name in views.Job.model_fields if name in jobs.c},
         discovery=views.Discovery(state=_discovery(row), found=row.total + row.unmatched),
@@ -147,7 +149,7 @@ def _view(row: Row[Any], steps: list[views.Step]) -> views.Job:
         paths=_paths(row),
         steps=steps,
         progress=_progress(row),
-        holds=[],
+        holds=held,
         legal_events=list(BATCH_JOB.legal(row.state)),
     )
 

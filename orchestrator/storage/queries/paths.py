@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, func, select, tuple_
 
 from orchestrator.contracts import views
-from orchestrator.contracts.paths import indices, unpack, unpack_carry
+from orchestrator.contracts.paths import indices, number, to_bits, unpack, unpack_carry
 from orchestrator.contracts.text import path_text
 from orchestrator.contracts.views import Outcome, PathOutcome
 from orchestrator.domain.chain import batch_of, step_of
@@ -84,7 +84,7 @@ def _told_by_tasks(
     task, place = after
     while True:
         rows: Sequence[Any] = tx.execute(
-            select(tasks.c.id, tasks.c.given, tasks.c.given_bits, tasks.c.state, tasks.c.error)
+            select(tasks.c.id, tasks.c.given, tasks.c.given_bits, tasks.c.passed_bits, tasks.c.state, tasks.c.error)
             .where(tasks.c.job_id == job_id, tasks.c.given > 0, which)
             .where(tasks.c.id >= task if place >= 0 else tasks.c.id > task)
             .order_by(tasks.c.id)
@@ -102,10 +102,10 @@ def _told_by_tasks(
 def _some(rows: Sequence[Any]) -> Sequence[Any]:
     """The first of them, with no more than some paths together."""
     paths = 0
-    for number, row in enumerate(rows):
+    for taken, row in enumerate(rows):
         paths += row.given
-        if number and paths > _PATHS_AT_ONCE:
-            return rows[:number]
+        if taken and paths > _PATHS_AT_ONCE:
+            return rows[:taken]
     return rows
 
 
@@ -121,18 +121,26 @@ def _expand(tx: Connection, job_id: int, kind: Outcome, rows: Sequence[Any]) -> 
         batch = packed[batch_of(row.id)]
         paths, renamed = unpack(batch.paths).paths, unpack_carry(names.get(row.id)).renamed
         # A Failure has no structured result: what was said of single paths before it does not count.
-        stopped = frozenset[int]() if row.state is TaskState.FAILURE else recorded.get(row.id, frozenset[int]())
+        stopped = frozenset[int]() if row.state == TaskState.FAILURE else recorded.get(row.id, frozenset[int]())
         error: dict[str, Any] = row.error or {}
         message = error.get("message") if kind is Outcome.FAILED else None
-        for place in indices(row.given_bits, batch.n):
+        for place in indices(_which(row, kind, batch.n), batch.n):
             if place not in stopped:
                 yield _Item(row.id, place, _view(row.id, renamed.get(place, paths[place]), kind, message))
 
 
+def _which(row: Any, kind: Outcome, n: int) -> bytes | None:
+    """Which of the batch's ``n`` paths the task tells of; a cancelled one of what it had done, or of all else."""
+    if row.state != TaskState.CANCELLED:
+        return row.given_bits
+    passed = number(row.passed_bits or b"", n)
+    return to_bits(passed if kind is Outcome.PROCESSED else number(row.given_bits, n) & ~passed, n)
+
+
 def _came_through(job_id: int) -> ColumnElement[bool]:
-    """Tasks that ended with a result, at the last step of their chain."""
+    """Tasks that ended with a result, or were stopped when they had part of one, at the last step of their chain."""
     last = select(job_steps.c.rule, func.max(job_steps.c.step)).where(job_steps.c.job_id == job_id)
-    ended = tasks.c.state.in_([TaskState.SUCCESS, TaskState.ERROR])
+    ended = tasks.c.state.in_([TaskState.SUCCESS, TaskState.ERROR, TaskState.CANCELLED])
     return ended & (tasks.c.processed > 0) & tuple_(tasks.c.rule, STEP_OF_ID).in_(last.group_by(job_steps.c.rule))
 
 

@@ -12,13 +12,16 @@ from orchestrator.domain.discovery import DISCOVERY
 from orchestrator.domain.health import GONE_AFTER_S
 from orchestrator.domain.task import TASK, TaskState
 from orchestrator.errors import NotFound
+from orchestrator.storage.queries.holds import holds_of
 
+_WHEN = "%Y-%m-%d %H:%M:%S UTC"
 SILENT_S = 6
 """Workers speak every 5 s: what is silent for longer may be gone."""
 
 _JOB = text("""
-    select j.id, j.state, j.reason, j.site, d.state as discovery, d.queue as discovery_queue, d.site as discovery_site,
-      p.open_tasks, p.out, p.total, d.waiting, d.running,
+    select j.id, j.state, j.reason, j.site, j.queue, j.workflow, j.owner, j.not_before,
+      j.not_before > clock_timestamp() as early, d.state as discovery,
+      d.queue as discovery_queue, d.site as discovery_site, p.open_tasks, p.out, p.total, d.waiting, d.running,
       (select count(*) from walks w
        where w.job_id = j.id and w.ended_at is null and w.handed_at is not null) as walking,
       h.actor, h.at, h.reason as said
@@ -81,7 +84,7 @@ def why_job(tx: Connection, job: int) -> Why:
     row = tx.execute(_JOB, {"job": job}).one_or_none()
     if row is None:
         raise NotFound(f"there is no job {job}")
-    return Why(items=[*_job_state(row), *_discovery(tx, row), *_lanes(tx, row)])
+    return Why(items=[*_job_state(row), *_held_back(tx, row), *_discovery(tx, row), *_lanes(tx, row)])
 
 
 def why_task(tx: Connection, task: int) -> Why:
@@ -92,7 +95,7 @@ def why_task(tx: Connection, task: int) -> Why:
     job = tx.execute(_JOB, {"job": row.job_id}).one()
     if row.state in TASK.terminal:
         return Why(items=[_cause("ended", f"it has ended: {row.state}", "nothing: an end is never left")])
-    return Why(items=[*_job_state(job), *_task(tx, row)])
+    return Why(items=[*_job_state(job), *_held_back(tx, job), *_task(tx, row)])
 
 
 def _cause(cause: str, detail: str, frees: str) -> Cause:
@@ -100,7 +103,7 @@ def _cause(cause: str, detail: str, frees: str) -> Cause:
 
 
 def _job_state(row: Row[Any]) -> Iterator[Cause]:
-    by = f" by {row.actor} at {row.at:%Y-%m-%d %H:%M:%S} UTC" if row.actor else ""
+    by = f" by {row.actor} at {row.at:{_WHEN}}" if row.actor else ""
     said = f": {row.said}" if row.said else ""
     if row.state in BATCH_JOB.terminal:
         yield _cause("ended", f"job {row.id} has ended: {row.state}", "nothing: an end is never left")
@@ -112,6 +115,18 @@ def _job_state(row: Row[Any]) -> Iterator[Cause]:
     elif row.state == JobState.DEQUEUING:
         what = f"{row.open_tasks - row.out} tasks are being taken out, {row.out} are being stopped"
         yield _cause("dequeuing", f"job {row.id} is being cancelled{by}{said}; {what}", "nothing: it ends by itself")
+
+
+def _held_back(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
+    if row.state in BATCH_JOB.terminal:
+        return
+    if row.early:
+        yield _cause("not_before", f"job {row.id} is not to begin before {row.not_before:{_WHEN}}", "time")
+    for hold in holds_of(tx, [row]).get(row.id, []):
+        what = ", ".join(f"{name} {value}" for name, value in hold.scope.items())
+        detail = f"{what} is held by {hold.author} since {hold.at:{_WHEN}}: {hold.reason}"
+        frees = f"orchestrator hold release {hold.id}" + (f", or {hold.until:{_WHEN}}" if hold.until else "")
+        yield _cause("held" if hold.kind == "manual" else f"held_by_{hold.kind}", detail, frees)
 
 
 def _discovery(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
@@ -165,7 +180,7 @@ def _task(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
         yield _cause("queued", f"{detail} and waits for a free process", "a process that becomes free")
         yield from _lane(tx, row.site, row.queue, row.function, row.action)
     elif row.ready and row.later:
-        detail = f"it failed {row.tries} times and is tried again at {row.run_after:%Y-%m-%d %H:%M:%S} UTC"
+        detail = f"it failed {row.tries} times and is tried again at {row.run_after:{_WHEN}}"
         yield _cause("retry", detail, "time")
     elif row.ready:
         yield from _lane(tx, row.site, row.queue, row.function, row.action)
@@ -191,7 +206,7 @@ def _lane(tx: Connection, site: str, queue: str, function: str, action: str | No
     if lane.draining:
         yield _cause("site_draining", f"site {site} is being drained", f"orchestrator site enable {site}")
     if not lane.nodes:
-        heard = f"{site} was last heard of at {lane.last_heard:%Y-%m-%d %H:%M:%S} UTC" if lane.last_heard else ""
+        heard = f"{site} was last heard of at {lane.last_heard:{_WHEN}}" if lane.last_heard else ""
         yield _cause(
             "no_worker", f"no worker serves {name}; {heard}", f"start a worker of {site} for {queue}, {function}"
         )

@@ -133,7 +133,9 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"queue": "a.b"}, "$.queue", "has to match"),
     ({"discovery": "snapdiff"}, "$.discovery", "unknown discovery 'snapdiff'; known: recursive"),
     ({"dry_run": True}, "$.dry_run", "not supported in this version"),
-    ({"not_before": "2030-01-01T00:00:00Z"}, "$.not_before", "not supported in this version"),
+    ({"not_before": "2030-01-01T00:00:00"}, "$.not_before", "timezone"),
+    ({"deadline": "2020-01-01T00:00:00Z"}, "$.deadline", "has passed already"),
+    ({"not_before": "2030-01-02T00:00:00Z", "deadline": "2030-01-01T00:00:00Z"}, "$", "later than not_before"),
     ({"speed": 1}, "$.speed", "unknown key"),
     ({"fields": {"to": "paris", "big": 1 << 80}}, "$.fields.big", "does not fit into 64 bits"),
 ]

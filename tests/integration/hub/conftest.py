@@ -150,14 +150,15 @@ class World:
         for _ in range(times):
             self.hub.tick()
 
-    def define(self, *chains: Sequence[dict[str, Any]], discovery: str | None = "recursive", **rule: Any) -> str:
+    def define(self, *chains: Sequence[dict[str, Any]], discovery: str | None = "recursive", **more: Any) -> str:
+        rule = {name: more.pop(name) for name in list(more) if name not in ("tolerance", "breaker", "fields")}
         rules = [
             {"type": "all", "state": "all", "include": [f"*.{place}"] if len(chains) > 1 else ["*"], "action": chain}
             | rule
             for place, chain in enumerate(chains)
         ]
         with self.engine.begin() as tx:
-            create(tx, {"name": "work", "discovery": discovery, "filter_rules": rules}, "tester")
+            create(tx, {"name": "work", "discovery": discovery, "filter_rules": rules, **more}, "tester")
         return "work"
 
     def submit(self, paths: Sequence[str] = ("/data",), **more: Any) -> int:

@@ -16,7 +16,8 @@ COMMANDS = [
     "up", "down", "demo", "submit", "jobs", "job", "watch", "tasks", "errors", "paths", "history", "workflows",
     "workflow apply", "workflow show", "workflow delete", "workflow validate", "sites", "site show", "site key",
     "site enable", "site disable", "site drain",
-    "pause", "resume", "cancel", "why", "worker", "key create", "key list", "key revoke", "db migrate", "doctor",
+    "pause", "resume", "cancel", "why", "hold add", "hold list", "hold release",
+    "worker", "key create", "key list", "key revoke", "db migrate", "doctor",
 ]  # fmt: skip
 
 
@@ -69,6 +70,9 @@ def test_a_service_that_does_not_answer_is_exit_code_3(tmp_path: Path) -> None:
         ["submit", "w", "--site", "london"],
         ["submit", "w", "/x"],
         ["submit", "w", "/x", "--site", "london", "--priority", "10"],
+        ["submit", "w", "/x", "--site", "london", "--deadline", "soon"],
+        ["hold", "add", "--reason", "x"],
+        ["hold", "add", "--reason", "x", "--job", "1", "--until", "never"],
         ["jobs", "--state", "Startled"],
         ["worker"],
         ["worker", "--config", "no.toml"],

@@ -5,8 +5,9 @@ import pytest
 from pydantic import ValidationError
 
 from orchestrator.contracts.faults import faults_of
-from orchestrator.contracts.workflow import Workflow
+from orchestrator.contracts.workflow import Retries, Workflow
 from orchestrator.domain.fields import FieldType
+from orchestrator.domain.retry import Backoff, RetryPolicy, policy_of
 
 GOOD: dict[str, Any] = {
     "name": "verify_and_copy",
@@ -47,7 +48,9 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     (changed("enabled", to="yes"), "$.enabled", "has to be true or false"),
     (changed("enabled", to=1), "$.enabled", "has to be true or false"),
     (changed("icon_classes", to="x"), "$.icon_classes", "has to be a list"),
-    (changed("tolerance", to={"failed_count": 1}), "$.tolerance", "not supported in this version"),
+    (changed("tolerance", to={}), "$.tolerance", "needs failed_percent or failed_count"),
+    (changed("tolerance", to={"failed_percent": 101}), "$.tolerance.failed_percent", "less than or equal to 100"),
+    (changed("breaker", to={"window": 1}), "$.breaker.window", "greater than or equal to 10"),
     (changed("filter_rules", to=[]), "$.filter_rules", "at least 1"),
     (changed("filter_rules", to=GOOD["filter_rules"] * 101), "$.filter_rules", "at most 100"),
     (changed("filter_rules", 0, "type", to="folder"), "$.filter_rules[0].type", "has to be one of 'all', 'file'"),
@@ -65,7 +68,18 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     (changed(*ACTION, "queue", to="a.b"), "$.filter_rules[0].action[0].queue", "has to match"),
     (changed(*ACTION, "manual", to=True), "$.filter_rules[0].action[0].manual", "not supported in this version"),
     (changed(*ACTION, "group", to="qa"), "$.filter_rules[0].action[0].group", "only for steps with manual"),
-    (changed(*ACTION, "retries", to={"max": 3}), "$.filter_rules[0].action[0].retries.max", "not supported"),
+    (changed(*ACTION, "retries", to={"max": 101}), "$.filter_rules[0].action[0].retries.max", "less than or equal"),
+    (
+        changed(*ACTION, "retries", to={"base": "2m", "cap": "1m"}),
+        "$.filter_rules[0].action[0].retries",
+        "at least base",
+    ),
+    (changed(*ACTION, "retries", to={"base": "31d"}), "$.filter_rules[0].action[0].retries", "longer than 30 days"),
+    (
+        changed(*ACTION, to={"name": "x", "timeout": "2m", "hard_timeout": "1m"}),
+        "$.filter_rules[0].action[0]",
+        "hard_timeout has to be at least timeout",
+    ),
     (changed(*ACTION, "retries", to={"cap": "x"}), "$.filter_rules[0].action[0].retries.cap", "number of seconds"),
     (changed(*ACTION, "timeout", to="0s"), "$.filter_rules[0].action[0].timeout", "more than 0"),
     (changed(*ACTION, "timeout", to="soon"), "$.filter_rules[0].action[0].timeout", "number of seconds"),
@@ -116,6 +130,15 @@ def test_a_parameter_of_any_value_is_kept() -> None:
 def test_retries_of_nought_and_automatic_steps_are_taken() -> None:
     action = {"name": "x", "retries": {"max": 0, "base": "2s"}, "manual": False}
     assert Workflow.model_validate(changed(*ACTION, to=action)).filter_rules[0].action[0].retries
+
+
+def test_a_policy_is_kept_as_the_hub_reads_it() -> None:
+    retries = {"max": 3, "backoff": "linear", "base": "10m", "error_classes": ["OSError"]}
+    action = Workflow.model_validate(changed(*ACTION, to={"name": "x", "retries": retries})).filter_rules[0].action[0]
+    assert action.retries is not None
+    policy = policy_of(action.retries.policy)
+    assert policy == RetryPolicy(3, Backoff.LINEAR, base_s=600, cap_s=600, error_classes=("OSError",))
+    assert policy_of(Retries().policy) == RetryPolicy()
 
 
 def test_every_type_of_field_can_be_declared() -> None:

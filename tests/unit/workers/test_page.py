@@ -93,30 +93,30 @@ def test_a_full_page_takes_no_more_and_is_free_again() -> None:
 
 def test_what_ran_has_died_and_the_rest_is_handed_back() -> None:
     entries = [Entry(1, 1, SAID, 5.0), Entry(2, 4, RUNNING, 6.0), Entry(3, 1, CLAIMED, 0.0), Entry(4, 1, CLAIMING, 0.0)]
-    assert aftermath(entries, None, "why", 9.0) == [Returned(1, 1, "why"), Died(2, 4, "why"), Returned(3, 1, "why")]
+    assert aftermath(entries, None, "why") == [Returned(1, 1, "why"), Died(2, 4, "why"), Returned(3, 1, "why")]
 
 
 def test_what_kills_its_process_just_after_its_end_is_not_run_for_ever() -> None:
     entries = [Entry(1, 1, SAID, 5.0), Entry(2, 1, SAID, 6.0), Entry(3, 1, CLAIMED, 0.0)]
-    assert [type(item) for item in aftermath(entries, None, "why", 9.0)] == [Returned, Died, Returned]
+    assert [type(item) for item in aftermath(entries, None, "why")] == [Returned, Died, Returned]
 
 
 def test_nobody_died_of_what_had_not_begun() -> None:
     entries = [Entry(1, 1, CLAIMED, 0.0), Entry(2, 1, SAID, 0.0)]
-    assert [type(item) for item in aftermath(entries, None, "why", 9.0)] == [Returned, Returned]
-    assert aftermath([], None, "why", 9.0) == []
+    assert [type(item) for item in aftermath(entries, None, "why")] == [Returned, Returned]
+    assert aftermath([], None, "why") == []
 
 
 def test_a_verdict_holds_for_its_task_only() -> None:
     error = TaskError("TimeoutError", "too long")
     entries = [Entry(1, 1, RUNNING, 5.0), Entry(2, 1, CLAIMED, 0.0)]
-    assert aftermath(entries, Verdict(1, 1, "too long", error), "why", 9.0) == [
-        Ended(1, 1, 4.0, passed=b"", error=error),
+    assert aftermath(entries, Verdict(1, 1, "too long", error), "why") == [
+        Died(1, 1, "too long", error),
         Returned(2, 1, "why"),
     ]
-    assert aftermath(entries, Verdict(1, 1, "no end"), "why", 9.0)[0] == Died(1, 1, "no end")
+    assert aftermath(entries, Verdict(1, 1, "no end"), "why")[0] == Died(1, 1, "no end")
     # It was meant for a task that ended in the last moment: the next one has done nothing wrong.
-    assert [type(item) for item in aftermath(entries, Verdict(9, 1, "too long", error), "why", 9.0)] == [Returned] * 2
+    assert [type(item) for item in aftermath(entries, Verdict(9, 1, "too long", error), "why")] == [Returned] * 2
 
 
 def test_how_a_process_ended() -> None:

@@ -485,7 +485,11 @@ def upgrade() -> None:
         ),
         sa.Column("ended_before", sa.BigInteger(), server_default="0", nullable=False, comment="paths ended before it"),
         sa.Column(
-            "window_paths", sa.BigInteger(), server_default="0", nullable=False, comment="paths ended in this window"
+            "window_from",
+            sa.BigInteger(),
+            server_default="0",
+            nullable=False,
+            comment="paths ended when the breaker's present window began",
         ),
         sa.Column(
             "dequeued_to",

@@ -1,0 +1,95 @@
+"""Hold work back, list what holds, and let it go on."""
+
+from typing import Annotated, Any
+
+import typer
+
+from orchestrator.cli import text
+from orchestrator.cli.control import Why
+from orchestrator.cli.moments import moment_from
+from orchestrator.cli.output import put_json, put_json_lines, put_table, say
+from orchestrator.cli.verb import Call, usage, verb
+
+EXAMPLE = 'Example:  orchestrator hold add --site paris --reason "the storage there is being moved" --until 2h'
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the group ``hold``."""
+    group = typer.Typer(name="hold", help="Hold work back, and let it go on.", no_args_is_help=True)
+    verb(group, "add", epilog=EXAMPLE)(add)
+    verb(group, "list", epilog="Example:  orchestrator hold list --job 12")(list_holds)
+    verb(group, "release", epilog="Example:  orchestrator hold release 3")(release)
+    app.add_typer(group)
+
+
+def add(
+    call: Call,
+    *,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; shown to everybody who asks why nothing moves")],
+    job: Annotated[int | None, typer.Option(metavar="ID", min=1, help="This job")] = None,
+    site: Annotated[str | None, typer.Option(metavar="NAME", help="What is to run at this site")] = None,
+    queue: Annotated[str | None, typer.Option(metavar="NAME", help="What is to run in this queue")] = None,
+    workflow: Annotated[str | None, typer.Option(metavar="NAME", help="The jobs of this workflow")] = None,
+    owner: Annotated[str | None, typer.Option(metavar="NAME", help="The jobs of this user")] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help="When it ends by itself: a time, or how long from now (2h)")
+    ] = None,
+) -> None:
+    """Hand out nothing of what agrees with all that is named. What runs is finished, and no state changes."""
+    named = {"job": job, "site": site, "queue": queue, "workflow": workflow, "owner": owner}
+    scope = {name: value for name, value in named.items() if value is not None}
+    if not scope:
+        raise usage("name what is to be held: --job, --site, --queue, --workflow or --owner")
+    body: dict[str, Any] = {"scope": scope, "reason": reason}
+    if until is not None:
+        body["until"] = moment_from(until, "--until")
+    with call.client() as client:
+        hold = client.request("POST", "/holds", body)
+    if call.json:
+        put_json(hold)
+    else:
+        say(f"hold {hold['id']}; end it with: orchestrator hold release {hold['id']}")
+
+
+def list_holds(
+    call: Call,
+    *,
+    job: Annotated[int | None, typer.Option(metavar="ID", min=1, help="Only those of this very job")] = None,
+    released: Annotated[bool, typer.Option("--released", help="Also those that no longer hold")] = False,
+) -> None:
+    """List what holds, the newest first."""
+    with call.client() as client:
+        found = client.pages("/holds", job=job, released=released or None)
+        if call.json:
+            return put_json_lines(found)
+        put_table(
+            ["hold#", "holds", "kind", "by", "since", "until", "released", "reason~"],
+            (
+                (
+                    item["id"],
+                    ", ".join(f"{name} {value}" for name, value in item["scope"].items()),
+                    item["kind"],
+                    item["author"],
+                    *(text.when(item[at]) for at in ("at", "until", "released_at")),
+                    item["reason"],
+                )
+                for item in found
+            ),
+            empty="nothing is held",
+        )
+    return None
+
+
+def release(
+    call: Call,
+    hold_id: Annotated[int, typer.Argument(metavar="ID", min=1, help="The hold's number")],
+    *,
+    reason: Why = None,
+) -> None:
+    """End a hold; what it held goes on. Where too much had failed, the count begins anew."""
+    with call.client() as client:
+        hold = client.request("DELETE", f"/holds/{hold_id}", {"reason": reason})
+    if call.json:
+        put_json(hold)
+    else:
+        say(f"hold {hold_id} is released")

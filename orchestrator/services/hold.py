@@ -1,0 +1,129 @@
+"""Holds: what stops hand-outs, with a reason and an author. They change no state, and are released, never deleted."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import Connection, Row, insert, select, text, update
+
+from orchestrator.contracts.hold import HoldAsked, Scope
+from orchestrator.domain.batch_job import BATCH_JOB
+from orchestrator.errors import Conflict, Fault, Invalid, NotFound
+from orchestrator.storage.audit import audit
+from orchestrator.storage.tables import holds, jobs, sites, workflows
+from orchestrator.storage.transitions import record
+
+MANUAL, TOLERANCE, BREAKER = "manual", "tolerance", "breaker"
+HUB = "hub"
+
+
+def held(site: str, queue: str) -> str:
+    """SQL: whether an open hold stops what the job ``j`` has at a site and in a queue (both are expressions)."""
+    return f"""exists (
+      select from holds h where h.released_at is null and coalesce(h.until > clock_timestamp(), true)
+        and (h.job_id is null or h.job_id = j.id)
+        and (h.site is null or h.site = {site}) and (h.queue is null or h.queue = {queue})
+        and (h.workflow is null or h.workflow = j.workflow) and (h.owner is null or h.owner = j.owner)
+    )"""
+
+
+def place(tx: Connection, asked: HoldAsked, author: str) -> int:
+    """Hold everything that agrees with the whole scope; its id. Nothing of it is handed out once this is committed.
+
+    Invalid for a scope that names what there is not, Conflict for a job that has ended.
+    """
+    scope = asked.scope
+    _check(tx, scope)
+    return _keep(tx, scope, asked.reason, author, MANUAL, asked.until)
+
+
+def hold_job(tx: Connection, job: int, kind: str, reason: str) -> int:
+    """Hold a job, whose row is locked, because too much of it fails."""
+    return _keep(tx, Scope(job=job), reason, HUB, kind, None)
+
+
+def _keep(tx: Connection, scope: Scope, reason: str, author: str, kind: str, until: datetime | None) -> int:
+    values = {"job_id" if name == "job" else name: value for name, value in scope.named.items()}
+    row = insert(holds).values(values | {"kind": kind, "reason": reason, "author": author, "until": until})
+    id = tx.execute(row.returning(holds.c.id)).scalar_one()
+    if scope.job is not None:
+        record(tx, scope.job, "Held", actor=author, reason=f"{reason} (hold {id})")
+    else:
+        audit(tx, author, "hold.place", f"hold {id}", reason, scope.named)
+    return id
+
+
+def _check(tx: Connection, scope: Scope) -> None:
+    faults: list[Fault] = []
+    if scope.site is not None and tx.scalar(select(sites.c.name).where(sites.c.name == scope.site)) is None:
+        faults.append(Fault("$.scope.site", f"nothing was ever heard of a site {scope.site!r}"))
+    if scope.workflow is not None and not tx.scalar(
+        select(workflows.c.name).where(workflows.c.name == scope.workflow, workflows.c.deleted_at.is_(None))
+    ):
+        faults.append(Fault("$.scope.workflow", f"there is no workflow {scope.workflow!r}"))
+    if scope.job is not None:
+        state = tx.scalar(select(jobs.c.state).where(jobs.c.id == scope.job).with_for_update())
+        if state is None:
+            faults.append(Fault("$.scope.job", f"there is no job {scope.job}"))
+        elif state in BATCH_JOB.terminal:
+            raise Conflict(f"job {scope.job} has ended: {state}")
+    if faults:
+        raise Invalid("the hold can not be placed", faults)
+
+
+def release(tx: Connection, id: int, by: str, reason: str | None) -> None:
+    """End a hold; again is harmless. NotFound when there is none.
+
+    Where it was made because too much failed, what has failed so far is forgiven: the count begins anew.
+    """
+    row = tx.execute(select(holds).where(holds.c.id == id).with_for_update()).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no hold {id}")
+    if row.released_at is None:
+        _release(tx, row, by, reason)
+
+
+def expire(tx: Connection) -> None:
+    """Release the holds whose time is over."""
+    for row in tx.execute(_EXPIRED).all():
+        _release(tx, row, HUB, "its time was over")
+
+
+_EXPIRED = text("""
+    select id, job_id, kind from holds where released_at is null and until <= clock_timestamp()
+    order by id for update
+""")
+
+
+def _release(tx: Connection, row: Row[tuple[object, ...]], by: str, reason: str | None) -> None:
+    tx.execute(
+        update(holds)
+        .where(holds.c.id == row.id)
+        .values(released_at=text("clock_timestamp()"), released_by=by, release_reason=reason)
+    )
+    if row.job_id is None:
+        audit(tx, by, "hold.release", f"hold {row.id}", reason)
+        return
+    tx.execute(_LOCK, {"job": row.job_id})
+    record(tx, row.job_id, "Released", actor=by, reason=f"{reason or 'released'} (hold {row.id})")
+    if row.kind != MANUAL:
+        tx.execute(_FORGIVE, {"job": row.job_id})
+        new_windows(tx, [row.job_id])
+
+
+_LOCK = text("select from jobs where id = :job for update")
+ENDED = "p.processed + p.skipped + p.failed + p.aborted + p.cancelled"
+"""SQL: how many paths have come to their end, in a row ``p`` of progress."""
+_FORGIVE = text(f"update progress p set forgiven = p.failed, ended_before = {ENDED} where job_id = :job")  # noqa: S608
+_WINDOWS = (
+    text(f"update progress p set window_from = {ENDED} where job_id = any(cast(:jobs as bigint[]))"),  # noqa: S608
+    text("""
+        update error_groups set window_paths = 0
+        where job_id = any(cast(:jobs as bigint[])) and window_paths > 0
+    """),
+)
+
+
+def new_windows(tx: Connection, job_ids: Collection[int]) -> None:
+    """Begin the windows of these jobs' breakers anew."""
+    for statement in _WINDOWS if job_ids else ():
+        tx.execute(statement, {"jobs": sorted(job_ids)})

@@ -1,0 +1,67 @@
+"""Holds, as they are seen."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, or_, select
+
+from orchestrator.contracts import views
+from orchestrator.errors import NotFound
+from orchestrator.storage.queries.keyset import decode, page
+from orchestrator.storage.tables import holds, job_steps
+
+_SCOPE = ("site", "queue", "workflow", "owner")
+_OPEN = holds.c.released_at.is_(None) & func.coalesce(holds.c.until > func.clock_timestamp(), True)
+
+
+def list_holds(
+    tx: Connection, limit: int, cursor: str | None = None, *, job: int | None = None, released: bool = False
+) -> views.Page[views.Hold]:
+    """Those that hold, the newest first; with ``released`` also those that no longer do."""
+    query = select(holds).order_by(holds.c.id.desc())
+    if not released:
+        query = query.where(_OPEN)
+    if job is not None:
+        query = query.where(holds.c.job_id == job)
+    if cursor is not None:
+        query = query.where(holds.c.id < decode(cursor, int)[0])
+    return page(tx, query, limit, _view, lambda row: [row.id])
+
+
+def read_hold(tx: Connection, hold_id: int) -> views.Hold:
+    """One hold; NotFound when there is none."""
+    row = tx.execute(select(holds).where(holds.c.id == hold_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no hold {hold_id}")
+    return _view(row)
+
+
+def holds_of(tx: Connection, jobs: Sequence[Row[Any]]) -> dict[int, list[views.Hold]]:
+    """The open holds that stop some of each of these jobs, all of it or what it has at a site or in a queue."""
+    if not jobs:
+        return {}
+    ids = [job.id for job in jobs]
+    found = tx.execute(
+        select(holds).where(_OPEN, or_(holds.c.job_id.is_(None), holds.c.job_id.in_(ids))).order_by(holds.c.id)
+    ).all()
+    if not found:
+        return {}
+    lanes: dict[int, set[tuple[str, str]]] = {job.id: {(job.site, job.queue)} for job in jobs}
+    steps = select(job_steps.c.job_id, job_steps.c.site, job_steps.c.queue).where(job_steps.c.job_id.in_(ids))
+    for step in tx.execute(steps.distinct()):
+        lanes[step.job_id].add((step.site, step.queue))
+    return {job.id: [_view(hold) for hold in found if _holds(hold, job, lanes[job.id])] for job in jobs}
+
+
+def _holds(hold: Row[Any], job: Row[Any], lanes: Iterable[tuple[str, str]]) -> bool:
+    whole = all(
+        named is None or named == own
+        for named, own in ((hold.job_id, job.id), (hold.workflow, job.workflow), (hold.owner, job.owner))
+    )
+    return whole and any(hold.site in (None, site) and hold.queue in (None, queue) for site, queue in lanes)
+
+
+def _view(row: Row[Any]) -> views.Hold:
+    scope = {name: getattr(row, name) for name in _SCOPE} | {"job": row.job_id}
+    told = {name: getattr(row, name) for name in views.Hold.model_fields if name != "scope"}
+    return views.Hold(scope={name: value for name, value in scope.items() if value is not None}, **told)
