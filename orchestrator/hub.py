@@ -28,7 +28,8 @@ from orchestrator.broker.publisher import Publisher
 from orchestrator.broker.streams import START, Entry, Streams
 from orchestrator.config import load_settings
 from orchestrator.contracts import names
-from orchestrator.services.canary import find_deaf, forget_canaries, send_canaries
+from orchestrator.keeper import Keeper
+from orchestrator.services.canary import forget_canaries
 from orchestrator.services.expire import expire
 from orchestrator.services.lease import renew_all
 from orchestrator.services.turn import Outbox, apply, hand_out, judge
@@ -53,7 +54,8 @@ class Hub:
     def __init__(self, connection: Connection, redis: Redis, secret: bytes, name: str) -> None:
         self._connection, self._secret, self._name = connection, secret, name
         self._streams, self._publisher = Streams(redis), Publisher(redis, secret)
-        self._permits, self._fleet = Permits(redis), Fleet(redis)
+        self._permits = Permits(redis)
+        self.keeper = Keeper(connection, self._publisher, self._permits, Fleet(redis), self._give_back)
         self._positions: dict[str, str] = {}
         self._unsent: list[Outbox] = []
         self._epoch = 0
@@ -177,18 +179,8 @@ class Hub:
         if not self._behind:
             self.judge()
             self.find_lost()
-            self.find_deaf()
+            self.keeper.look()
         self._streams.trim(self._positions)
-
-    def find_deaf(self) -> None:
-        """Send the canaries that are due, and ask those to restart to whom nothing gets through."""
-        with self._connection.begin():
-            canaries = send_canaries(self._connection)
-            deaf, new = find_deaf(self._connection)
-        for one in new:
-            log.warning("%s of %s is there and does not hear: it is asked to restart", one.node, one.site)
-        self._publisher.send(canaries)
-        self._fleet.restart((one.site, one.node, one.boot) for one in deaf)
 
     def judge(self) -> None:
         """Conclude what nobody reported, and what time brings about."""

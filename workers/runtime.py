@@ -42,7 +42,7 @@ class Runtime:
         # By process, since a child must never write to its parent's socket; setdefault, since a lock might be held
         # by another thread at the moment of the fork.
         pid = os.getpid()
-        return self._clients.get(pid) or self._clients.setdefault(pid, self._connect())
+        return self._clients.get(pid) or self._clients.setdefault(pid, connect(self.site))
 
     @property
     def reporter(self) -> StreamReporter:
@@ -73,13 +73,15 @@ class Runtime:
         heard = page.heard if page else ignore
         return StreamReporter(self.redis, self.site.name, self.node, self.key, heard=heard)
 
-    def _connect(self) -> Redis:
-        return Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
-            self.site.redis_url.get_secret_value(),
-            protocol=2,
-            socket_timeout=_SOCKET_SECONDS,
-            socket_connect_timeout=_SOCKET_SECONDS,
-            socket_keepalive=True,
-            health_check_interval=15,
-            retry=Retry(NoBackoff(), 1),
-        )
+
+def connect(site: SiteFile) -> Redis:
+    """A client of the site's broker."""
+    return Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
+        site.redis_url.get_secret_value(),
+        protocol=2,
+        socket_timeout=_SOCKET_SECONDS,
+        socket_connect_timeout=_SOCKET_SECONDS,
+        socket_keepalive=True,
+        health_check_interval=15,
+        retry=Retry(NoBackoff(), 1),
+    )

@@ -7,6 +7,7 @@ from redis import Redis
 from orchestrator.broker.connection import pipeline
 from orchestrator.contracts import names
 
+KEPT_S = 7 * 24 * 3600
 _ASKED_S = 60
 """It is said again while it holds; what nobody says any more is forgotten."""
 
@@ -24,8 +25,12 @@ class Fleet:
             commands.set(names.restart_key(site, node), boot, ex=_ASKED_S)
         commands.execute()
 
+    def keep(self, queue: str) -> None:
+        """Keep a queue that was left for a while, for a person to look at."""
+        self._redis.expire(queue, KEPT_S)
+
     def name_queues(self, epochs: Mapping[str, Mapping[str, int]]) -> None:
-        """Say which epochs of its queues a site's workers are to serve: ``site -> (lane.function -> epoch)``."""
+        """Say which epochs of its queues a site's workers are to serve: ``site -> (lane -> epoch)``."""
         commands = pipeline(self._redis)
         for site, some in epochs.items():
             commands.hset(names.queue_epochs_key(site), mapping={**some})

@@ -14,12 +14,12 @@ class Function(StrEnum):
     INTERACTIVE = "interactive"
 
 
-def queue(site: str, lane: str, function: str, epoch: int = 0) -> str:
+def queue(site: str, queue: str, function: str, epoch: int = 0) -> str:
     """The Celery queue of one pool, such as ``london.default.worker``; ``london.default.worker.e1`` after the first.
 
     Its epoch grows when what stands in it keeps ending those who serve it: then it is left, and another is begun.
     """
-    name = f"{site}.{lane}.{function}"
+    name = f"{site}.{queue}.{function}"
     return f"{name}.e{epoch}" if epoch else name
 
 
@@ -63,8 +63,13 @@ def stops_key(site: str) -> str:
     return f"{PREFIX}:{site}:stops"
 
 
+def lane(queue: str, function: str) -> str:
+    """What a site calls one of its queues' functions, such as ``default.worker``."""
+    return f"{queue}.{function}"
+
+
 def queue_epochs_key(site: str) -> str:
-    """A hash: ``lane.function`` -> the epoch of its queue; one that is absent is at 0."""
+    """A hash: lane -> the epoch of its queue; one that is absent is at 0."""
     return f"{PREFIX}:{site}:queue_epochs"
 
 

@@ -43,8 +43,20 @@ class PoolView:
     oldest_wait_s: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class LeftQueue:
+    """A queue that kept ending its workers, and was left with what was in it."""
+
+    name: str
+    messages: int
+
+
 def site_health(
-    nodes: Iterable[NodeView], pools: Iterable[PoolView], *, accepting: bool = True
+    nodes: Iterable[NodeView],
+    pools: Iterable[PoolView],
+    *,
+    accepting: bool = True,
+    left: Iterable[LeftQueue] = (),
 ) -> tuple[Health, list[str]]:
     """A site's health, and why it is not ok: the worst reasons first."""
     nodes = list(nodes)
@@ -52,6 +64,10 @@ def site_health(
     # What waits at a site that is given nothing waits because somebody wants it so.
     critical = deaf + ([reason for pool in pools if (reason := _stuck(pool))] if accepting else [])
     warnings = [reason for node in nodes for reason in _node_reasons(node)]
+    warnings += (
+        f"the workers of {queue.name} kept ending: it was left, and is kept for a look with {queue.messages} messages"
+        for queue in left
+    )
     if not any(node.live for node in nodes):
         warnings.append("no node is there")
     if not accepting:

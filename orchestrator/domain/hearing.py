@@ -38,7 +38,7 @@ class Start:
     booted_s: float
     """Since then."""
     left: bool = False
-    """It said that it was leaving."""
+    """It was told to end, and said so; one that ends of an error only says that it is leaving."""
     deaf: bool = False
     early_ends: int = 0
     """Starts before it, in a row, that soon came to nothing."""

@@ -39,7 +39,7 @@ def announce(tx: Connection, reports: Sequence[Reports]) -> None:
 
 
 _STARTS = text("""
-    select n.site, n.node, n.boot, n.left_at is not null as left, n.deaf, n.early_ends,
+    select n.site, n.node, n.boot, n.left_at is not null and n.draining as left, n.deaf, n.early_ends,
       extract(epoch from clock_timestamp() - n.booted_at)::float8 as booted_s
     from nodes n join unnest(cast(:sites as text[]), cast(:nodes as text[])) as u(site, node)
       on n.site = u.site and n.node = u.node
@@ -58,7 +58,7 @@ def _write_node(tx: Connection, site: str, all_said: Sequence[Announcement], bef
     for one in all_said:
         if start is None or one.boot != start.boot:
             start = Start(one.boot, 0.0, early_ends=early_ends(start, one.boot))
-        start = replace(start, left=one.leaving)
+        start = replace(start, left=one.leaving and one.draining)
     values: dict[str, object] = {
         "function": said.function,
         "queues": said.queues,
@@ -75,18 +75,11 @@ def _write_node(tx: Connection, site: str, all_said: Sequence[Announcement], bef
     lanes = {"site": site, "function": said.function, "queues": said.queues}
     if before is None or said.boot != before.boot:
         values |= {"boot": said.boot, "booted_at": _NOW, "early_ends": start.early_ends if start else 0, "deaf": False}
-        tx.execute(_ASK_ANEW, lanes)
     if tx.execute(_SERVES_ANOTHER, lanes | {"epoch": said.queue_epoch}).scalar():
         values["deaf"] = True
     row = insert(nodes).values(site=site, node=said.node, **values)
     tx.execute(row.on_conflict_do_update(index_elements=["site", "node"], set_=values))
 
-
-# What the start before took out of the queue and did not answer is lost.
-_ASK_ANEW = text("""
-    update lanes set canary = null, canary_sent_at = null
-    where site = :site and function = :function and queue = any(cast(:queues as text[])) and canary_heard_at is null
-""")
 
 # It began before the queue had its present name: nothing that is put there gets to it.
 _SERVES_ANOTHER = text("""

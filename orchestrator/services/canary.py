@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
+from orchestrator.contracts import names
 from orchestrator.contracts.canary import Canary
 from orchestrator.contracts.report import Reports, Started
 from orchestrator.domain.hearing import CANARY_EVERY_S, Listener, is_deaf
@@ -71,6 +72,47 @@ def hear(tx: Connection, reports: Iterable[Reports]) -> None:
         tx.execute(_HEARD, {"sites": [site for site, _ in canaries], "canaries": [canary for _, canary in canaries]})
         tx.execute(_BEGUN, who)
         tx.execute(_HEARS, who)
+
+
+_OUTLIVED = text(f"""
+    select l.site, l.queue, l.function, l.epoch from lanes l
+    where l.canary is not null and l.canary_heard_at is null and exists (
+      select from nodes n where n.site = l.site and n.function = l.function and l.queue = any(n.queues)
+        and n.booted_at > l.canary_sent_at and {_LIVE})
+    order by 1, 2, 3
+""")  # noqa: S608 - as above
+
+
+@dataclass(frozen=True, slots=True)
+class Outlived:
+    """A canary that was sent before a worker of its queue began anew: the one before may have taken it along."""
+
+    site: str
+    queue: str
+    function: str
+    epoch: int
+
+    @property
+    def name(self) -> str:
+        """The Celery queue; where something stands in it, that may be the canary."""
+        return names.queue(self.site, self.queue, self.function, self.epoch)
+
+
+def outlived_canaries(tx: Connection) -> list[Outlived]:
+    """Those that are lost if they are not in their queue any more."""
+    rows = tx.execute(_OUTLIVED, {"silent": NODE_SILENT_S})
+    return [Outlived(row.site, row.queue, row.function, row.epoch) for row in rows]
+
+
+_FORGET_ONE = text("""
+    update lanes set canary = null, canary_sent_at = null
+    where site = :site and queue = :queue and function = :function and canary_heard_at is null
+""")
+
+
+def forget_canary(tx: Connection, one: Outlived) -> None:
+    """It is lost; another is due."""
+    tx.execute(_FORGET_ONE, {"site": one.site, "queue": one.queue, "function": one.function})
 
 
 _FORGET = text("update lanes set canary = null, canary_sent_at = null, canary_heard_at = null")

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, extract, func, select, text
 
 from orchestrator.contracts import views
 from orchestrator.contracts.names import Function
-from orchestrator.domain.health import GONE_AFTER_S, NodeView, PoolView, site_health
+from orchestrator.domain.health import GONE_AFTER_S, LeftQueue, NodeView, PoolView, site_health
 from orchestrator.errors import NotFound
 from orchestrator.storage.queries.keyset import decode, page
 from orchestrator.storage.tables import nodes, site_actions, sites
@@ -60,6 +60,15 @@ _OUT = text("""
     where site = any(:sites) group by site
 """)
 
+_LEFT = text("""
+    select l.site, a.detail ->> 'queue' as name, (a.detail ->> 'messages')::int as messages
+    from lanes l cross join lateral (
+        select detail, at from audit
+        where subject = concat_ws('.', l.site, l.queue, l.function) and action = 'lane.epoch'
+        order by id desc limit 1) a
+    where l.epoch > 0 and l.site = any(:sites) and a.at > now() - make_interval(days => 7) order by 1, 2
+""")
+
 
 @dataclass(slots=True)
 class _Load:
@@ -97,7 +106,13 @@ def _views(tx: Connection, rows: Sequence[Row[Any]]) -> list[views.Site]:
     names = [row.name for row in rows]
     there, loads, offers = _nodes(tx, names), _loads(tx, names), _offers(tx, names)
     out = {row.site: row.out for row in tx.execute(_OUT, {"sites": names})}
-    return [_view(row, out.get(row.name, 0), there[row.name], loads[row.name], offers[row.name]) for row in rows]
+    left: defaultdict[str, list[LeftQueue]] = defaultdict(list)
+    for row in tx.execute(_LEFT, {"sites": names}):
+        left[row.site].append(LeftQueue(row.name, row.messages))
+    return [
+        _view(row, out.get(row.name, 0), there[row.name], loads[row.name], offers[row.name], left[row.name])
+        for row in rows
+    ]
 
 
 def _nodes(tx: Connection, names: Sequence[str]) -> defaultdict[str, list[tuple[views.Node, list[str]]]]:
@@ -136,6 +151,7 @@ def _view(
     there: list[tuple[views.Node, list[str]]],
     loads: dict[tuple[str, str], _Load],
     offers: list[views.OfferedAction],
+    left: Sequence[LeftQueue],
 ) -> views.Site:
     live = [node for node, _ in there if node.live]
     pools = _pools(live, loads)
@@ -143,6 +159,7 @@ def _view(
         [NodeView(n.node, n.live, n.left_at is not None, n.clock_skew_s, n.problems, n.deaf) for n, _ in there],
         [PoolView(f"{p.queue}.{p.function}", p.nodes, p.running, p.waiting, p.oldest_wait_s) for p in pools],
         accepting=row.enabled and not row.draining,
+        left=left,
     )
     waits = [pool.oldest_wait_s for pool in pools if pool.oldest_wait_s is not None]
     return views.Site(

@@ -118,7 +118,7 @@ class Site:
         self._send(names.reports_stream(self.name), Reports(self.name, said.node, announcement=said))
 
     def waiting(self, function: str = "worker") -> int:
-        return self.redis.llen(names.queue(self.name, "default", function))  # type: ignore[return-value]
+        return self.redis.llen(names.queue(self.name, "default", function, self.queue_epoch))  # type: ignore[return-value]
 
     def finish(self, parcel: Parcel, given: int, **said: Any) -> None:
         """Start and end the tasks of a parcel, all paths processed unless said otherwise."""
@@ -130,7 +130,7 @@ class Site:
         self.redis.xadd(stream, {"d": seal.seal(self.key, message)})
 
     def _pop(self, function: str, kind: type[T]) -> T:
-        raw = self.redis.rpop(names.queue(self.name, "default", function))
+        raw = self.redis.rpop(names.queue(self.name, "default", function, self.queue_epoch))
         assert raw is not None, f"nothing for {function}"
         args, _, _ = json.loads(base64.b64decode(json.loads(raw)["body"]))  # type: ignore[arg-type]
         return seal.unseal(self.key, kind, base64.b64decode(args[0]))
