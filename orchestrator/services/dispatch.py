@@ -88,7 +88,11 @@ def hand_out_tasks(tx: Connection, lanes: Sequence[Lane], epoch: int, deltas: De
     if not rows:
         return []
     tried = [_tried(row) for row in rows]
-    sent = [_parcel(row, bits, epoch) for row, bits in zip(rows, tried, strict=True)]
+    named = {(lane.site, lane.queue, lane.function): lane.epoch for lane in free}
+    sent = [
+        _parcel(row, bits, epoch, named[row["site"], row["queue"], row["function"]])
+        for row, bits in zip(rows, tried, strict=True)
+    ]
     for row in rows:
         deltas.jobs[row["job_id"]]["out"] += 1
     columns: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in ("site", "queue", "function")}
@@ -125,7 +129,7 @@ def _tried(row: RowMapping) -> bytes | None:
     return to_bits(hunt.next_try(), row["n"])
 
 
-def _parcel(row: RowMapping, tried: bytes | None, epoch: int) -> Sent:
+def _parcel(row: RowMapping, tried: bytes | None, epoch: int, queue_epoch: int) -> Sent:
     which = row["given_bits"] if tried is None else tried
     parcel = Parcel(
         id=str(uuid.uuid4()),
@@ -141,5 +145,6 @@ def _parcel(row: RowMapping, tried: bytes | None, epoch: int) -> Sent:
         timeout=row["options"].get("timeout_s"),
         hard_timeout=row["options"].get("hard_timeout_s"),
         epoch=epoch,
+        queue_epoch=queue_epoch,
     )
     return parcel, count(which, row["n"])

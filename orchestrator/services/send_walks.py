@@ -67,6 +67,7 @@ def hand_out_walks(tx: Connection, lanes: Sequence[Lane], epoch: int) -> list[Wa
         return []
     running = hold_running(tx, (row.job_id for row in chosen))
     still = [row for row in chosen if row.job_id in running]
+    named = {(lane.site, lane.queue): lane.epoch for lane in free}
     taken = {"job": [row.job_id for row in still], "subtree": [row.subtree for row in still]}
     return [
         WalkOrder(
@@ -85,6 +86,7 @@ def hand_out_walks(tx: Connection, lanes: Sequence[Lane], epoch: int) -> list[Wa
             sequence=row["sequence"],
             grant=row["sequence"] + WALK_AHEAD,
             epoch=epoch,
+            queue_epoch=named[row["site"], row["queue"]],
         )
         for row in tx.execute(_TAKE, taken).mappings()
     ]

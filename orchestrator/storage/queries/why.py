@@ -66,6 +66,7 @@ _LANE = text("""
     select s.enabled, s.draining, s.last_heard,
       coalesce(sum(n.concurrency), 0)::int as slots, count(n.node)::int as nodes,
       count(n.node) filter (where :action = any(n.actions))::int as offering,
+      count(n.node) filter (where n.deaf)::int as deaf,
       (select count(*) from handouts h
        where h.site = :site and h.queue = :queue and h.function = :function)::int as out,
       array(select h.job_id || ' (' || count(*) || ')' from handouts h
@@ -212,6 +213,11 @@ def _lane(tx: Connection, site: str, queue: str, function: str, action: str | No
     elif action is not None and lane.offering < lane.nodes:
         detail = f"{action} is offered by {lane.offering} of the {lane.nodes} workers of {name}"
         yield _cause("action_missing", detail, f"install the plugin of {action} on all of them")
-    if lane.nodes and lane.out >= lane.slots:
+    if lane.deaf:
+        detail = (
+            f"{lane.deaf} of the {lane.nodes} workers of {name} are there, but nothing that is sent to them arrives"
+        )
+        yield _cause("deaf", detail, "their restart, which they have been asked for")
+    elif lane.nodes and lane.out >= lane.slots:
         detail = f"{name} is busy: {lane.out} tasks with its {lane.slots} processes, of jobs {', '.join(lane.jobs)}"
         yield _cause("busy", detail, "the end of one of them, or a higher priority")
