@@ -14,7 +14,7 @@ from orchestrator.contracts.paths import count, number, to_bits
 from orchestrator.domain.chain import STEP_BITS, STEP_MASK
 from orchestrator.domain.halving import Hunt
 from orchestrator.services.hold import held
-from orchestrator.services.lanes import EXPIRES_S, Lane, hold_running
+from orchestrator.services.lanes import EXPIRES_S, Lane, lock_running
 from orchestrator.storage.counters import Deltas
 
 _CHOOSE = text(f"""
@@ -114,7 +114,7 @@ def _take(tx: Connection, free: Sequence[Lane]) -> Sequence[RowMapping]:
     chosen = tx.execute(_CHOOSE, asked).mappings().all()
     if not chosen:
         return []
-    running = hold_running(tx, (row["job_id"] for row in chosen))
+    running = lock_running(tx, (row["job_id"] for row in chosen))
     still = [row for row in chosen if row["job_id"] in running]
     columns = {name: [row[name] for row in still] for name in ("job_id", "task_id", "site", "queue", "function")}
     return tx.execute(_TAKE, columns | {"bits": STEP_BITS, "mask": STEP_MASK}).mappings().all()

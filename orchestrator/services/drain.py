@@ -23,7 +23,7 @@ class Stance(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class Locked:
     """A site whose row is locked."""
 
     name: str
@@ -31,17 +31,17 @@ class Held:
     draining: bool
 
 
-def hold(tx: Connection, site: str) -> Held:
+def locked(tx: Connection, site: str) -> Locked:
     """Lock the site. NotFound when none of this name has announced itself."""
     query = select(sites.c.name, sites.c.enabled, sites.c.draining).where(sites.c.name == site).with_for_update()
     row = tx.execute(query).one_or_none()
     if row is None:
         raise NotFound(f"no site {site!r} has announced itself")
-    return Held(row.name, row.enabled, row.draining)
+    return Locked(row.name, row.enabled, row.draining)
 
 
-def direct(tx: Connection, held: Held, stance: Stance, actor: str, reason: str | None) -> None:
+def direct(tx: Connection, site: Locked, stance: Stance, actor: str, reason: str | None) -> None:
     """Let it be so, and write down who asked; what is so already is neither done nor written again."""
-    if any(getattr(held, name) != value for name, value in stance.value):
-        tx.execute(update(sites).where(sites.c.name == held.name).values(dict(stance.value)))
-        audit(tx, actor, f"site.{stance.name.lower()}", held.name, reason)
+    if any(getattr(site, name) != value for name, value in stance.value):
+        tx.execute(update(sites).where(sites.c.name == site.name).values(dict(stance.value)))
+        audit(tx, actor, f"site.{stance.name.lower()}", site.name, reason)

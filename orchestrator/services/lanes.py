@@ -66,7 +66,7 @@ _STILL_RUNNING = text("""
 """)
 
 
-def hold_running(tx: Connection, jobs: Iterable[int]) -> set[int]:
+def lock_running(tx: Connection, jobs: Iterable[int]) -> set[int]:
     """Of these jobs those that run, their rows locked until the end of the transaction: no pause comes between.
 
     A hold of a job is placed under the same lock, and so it is looked for once more.

@@ -10,7 +10,7 @@ from orchestrator.broker.wake import wake
 from orchestrator.contracts import views
 from orchestrator.contracts.control import Asked
 from orchestrator.domain.roles import Permission
-from orchestrator.services.drain import Stance, direct, hold
+from orchestrator.services.drain import Stance, direct, locked
 from orchestrator.storage.queries import sites
 from orchestrator.storage.queries.snapshot import snapshot
 
@@ -65,7 +65,7 @@ def _directed(
 ) -> views.Site:
     """Let it be so, answer with the site as it then is, and wake the hub."""
     with parts.engine.begin() as tx:
-        direct(tx, hold(tx, name), stance, actor, body.model(Asked, "a site can not be asked for that").reason)
+        direct(tx, locked(tx, name), stance, actor, body.model(Asked, "a site can not be asked for that").reason)
         site = sites.read_site(tx, name)
     background.add_task(wake, parts.redis_url)
     return site

@@ -22,7 +22,7 @@ from orchestrator.contracts.parcel import Parcel, WalkOrder
 from orchestrator.contracts.paths import PathList, pack
 from orchestrator.contracts.report import ActionOffer, Announcement, Ended, Item, Reports, Started
 from orchestrator.hub import Hub
-from orchestrator.services.control import Wish, hold
+from orchestrator.services.control import Wish, locked
 from orchestrator.services.define import create
 from orchestrator.services.submit import submit
 from orchestrator.storage.queries.invariants import violations
@@ -182,7 +182,7 @@ class World:
         if wish is not Wish.RESUME:
             more["revoke"] = Permits(self.redis).revoke
         with self.engine.begin() as tx:
-            return do(tx, hold(tx, job, wish), "tester", "because", **more)
+            return do(tx, locked(tx, job, wish), "tester", "because", **more)
 
     def state(self, job: int) -> str:
         return self.one("select state from jobs where id = :job", job=job).state

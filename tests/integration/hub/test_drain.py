@@ -3,7 +3,7 @@
 from typing import Any
 
 from orchestrator.services.control import cancel, pause, resume
-from orchestrator.services.drain import Stance, direct, hold
+from orchestrator.services.drain import Stance, direct, locked
 from orchestrator.storage.queries.sites import read_site
 from tests.integration.hub.conftest import World
 from tests.integration.hub.test_control import drain_queue, many, work_off
@@ -11,7 +11,7 @@ from tests.integration.hub.test_control import drain_queue, many, work_off
 
 def told(world: World, stance: Stance, site: str = "london") -> None:
     with world.engine.begin() as tx:
-        direct(tx, hold(tx, site), stance, "tester", "a new kernel")
+        direct(tx, locked(tx, site), stance, "tester", "a new kernel")
     world.turn()
     world.hub.find_lost()
 
@@ -107,7 +107,7 @@ def test_jobs_of_a_draining_site_can_be_paused_resumed_and_cancelled(world: Worl
     world.london.start(parcels[0])
     world.turn()
     with world.engine.begin() as tx:
-        direct(tx, hold(tx, "london"), Stance.DRAIN, "tester", None)
+        direct(tx, locked(tx, "london"), Stance.DRAIN, "tester", None)
     # Both take back the same: each task comes back once.
     world.control(pause, job)
     world.hub.find_lost()
