@@ -58,17 +58,19 @@ def lanes(tx: Connection) -> list[Lane]:
 
 _STILL_RUNNING = text("""
     select id from jobs j where id = any(cast(:jobs as bigint[])) and state in ('Pending', 'Started')
-      and not exists (
-        select from holds h where h.job_id = j.id and h.site is null and h.queue is null and h.released_at is null
-          and coalesce(h.until > clock_timestamp(), true)
-      )
     order by id for share
+""")
+_HELD = text("""
+    select h.job_id from holds h where h.job_id = any(cast(:jobs as bigint[])) and h.site is null and h.queue is null
+      and h.released_at is null and coalesce(h.until > clock_timestamp(), true)
 """)
 
 
 def lock_running(tx: Connection, jobs: Iterable[int]) -> set[int]:
     """Of these jobs those that run, their rows locked until the end of the transaction: no pause comes between.
 
-    A hold of a job is placed under the same lock, and so it is looked for once more.
+    A hold of a job is placed under the same lock, and so it is looked for once more: by a statement that begins once
+    the lock is had, since one that waited for it sees the holds of before.
     """
-    return set(tx.execute(_STILL_RUNNING, {"jobs": sorted(set(jobs))}).scalars())
+    running = set(tx.execute(_STILL_RUNNING, {"jobs": sorted(set(jobs))}).scalars())
+    return running - set(tx.execute(_HELD, {"jobs": sorted(running)}).scalars())
