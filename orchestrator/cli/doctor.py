@@ -29,7 +29,12 @@ EPILOG = """Examples:
   orchestrator doctor --invariants
 """
 
-MARKS = {Level.OK: ("ok     ", "green"), Level.WARNING: ("warning", "yellow"), Level.WRONG: ("wrong  ", "bold red")}
+MARKS = {
+    Level.OK: ("ok     ", "green"),
+    Level.WARNING: ("warning", "yellow"),
+    Level.WRONG: ("wrong  ", "bold red"),
+    Level.ELSEWHERE: ("       ", ""),
+}
 
 
 def add_to(app: typer.Typer) -> None:

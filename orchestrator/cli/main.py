@@ -24,7 +24,7 @@ SUBJECTS = {
     "submit": {"submit"},
     "jobs": {"jobs", "job", "tasks", "errors", "paths", "history"},
     "watch": {"watch"},
-    "control": {"pause", "resume", "cancel", "why"},
+    "control": {"pause", "resume", "cancel", "redrive", "why"},
     "holds": {"hold"},
     "workflows": {"workflows", "workflow"},
     "sites": {"sites", "site"},

@@ -34,13 +34,13 @@ class Stage:
 
     @property
     def files(self) -> Path:
-        """What the sites work on."""
-        return self.folder / "files"
+        """What London works on."""
+        return self.folder / "london"
 
     @property
     def copies(self) -> Path:
-        """Where they keep copies."""
-        return self.folder / "copies"
+        """Where Paris keeps its copies."""
+        return self.folder / "paris"
 
 
 @contextlib.contextmanager

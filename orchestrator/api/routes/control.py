@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter, BackgroundTasks
+from fastapi import APIRouter, BackgroundTasks, Response
 from fastapi import Path as InPath
 from sqlalchemy import Connection
 
@@ -14,10 +14,12 @@ from orchestrator.broker.permits import Permits
 from orchestrator.broker.wake import wake
 from orchestrator.contracts.control import Asked, CancelAsked
 from orchestrator.contracts.failpoints import failpoint
+from orchestrator.contracts.redrive import RedriveAsked
 from orchestrator.contracts.views import Job
 from orchestrator.domain.roles import Permission
 from orchestrator.errors import Unreachable
-from orchestrator.services.control import GRACE_S, Held, Wish, cancel, hold, pause, resume
+from orchestrator.services.control import GRACE_S, Locked, Wish, cancel, locked, pause, resume
+from orchestrator.services.redrive import redrive, sources
 from orchestrator.storage.queries.jobs import read_job
 
 router = APIRouter(tags=["jobs"], dependencies=[needs(Permission.CONTROL)])
@@ -32,8 +34,8 @@ def pause_job(
     """Hand out nothing more, and finish what runs: Pausing, then Paused. Asking again changes nothing."""
     permits = _permits(parts)
 
-    def do(tx: Connection, held: Held) -> None:
-        pause(tx, held, who.user, body.model(Asked, _REFUSAL).reason, permits.revoke)
+    def do(tx: Connection, job: Locked) -> None:
+        pause(tx, job, who.user, body.model(Asked, _REFUSAL).reason, permits.revoke)
 
     return _controlled(parts, job_id, Wish.PAUSE, do, background)
 
@@ -44,8 +46,8 @@ def resume_job(
 ) -> Job:
     """Go on where a paused job was. Asking again changes nothing."""
 
-    def do(tx: Connection, held: Held) -> None:
-        resume(tx, held, who.user, body.model(Asked, _REFUSAL).reason)
+    def do(tx: Connection, job: Locked) -> None:
+        resume(tx, job, who.user, body.model(Asked, _REFUSAL).reason)
 
     return _controlled(parts, job_id, Wish.RESUME, do, background)
 
@@ -57,22 +59,44 @@ def cancel_job(
     """Take a job out of the queues and stop what runs: Dequeuing, then Cancelled. Asking again changes nothing."""
     permits = _permits(parts)
 
-    def do(tx: Connection, held: Held) -> None:
+    def do(tx: Connection, job: Locked) -> None:
         said = body.model(CancelAsked, _REFUSAL)
-        cancel(tx, held, who.user, said.reason, permits.revoke, grace_s=0.0 if said.force else GRACE_S)
+        cancel(tx, job, who.user, said.reason, permits.revoke, grace_s=0.0 if said.force else GRACE_S)
 
     return _controlled(parts, job_id, Wish.CANCEL, do, background)
 
 
-def _controlled(
-    parts: Parts, job_id: int, wish: Wish, do: Callable[[Connection, Held], None], background: BackgroundTasks
+@router.post("/jobs/{job_id}/redrive", status_code=201, openapi_extra=taking(RedriveAsked, JSON, required=False))
+def redrive_job(
+    job_id: JobId,
+    parts: AllParts,
+    who: Who,
+    body: RawBody,
+    response: Response,
+    background: BackgroundTasks,
+    _query: NoQuery,
 ) -> Job:
-    """Do it while the job is held, answer with the job as it then is, and wake the hub.
+    """A new job, linked to this one, with only what did not succeed, each path from the step at which it stopped.
+
+    What earlier redrives of it left without a good end is taken over as well; what they took over is not done twice.
+    """
+    with parts.engine.begin() as tx:
+        left_by = sources(tx, job_id)
+        job = read_job(tx, redrive(tx, job_id, left_by, body.model(RedriveAsked, _REFUSAL), who.user))
+    response.headers["Location"] = f"/api/v1/jobs/{job.id}"
+    background.add_task(wake, parts.redis_url)
+    return job
+
+
+def _controlled(
+    parts: Parts, job_id: int, wish: Wish, do: Callable[[Connection, Locked], None], background: BackgroundTasks
+) -> Job:
+    """Do it while the job is locked, answer with the job as it then is, and wake the hub.
 
     The body is read in there, after the job's state has been looked at: 409 comes before 422.
     """
     with parts.engine.begin() as tx:
-        do(tx, hold(tx, job_id, wish))
+        do(tx, locked(tx, job_id, wish))
         job = read_job(tx, job_id)
         failpoint("api.control.uncommitted")
     failpoint("api.control.committed")

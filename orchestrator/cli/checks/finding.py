@@ -13,6 +13,8 @@ class Level(StrEnum):
     OK = "ok"
     WARNING = "warning"
     WRONG = "wrong"
+    ELSEWHERE = "elsewhere"
+    """It can not be looked at from here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,11 @@ class Installation:
 def ok(subject: str, said: str) -> Finding:
     """All is well."""
     return Finding(Level.OK, subject, said)
+
+
+def elsewhere(subject: str, said: str) -> Finding:
+    """Something else looks after it."""
+    return Finding(Level.ELSEWHERE, subject, said)
 
 
 def warning(subject: str, said: str, remedy: str) -> Finding:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from orchestrator.cli.checks.finding import Finding, ok, wrong
+from orchestrator.cli.checks.finding import Finding, elsewhere, ok, wrong
 from orchestrator.cli.database import reason
 from orchestrator.errors import Unreachable
 from orchestrator.storage.database import make_engine
@@ -45,4 +45,4 @@ def _findings(found: Sequence[Violation]) -> Iterator[Finding]:
         broken = by_invariant[promise.id]
         yield from (wrong(promise.id, f"{violation.what}: {violation.detail}", REMEDY) for violation in broken)
         if not broken:
-            yield ok(promise.id, f"{promise.what} ({promise.how}{'' if promise.id in asked else '; not asked here'})")
+            yield (ok if promise.id in asked else elsewhere)(promise.id, f"{promise.what} ({promise.how})")

@@ -1,5 +1,6 @@
 """Holds: by a person, by tolerance, by the breaker; what they stop, what they leave alone, and being released."""
 
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from orchestrator.contracts.report import Ended, Problem
 from orchestrator.errors import Conflict, Invalid, NotFound
 from orchestrator.services.control import cancel, pause
 from orchestrator.services.hold import place, release
+from orchestrator.services.lanes import lock_running
+from orchestrator.stack.wait import wait_until
 from orchestrator.storage.queries.jobs import read_job
 from tests.integration.hub.conftest import World
 from tests.integration.hub.test_control import drain_queue, many, work_off
@@ -23,6 +26,24 @@ def hold(world: World, reason: str = "look first", **scope: Any) -> int:
 def let_go(world: World, id: int) -> None:
     with world.engine.begin() as tx:
         release(tx, id, "tester", "looked")
+
+
+def test_a_hand_out_that_waits_for_a_hold_to_be_placed_sees_it(world: World) -> None:
+    job = many(world, 1)
+    seen: list[set[int]] = []
+
+    def hand_out() -> None:
+        with world.engine.begin() as tx:
+            seen.append(lock_running(tx, [job]))
+
+    waits = "select count(*) as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    other = Thread(target=hand_out)
+    with world.engine.begin() as tx:
+        place(tx, HoldAsked.model_validate({"scope": {"job": job}, "reason": "look first"}), "tester")
+        other.start()
+        assert wait_until(lambda: world.one(waits).n == 1, 20)
+    other.join()
+    assert seen == [set()]
 
 
 @pytest.mark.parametrize("scope", ["job", "site", "queue", "workflow", "owner"])

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, text
 
 from orchestrator.contracts.paths import bitmap
 from orchestrator.contracts.report import Died, Problem
+from orchestrator.services import dequeue
 from orchestrator.services.control import cancel
 from orchestrator.storage.queries.invariants import CHECKS, PROMISES, choose, violations
 from orchestrator.storage.queries.snapshot import snapshot
@@ -145,6 +146,12 @@ BREAKS: Mapping[str, Sequence[Sequence[str]]] = {
             "insert into history values (:running, 9, '2020-01-01', 'me', 'PauseRequested')",
         ],
     ],
+    "nothing is handed out after the job was held": [
+        ["insert into holds (job_id, reason, author, at) values (:running, 'a look', 'me', '2020-01-01')"],
+    ],
+    "a job that is past its deadline is being cancelled": [
+        ["update jobs set deadline = now() - interval '90 s' where id = :running"],
+    ],
     "every entry of a history and of the audit says who": [
         ["update history set actor = '' where seq = 1"],
         ["insert into audit (actor, action, subject) values (' ', 'site.drain', 'london')"],
@@ -244,6 +251,26 @@ def test_the_large_is_left_out_and_said_to_be(world: World, jobs: dict[str, int]
         assert (list(some.jobs), some.tasks, some.left_out) == ([jobs["ended"]], 4, 1)
         assert choose(tx, most_ended=0).jobs == [jobs["running"]]
         assert violations(tx, jobs=[jobs["ended"]], settled=True) == []
+
+
+def test_a_job_that_is_being_emptied_is_well_at_every_moment(
+    world: World, jobs: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A chain may be cut by the end of a chunk: then its later tasks wait for the next."""
+    monkeypatch.setattr(dequeue, "CHUNK", 1)
+    world.control(cancel, jobs["running"], grace_s=0.0)
+    cut = 0
+    while world.state(jobs["running"]) != "Cancelled":
+        world.turn()
+        world.all_holds()
+        cut += world.one(
+            "select count(*) as n from tasks t join tasks p on p.id = t.id - 1"
+            " where t.state = 'Pending' and p.state = 'Cancelled'"
+        ).n
+        with world.engine.begin() as tx:
+            tx.execute(text("update jobs set dequeue_by = now() where id = :running"), jobs)
+        world.hub.judge()
+    assert cut > 0
 
 
 def test_the_paths_of_a_task_done_in_parts_are_counted_when_it_is_cancelled(world: World, jobs: dict[str, int]) -> None:

@@ -35,6 +35,13 @@ _NOT_ENDED = """
       )
 """
 
+_PAST_DEADLINE = """
+    select format('job %s is %s, and its deadline was %s', j.id, j.state, j.deadline)
+    from jobs j, hub_heartbeat beat
+    where j.id = any(cast(:jobs as bigint[])) and j.ended_at is null and j.state <> 'Dequeuing'
+      and j.deadline < beat.at - make_interval(secs => :patience)
+"""
+
 _OPEN_AT_THE_END = f"""
     select format('job %s is %s: %s', j.id, j.state, x.said)
     from jobs j cross join lateral (
@@ -54,6 +61,14 @@ _SINCE = """
       select max(at) as at from history where job_id = j.id and event = '{event}'
     ) said
     where j.id = any(cast(:jobs as bigint[])) and j.state = '{state}' and h.handed_at > said.at
+"""
+
+_HELD = """
+    select format('task %s of job %s was handed out at %s, and hold %s is of %s',
+      o.task_id, o.job_id, o.handed_at, h.id, h.at)
+    from holds h join handouts o on o.job_id = h.job_id
+    where h.job_id = any(cast(:jobs as bigint[])) and h.site is null and h.queue is null and h.released_at is null
+      and (h.until is null or h.until > clock_timestamp()) and o.handed_at > h.at
 """
 
 _PAUSED = """
@@ -103,6 +118,7 @@ CHECKS = (
     Check("I2", "what has ended has the time of its end, and nothing else has", _ENDED_AT),
     Check("I2", "nothing happens after the end", _LEFT),
     Check("I3", "every job that nobody holds has ended", _NOT_ENDED, only_settled=True),
+    Check("I3", "a job that is past its deadline is being cancelled", _PAST_DEADLINE),
     Check("I9", "nothing of an ended job is open or with a site", _OPEN_AT_THE_END),
     Check(
         "I9",
@@ -113,6 +129,7 @@ CHECKS = (
     Check(
         "I10", "nothing is handed out after pause was asked for", _SINCE.format(event="PauseRequested", state="Pausing")
     ),
+    Check("I10", "nothing is handed out after the job was held", _HELD),
     Check("I15", "every entry of a history and of the audit says who", _ACTORS),
     Check("I17", "a history goes along the machine's edges, without a gap", _WALK),
     Check("I17", "a job is in the state that its history leads to", _LAST),

@@ -35,6 +35,9 @@ _BITS = f"""
       (bit_count({_varbit("h.tried_bits")} & ~ {_varbit("t.given_bits")}) > 0, 'paths are tried and not given')
     ) x(so, said)
     where t.job_id = any(cast(:jobs as bigint[])) and x.so
+      -- Most tasks are given all paths and are done at one go.
+      and ((t.given > 0 and t.given <> b.n) or coalesce(t.given_bits, t.settled_bits, t.suspect_bits, t.passed_bits,
+        h.tried_bits) is not null or t.state in ({TASK_OPEN}) and t.processed + t.skipped + t.failed + t.aborted > 0)
 """
 
 _OUTCOMES = """

@@ -7,21 +7,23 @@ from orchestrator.storage.queries.invariants.check import TASK_OPEN, WALK_ENDS, 
 _STATES = [state.value.lower() for state in TaskState]
 _WALKS = [state.value.lower() for state in DiscoveryState]
 
+# Looked up task by task, each by a key, so that no plan depends on how many rows the tables are thought to have.
 _PLACED = f"""
     select format('task %s (%s, attempt %s, given %s) is in %s of them', t.id, t.state, t.attempt, t.given, x.places)
     from tasks t
     join jobs j on j.id = t.job_id
     join job_steps s on s.job_id = t.job_id and s.rule = t.rule and s.step = (t.id & :mask)
-    left join (
-      select task_id, count(*)::int as n from ready where job_id = any(cast(:jobs as bigint[])) group by task_id
-    ) r on r.task_id = t.id
-    left join handouts h on h.task_id = t.id
-    left join tasks p on p.id = t.id - 1 and (t.id & :mask) > 0 and p.state in ({TASK_OPEN})
     left join discoveries d on d.job_id = t.job_id
     cross join lateral (
-      select coalesce(r.n, 0) + (h.task_id is not null)::int
-        + (t.attempt = 0 and t.given = 0 and p.id is not null)::int
-        + (t.attempt = 0 and t.given > 0 and s.waits and d.state not in ({WALK_ENDS}))::int as places
+      select (t.attempt = 0 and t.given > 0 and s.waits and d.state not in ({WALK_ENDS}))::int
+        + exists (select from handouts h where h.task_id = t.id)::int
+        + exists (
+          select from ready r where r.site = s.site and r.queue = s.queue and r.function = s.function
+            and r.job_id = t.job_id and r.task_id = t.id
+        )::int
+        + (t.attempt = 0 and t.given = 0 and (t.id & :mask) > 0 and exists (
+          select from tasks p where p.id = t.id - 1 and p.state in ({TASK_OPEN})
+        ))::int as places
     ) x
     where t.job_id = any(cast(:jobs as bigint[])) and t.state in ({TASK_OPEN})
       and x.places <> 1 and not (x.places = 0 and j.state = 'Dequeuing' and t.state = 'Pending')
