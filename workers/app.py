@@ -100,7 +100,7 @@ def settings(queue: str) -> dict[str, Any]:
         "broker_connection_max_retries": None,
         "broker_transport_options": {
             "visibility_timeout": _VISIBILITY_SECONDS,
-            # Above the second that a blocking read takes. Each connection that is half-open costs the worker's loop that
+            # Above the second that a blocking read takes. Each connection that is half-open costs the worker's loop so
             # long, in which it takes nothing.
             "socket_timeout": 5,
             "socket_connect_timeout": 5,

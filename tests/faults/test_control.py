@@ -14,7 +14,7 @@ from tests.acceptance.whole_stack import make_files
 from tests.faults.stack import SITE, Stack
 from tests.faults.trial import TASKS_GO_ON, WALK_GOES_ON, Trial
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("messages")]
 
 WORKER = f"{SITE}.worker"
 

@@ -7,7 +7,7 @@ import pytest
 from orchestrator.stack.wait import wait_until
 from tests.faults.trial import Trial
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("faults"), pytest.mark.quick]
+pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("messages"), pytest.mark.quick]
 
 TAKEN_OVER_SECONDS = 5.0
 

@@ -15,7 +15,7 @@ from tests.faults.meddler import Meddler
 from tests.faults.stack import SITE, Stack
 from tests.faults.trial import Trial
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("messages")]
 
 MILLION = 1_000_000
 

@@ -13,7 +13,7 @@ from sqlalchemy import make_url
 from orchestrator.stack.wait import wait_until
 from tests.faults.trial import Trial
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("messages")]
 
 
 def test_restarted_every_few_seconds_for_a_minute(trial: Trial, chance: random.Random) -> None:

@@ -13,7 +13,7 @@ from orchestrator.stack.wait import wait_until
 from tests.faults.stack import Stack
 from tests.faults.trial import Trial
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("messages")]
 
 FAR = "twins"
 SKEW_S = 7200
