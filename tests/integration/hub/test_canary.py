@@ -72,7 +72,7 @@ def test_who_does_not_hear_is_critical_gets_nothing_and_is_asked_to_restart(worl
     job = many_at_once(world)
     assert world.london.waiting() == 1, "the canary alone"
     cause = job_causes(world, job)["deaf"]
-    assert cause == "1 of the 1 workers of london.default.worker are there, but nothing that is sent to them arrives"
+    assert cause == "1 of the workers of london.default.worker are there, but nothing that is sent to them arrives"
     assert "deaf" in task_causes(world, world.one("select min(id) as id from tasks").id)
     world.london.boot = "second"
     world.london.announce()
@@ -138,6 +138,14 @@ def test_nobody_is_judged_by_a_time_in_which_nobody_could_be_heard(world: World,
     hub.keeper.look()
     assert asked(world) is None
     assert world.one("select count(*) as n from nodes where deaf").n == 0
+
+
+def test_why_says_so_of_tasks_that_were_handed_out_before(world: World) -> None:
+    world.london.canaries("discovery")
+    job = many(world, 2)
+    world.london.canaries()
+    wait(world, 31)
+    assert "deaf" in job_causes(world, job)
 
 
 def test_a_lost_canary_is_forgotten_with_the_memory_of_the_broker(world: World) -> None:
