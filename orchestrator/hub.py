@@ -28,6 +28,7 @@ from orchestrator.broker.publisher import Publisher
 from orchestrator.broker.streams import START, Entry, Streams
 from orchestrator.config import load_settings
 from orchestrator.contracts import names
+from orchestrator.contracts.failpoints import arm, failpoint
 from orchestrator.keeper import Keeper
 from orchestrator.services.canary import forget_canaries
 from orchestrator.services.expire import expire
@@ -68,6 +69,7 @@ class Hub:
         with self._connection.begin():
             self._positions = read_positions(self._connection) | self._positions
             self._epoch = read_epoch(self._connection)
+        failpoint("hub.taking_over")
         self.meet_sites()
         while entries := self._streams.read(self._positions, count=READ, block_ms=0):
             self._apply(entries)
@@ -86,6 +88,7 @@ class Hub:
         entries = self._streams.read(self._positions, count=READ, block_ms=int(wait_s * 1000))
         self._behind = len(entries) >= READ
         if entries:
+            failpoint("hub.read")
             self._apply(entries)
         with self._connection.begin():
             outbox = hand_out(self._connection, self._epoch)
@@ -155,6 +158,8 @@ class Hub:
             bury(self._connection, inbox.dead)
             outbox = apply(self._connection, inbox.reports, inbox.batches)
             write_positions(self._connection, positions)
+            failpoint("hub.applied")
+        failpoint("hub.committed")
         self._positions |= positions
         self._unsent.append(outbox)
 
@@ -245,6 +250,7 @@ def main() -> None:
     """The process."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     settings = load_settings()
+    arm(os.environ)
     stop = threading.Event()
 
     def asked(_signal: int, _frame: FrameType | None) -> None:

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from redis import RedisError
 
+from orchestrator.contracts.failpoints import arm
 from orchestrator.contracts.names import Function
 from orchestrator.errors import ConfigError
 from workers.app import make_app, node_name, pool_of
@@ -39,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if (options.queue is None) != (options.function is None):
         parser.error("--queue and --function belong together")
     try:
+        arm(os.environ)
         site = load_site(options.config)
         if options.check:
             return check(site)

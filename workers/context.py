@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, cast
 
+from orchestrator.contracts.failpoints import failpoint
 from workers.path import Path
 from workers.roots import Roots
 
@@ -186,6 +187,7 @@ class Context:
         said = self._verdicts.get(index)
         if said is None or said.outcome not in _BAD or verdict.outcome in _BAD:
             self._verdicts[index] = verdict
+        failpoint("worker.path_done")
 
 
 def reason_of(error: BaseException, path: Path | None = None) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
+from orchestrator.contracts.failpoints import failpoint
 from orchestrator.contracts.report import Item, Started
 from workers.reporter import Reporter
 
@@ -120,6 +121,7 @@ class Page:
         with self._lock:
             for item in items:
                 if not isinstance(item, Started):
+                    failpoint("worker.reported")
                     self._forget((item.task, item.attempt))
 
     # The parent's side.

@@ -7,6 +7,7 @@ from typing import Any, cast
 import msgspec
 
 from orchestrator.contracts.claims import Hand, task_field
+from orchestrator.contracts.failpoints import failpoint
 from orchestrator.contracts.parcel import Parcel, TaskOrder
 from orchestrator.contracts.report import Returned, TaskError
 from workers.admission import NotAdmitted, Post, forbidden, opened
@@ -68,10 +69,13 @@ class Receiver:
         if page:
             page.claiming(parcel.job, parcel.epoch, _limit(parcel), _numbers(parcel.tasks))
             reporter = Noted(page, reporter)
+        failpoint("worker.received")
         won = runtime.claims.win(parcel, _hands(parcel.tasks))
+        failpoint("worker.won")
         ours = [order for order in parcel.tasks if task_field(order.task) in won]
         if page:
             page.claimed(_numbers(ours))
+        failpoint("worker.claimed")
         runner = Runner(REGISTRY.actions, runtime.roots, reporter, self._stops.asked, runtime.node)
         runner.run(msgspec.structs.replace(parcel, tasks=ours), refused)
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, cast
 
 from billiard.common import terminate_handler_fired
 
+from orchestrator.contracts.failpoints import failpoint
 from orchestrator.contracts.parcel import Parcel, TaskOrder
 from orchestrator.contracts.report import Ended, Returned, Started, TaskError
 from orchestrator.errors import Invalid
@@ -56,6 +57,7 @@ class Runner:
                 else:
                     self._run_task(parcel, order, refused)
                 waiting.pop()
+                failpoint("worker.between_tasks")
         except SystemExit:
             for order in reversed(waiting):
                 self._reporter.send(Returned(order.task, order.attempt, "the worker is being stopped"))
@@ -71,6 +73,7 @@ class Runner:
             result = {"passed": b"", "error": task_error(error)}
         seconds = time.monotonic() - clock
         ended = Ended(task=order.task, attempt=order.attempt, seconds=seconds, started_at=started_at, **result)
+        failpoint("worker.handled")
         self._reporter.send(ended)
 
     def _result(self, parcel: Parcel, order: TaskOrder, refused: TaskError | None) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from contextlib import closing
 
 from orchestrator.contracts.batch import Shed
 from orchestrator.contracts.claims import Hand, walk_field
+from orchestrator.contracts.failpoints import failpoint
 from orchestrator.contracts.parcel import WalkOrder, discovery_task_name
 from orchestrator.contracts.paths import pack, unpack
 from orchestrator.contracts.seal import unseal
@@ -92,6 +93,7 @@ class _Walk:
 
     def run(self, search: Search) -> None:
         """Search until there is nothing more, the hub says stop, or it breaks."""
+        failpoint("discovery.claimed")
         self._outlet.begin()
         try:
             sorter = Sorter(self._order.rules)

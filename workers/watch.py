@@ -13,6 +13,7 @@ from contextlib import suppress
 from redis import RedisError
 
 from orchestrator.contracts.claims import Hand, task_field
+from orchestrator.contracts.failpoints import failpoint
 from orchestrator.contracts.report import Returned, TaskError
 from workers.aftermath import Verdict, aftermath, ended_how
 from workers.children import Child
@@ -80,6 +81,7 @@ class Watch:
     def _speak_for(self, child: Child) -> None:
         entries = child.page.entries()
         reason = ended_how(child.code)
+        failpoint("worker.speaking")
         for item in aftermath(entries, child.verdict, reason):
             self._reporter.send(item)
         self._claim_back([entry for entry in entries if entry.doing is Doing.CLAIMING], child, reason)

@@ -1,12 +1,14 @@
 """Serves the API: ``python -m orchestrator.api --port 8080``; settings come from the environment."""
 
 import argparse
+import os
 import sys
 
 import uvicorn
 
 from orchestrator.api.app import make_app
 from orchestrator.config import load_settings
+from orchestrator.contracts.failpoints import arm
 from orchestrator.errors import ConfigError
 from orchestrator.storage.database import make_engine
 
@@ -22,6 +24,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         settings = load_settings()
+        arm(os.environ)
         engine = make_engine(settings.require_database_url(), pool_size=20, statement_timeout_s=30)
         app = make_app(engine, secret=settings.require_secret(), redis_url=settings.redis_url)
     except ConfigError as error:

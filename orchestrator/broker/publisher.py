@@ -9,6 +9,7 @@ from orchestrator.broker.connection import pipeline, transaction
 from orchestrator.contracts import names, seal
 from orchestrator.contracts.canary import CANARY_TASK, Canary
 from orchestrator.contracts.claims import task_field, walk_field
+from orchestrator.contracts.failpoints import failpoint
 from orchestrator.contracts.parcel import Parcel, WalkOrder, discovery_task_name
 
 
@@ -32,6 +33,7 @@ class Publisher:
         """
         commands = transaction(self._redis)
         for parcel, paths in parcels:
+            failpoint("hub.publishing")
             queue, message = self._parcel(parcel, paths)
             hands = {task_field(task.task): task.attempt for task in parcel.tasks}
             commands.hset(names.handouts_key(parcel.site), mapping={**hands})
@@ -45,6 +47,8 @@ class Publisher:
         for site, fields in gone.items():
             commands.hdel(names.grants_key(site), *fields)
         commands.execute()
+        if parcels:
+            failpoint("hub.published")
 
     def send(self, canaries: Sequence[Canary]) -> None:
         """Put canaries into their queues."""

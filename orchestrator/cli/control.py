@@ -1,4 +1,4 @@
-"""Pause, resume and cancel a job."""
+"""Pause, resume, cancel and redrive a job, and say why it does not move."""
 
 from typing import Annotated, Any
 
@@ -6,16 +6,26 @@ import typer
 
 from orchestrator.cli import text
 from orchestrator.cli.output import put_json, put_json_lines, say
-from orchestrator.cli.verb import Call, verb
-from orchestrator.cli.watch import JobId
+from orchestrator.cli.verb import DONE, Call, verb
+from orchestrator.cli.watch import JobId, follow
+from orchestrator.contracts.redrive import Left
 
 Why = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; kept in the job's history")]
+
+
+REDRIVE_EXAMPLES = """Examples:
+
+  orchestrator redrive 12 --watch
+
+  orchestrator redrive 12 --include Error --step 1 --fingerprint 0123456789abcdef
+"""
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
     verb(app, "pause", epilog='Example:  orchestrator pause 12 --reason "the disk is nearly full"')(pause)
     verb(app, "resume", epilog="Example:  orchestrator resume 12")(resume)
+    verb(app, "redrive", epilog=REDRIVE_EXAMPLES)(redrive)
     verb(app, "why", epilog="Examples:  orchestrator why 12    orchestrator why 12 --task 4096")(why)
     verb(app, "cancel", epilog="Example:  orchestrator cancel 12 --force")(cancel)
 
@@ -39,6 +49,40 @@ def cancel(
 ) -> None:
     """Take a job out of the queues and stop what runs; what is done stays done."""
     _ask(call, job_id, "cancel", {"reason": reason, "force": force})
+
+
+def redrive(
+    call: Call,
+    job_id: JobId,
+    *,
+    include: Annotated[
+        list[Left] | None, typer.Option(help="Only what was left so; repeatable. All three, where none is given")
+    ] = None,
+    step: Annotated[
+        list[int] | None, typer.Option(metavar="N", min=0, help="Only what stopped at this step; repeatable")
+    ] = None,
+    fingerprint: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PRINT", help="Only what failed so (see: orchestrator errors ID); repeatable"),
+    ] = None,
+    reason: Why = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Watch the new job; exit 0 only if it ends Success")
+    ] = False,
+) -> int:
+    """Start a new job with only what did not succeed, each path from the step at which it stopped."""
+    said: dict[str, Any] = {"steps": step, "fingerprints": fingerprint, "reason": reason}
+    if include:
+        said["include"] = [left.value for left in include]
+    with call.client() as client:
+        job = client.request("POST", f"/jobs/{job_id}/redrive", said)
+        if watch:
+            return follow(client, job["id"], as_json=call.json)
+    if call.json:
+        put_json(job)
+    else:
+        say(f"job {job['id']} redrives job {job_id}; watch it with: orchestrator watch {job['id']}")
+    return DONE
 
 
 def why(

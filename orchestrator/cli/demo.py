@@ -1,24 +1,24 @@
 """Show a newcomer the whole of it in under a minute, on a temporary home: nothing stays behind."""
 
 import os
-import signal
 import sys
 import time
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any
 
 import typer
 
+from orchestrator.cli.interrupt import stopped_by_sigterm
 from orchestrator.cli.output import console, say, warn
 from orchestrator.cli.text import duration
 from orchestrator.cli.verb import DONE, FAILED, Call, usage, verb
 from orchestrator.cli.watch import follow
 from orchestrator.client import Client
-from orchestrator.stack.demo import Stage, copying, make_files, reading, running, stage
+from orchestrator.stack.demo import copying, make_files, reading
 from orchestrator.stack.profile import read_profile
+from orchestrator.stack.scratch import Stage, running, stage
 
 EPILOG = """Examples:
 
@@ -49,7 +49,7 @@ def demo(
     """
     if folder is not None and not folder.is_dir():
         raise usage(f"{folder}: there is no such folder")
-    with _stopped_by_sigterm(), stage() as made:
+    with stopped_by_sigterm(), stage("demo") as made:
         return _own_files(call, made) if folder is None else _given_files(call, made, folder.absolute())
 
 
@@ -109,20 +109,6 @@ def _service(call: Call, made: Stage, roots: list[Path]) -> Generator[Client]:
         _tell(
             call, "Stopping, and removing what was made. Next: `orchestrator up`, then `orchestrator submit` elsewhere."
         )
-
-
-@contextmanager
-def _stopped_by_sigterm() -> Generator[None]:
-    """Let SIGTERM end the demo as Ctrl-C does, so that it stops what it started and cleans up."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _tell(call: Call, *lines: str) -> None:

@@ -24,7 +24,7 @@ SUBJECTS = {
     "submit": {"submit"},
     "jobs": {"jobs", "job", "tasks", "errors", "paths", "history"},
     "watch": {"watch"},
-    "control": {"pause", "resume", "cancel", "why"},
+    "control": {"pause", "resume", "cancel", "redrive", "why"},
     "holds": {"hold"},
     "workflows": {"workflows", "workflow"},
     "sites": {"sites", "site"},
@@ -32,6 +32,7 @@ SUBJECTS = {
     "keys": {"key"},
     "database": {"db"},
     "doctor": {"doctor"},
+    "chaos": {"chaos"},
 }
 """Each file, and the commands in it, in the order in which help shows them."""
 

@@ -37,6 +37,19 @@ class PathList(msgspec.Struct, array_like=True, omit_defaults=True):
         return len(self.paths)
 
 
+def path_list(
+    paths: list[bytes], kinds: str, states: list[str | None], sizes: list[int | None], base: bytes = b""
+) -> PathList:
+    """A list of full columns; those that say nothing are left out."""
+    return PathList(
+        paths,
+        kinds if kinds.strip("?") else "",
+        states if any(states) else [],
+        sizes if any(size is not None for size in sizes) else [],
+        base,
+    )
+
+
 def pack(paths: PathList) -> bytes:
     """The stored and sent form."""
     return zlib.compress(msgspec.msgpack.encode(paths), 1)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
+from orchestrator.contracts.failpoints import failpoint
 from orchestrator.contracts.report import Died, Reports
 from orchestrator.domain.cascade import Tally, ends
 from orchestrator.domain.chain import STEP_MASK, batch_of, step_of
@@ -79,6 +80,7 @@ def _chunk(tx: Connection, job: int, after: int, deltas: Deltas) -> None:
         deltas.jobs[job].update(ends(end, tally, came, went_on, last=row.last)._asdict())
     give(tx, [(task, *some) for task, some in given.items()])
     change_tasks(tx, changes)
+    failpoint("hub.dequeuing")
     tx.execute(_FORGET, {"ids": [row.id for row in waiting]})
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, text
 
+from orchestrator.contracts.failpoints import failpoint
 from orchestrator.contracts.names import Function
 from orchestrator.contracts.parcel import Parcel, TaskOrder
 from orchestrator.contracts.paths import count, number, to_bits
@@ -101,6 +102,7 @@ def hand_out_tasks(tx: Connection, lanes: Sequence[Lane], epoch: int, deltas: De
     columns["parcel"] = [parcel.id for parcel, _ in sent]
     columns["tried"] = tried
     tx.execute(_HAND_OUT, columns)
+    failpoint("hub.handing_out")
     return sent
 
 

@@ -3,15 +3,15 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
-from orchestrator.contracts.batch import Batch, Found
+from orchestrator.contracts.batch import Batch
 from orchestrator.domain.batch_job import BATCH_JOB, JobState
-from orchestrator.domain.chain import STEP_MASK, task_id
+from orchestrator.domain.chain import STEP_MASK
 from orchestrator.domain.discovery import DISCOVERY, DiscoveryEvent, DiscoveryState
-from orchestrator.domain.task import TaskState
+from orchestrator.services.chains import Chain, read_plan, write_chains
 from orchestrator.services.failures import Failures
 from orchestrator.storage import tables
 from orchestrator.storage.copy import copy_in
@@ -19,9 +19,6 @@ from orchestrator.storage.counters import Deltas
 from orchestrator.storage.transitions import WalkChange, change_walks
 
 _OVER = DISCOVERY.terminal | {DiscoveryState.STOPPED}
-
-Plan = dict[tuple[int, int], tuple[int, tuple[str, str, str] | None]]
-"""(job, rule) -> (steps of its chain, the lane of the first, or None when that waits for the end of discovery)."""
 
 
 @dataclass(slots=True)
@@ -52,10 +49,8 @@ class Walk:
 class Filling:
     """What this turn adds, before it is written."""
 
-    chains: list[tuple[Walk, int, Found]] = field(default_factory=list[tuple[Walk, int, Found]])
-    """(walk, sequence, what was found)."""
-    shed: list[tuple[int, bytes]] = field(default_factory=list[tuple[int, bytes]])
-    """(job, what the new walk starts from)."""
+    chains: list[Chain] = field(default_factory=list[Chain])
+    shed: "list[NewWalk]" = field(default_factory=list["NewWalk"])
     late: list[Batch] = field(default_factory=list[Batch])
 
 
@@ -63,7 +58,7 @@ def fill(tx: Connection, batches: Sequence[Batch], deltas: Deltas, failures: Fai
     """Apply batches in the order they came; the jobs' rows are locked. Returns the walks that were heard of."""
     if not batches:
         return {}
-    walks, plan = _read_walks(tx, batches), _read_plan(tx, batches)
+    walks, plan = _read_walks(tx, batches), read_plan(tx, (batch.job for batch in batches))
     filling = Filling()
     for batch in batches:
         if all((batch.job, found.rule) in plan for found in batch.found):
@@ -76,8 +71,8 @@ def fill(tx: Connection, batches: Sequence[Batch], deltas: Deltas, failures: Fai
         counter[walk.was] -= 1
         counter[walk.state] += 1
     change_walks(tx, [_change(walk) for walk in touched])
-    _write_chains(tx, filling.chains, plan, deltas)
-    _write_shed(tx, filling.shed, deltas)
+    write_chains(tx, filling.chains, plan, deltas)
+    add_walks(tx, filling.shed, deltas)
     _write_late(tx, filling.late)
     return {key: walk for key, walk in walks.items() if walk.touched}
 
@@ -102,8 +97,10 @@ def _take(batch: Batch, walk: Walk | None, filling: Filling, deltas: Deltas, fai
 
 def _keep(batch: Batch, walk: Walk, filling: Filling, deltas: Deltas, failures: Failures) -> None:
     job = deltas.jobs[walk.job]
-    filling.chains += ((walk, batch.sequence, found) for found in batch.found)
-    filling.shed += ((walk.job, shed.input) for shed in batch.shed)
+    filling.chains += (
+        Chain(walk.job, found.rule, walk.subtree, batch.sequence, found.n, found.paths) for found in batch.found
+    )
+    filling.shed += (NewWalk(walk.job, shed.input) for shed in batch.shed)
     job["unmatched"] += batch.unmatched
     job["total"] += sum(found.n for found in batch.found) + len(batch.troubles)
     job["failed"] += len(batch.troubles)
@@ -150,43 +147,6 @@ def _read_walks(tx: Connection, batches: Iterable[Batch]) -> dict[tuple[int, int
     }  # fmt: skip
 
 
-_PLAN = text("""
-    select s.job_id, s.rule, s.site, s.queue, s.function, s.waits,
-      (select count(*) from job_steps c where c.job_id = s.job_id and c.rule = s.rule) as steps
-    from job_steps s where s.job_id = any(:jobs) and s.step = 0
-""")
-
-
-def _read_plan(tx: Connection, batches: Iterable[Batch]) -> Plan:
-    rows = tx.execute(_PLAN, {"jobs": sorted({batch.job for batch in batches})})
-    return {
-        (row.job_id, row.rule): (row.steps, None if row.waits else (row.site, row.queue, row.function)) for row in rows
-    }
-
-
-def _write_chains(tx: Connection, chains: Sequence[tuple[Walk, int, Found]], plan: Plan, deltas: Deltas) -> None:
-    if not chains:
-        return
-    ids = tx.execute(_IDS, {"n": len(chains)}).scalars().all()
-    batch_rows: list[tuple[Any, ...]] = []
-    task_rows: list[tuple[Any, ...]] = []
-    ready_rows: list[tuple[Any, ...]] = []
-    for id, (walk, sequence, found) in zip(ids, chains, strict=True):
-        steps, lane = plan[walk.job, found.rule]
-        batch_rows.append((id, walk.job, found.rule, walk.subtree, sequence, found.n, found.paths))
-        first = task_id(id, 0)
-        task_rows.append((first, walk.job, found.rule, TaskState.PENDING, found.n))
-        task_rows += ((first + step, walk.job, found.rule, TaskState.PENDING, 0) for step in range(1, steps))
-        if lane is not None:
-            ready_rows.append((*lane, walk.job, first))
-        deltas.jobs[walk.job]["open_tasks"] += steps
-        for step in range(steps):
-            deltas.steps[walk.job, found.rule, step][TaskState.PENDING] += 1
-    copy_in(tx, tables.batches, ("id", "job_id", "rule", "subtree", "sequence", "n", "paths"), batch_rows)
-    copy_in(tx, tables.tasks, ("id", "job_id", "rule", "state", "given"), task_rows)
-    copy_in(tx, tables.ready, ("site", "queue", "function", "job_id", "task_id"), ready_rows)
-
-
 def release(tx: Connection, jobs: Iterable[int]) -> None:
     """Discovery of these jobs has ended: what waited for that is ready. Once a job, over its tasks of such steps."""
     tx.execute(_RELEASE, {"jobs": sorted(set(jobs)), "mask": STEP_MASK})
@@ -202,26 +162,37 @@ _RELEASE = text("""
     on conflict do nothing
 """)
 
-_IDS = text("select nextval('batches_id_seq') from generate_series(1, :n)")
+
+class NewWalk(NamedTuple):
+    """A walk that is added to a discovery that goes on."""
+
+    job: int
+    input: bytes
+    """What it starts from, packed."""
+    cursor: bytes | None = None
+
 
 _NEW_WALKS = text("""
-    insert into walks (job_id, subtree, input, state)
-    select u.job, coalesce((select max(subtree) + 1 from walks where job_id = u.job), 0) + u.place, u.input, 'Waiting'
-    from unnest(cast(:job as bigint[]), cast(:place as int[]), cast(:input as bytea[])) as u(job, place, input)
+    insert into walks (job_id, subtree, input, cursor, state)
+    select u.job, coalesce((select max(subtree) + 1 from walks where job_id = u.job), 0) + u.place, u.input, u.cursor,
+      'Waiting'
+    from unnest(cast(:job as bigint[]), cast(:place as int[]), cast(:input as bytea[]), cast(:cursor as bytea[]))
+      as u(job, place, input, cursor)
 """)
 
 
-def _write_shed(tx: Connection, shed: Sequence[tuple[int, bytes]], deltas: Deltas) -> None:
-    if not shed:
+def add_walks(tx: Connection, new: Sequence[NewWalk], deltas: Deltas) -> None:
+    """Add them; their jobs' rows are locked."""
+    if not new:
         return
     place: defaultdict[int, int] = defaultdict(int)
-    rows: list[tuple[int, int, bytes]] = []
-    for job, input in shed:
-        rows.append((job, place[job], input))
-        place[job] += 1
-        deltas.walks[job][DiscoveryState.WAITING] += 1
-    job, places, inputs = zip(*rows, strict=True)
-    tx.execute(_NEW_WALKS, {"job": list(job), "place": list(places), "input": list(inputs)})
+    places: list[int] = []
+    for walk in new:
+        places.append(place[walk.job])
+        place[walk.job] += 1
+        deltas.walks[walk.job][DiscoveryState.WAITING] += 1
+    job, input, cursor = map(list, zip(*new, strict=True))
+    tx.execute(_NEW_WALKS, {"job": job, "place": places, "input": input, "cursor": cursor})
 
 
 def _write_late(tx: Connection, late: Sequence[Batch]) -> None:

@@ -23,6 +23,7 @@ from orchestrator.services.lease import lapsed_tasks, lapsed_walks
 from orchestrator.services.requeue import requeue
 from orchestrator.services.send_walks import hand_out_walks
 from orchestrator.services.settle import lock, settle
+from orchestrator.services.take_over import take_over
 from orchestrator.services.tolerate import tolerate
 from orchestrator.storage.counters import Deltas
 
@@ -73,10 +74,13 @@ def hand_out(tx: Connection, epoch: int) -> Outbox:
     serving, deltas = lanes(tx), Deltas()
     dequeuing = dequeue(tx, deltas)
     requeue(tx, deltas)
+    redriven = take_over(tx, deltas)
     orders = hand_out_walks(tx, serving, epoch)
     parcels = hand_out_tasks(tx, serving, epoch, deltas)
     deltas.write(tx)
-    ended = settle(tx, dequeuing, set()) if dequeuing else []
+    release(tx, {job for job, state in redriven.items() if state in DISCOVERY.terminal})
+    unsettled = dequeuing | redriven.keys()
+    ended = settle(tx, unsettled, set()) if unsettled else []
     stops = stopping(tx, dequeuing - set(ended)) if dequeuing else []
     return Outbox(parcels, orders, grants(tx, serving), stops=stops, ended=ended)
 

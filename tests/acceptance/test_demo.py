@@ -14,21 +14,26 @@ pytestmark = pytest.mark.timeout(150)
 
 
 def run_demo(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The demo with its temporary files in this folder, and settings of a real installation in its way."""
+    """The demo with its temporary files in this folder."""
     return subprocess.run(
         [sys.executable, "-m", "orchestrator.cli.main", "demo", *arguments],
         capture_output=True,
         text=True,
         check=False,
         timeout=140,
-        env={
-            **os.environ,
-            "TMPDIR": str(folder),
-            "ORCHESTRATOR_HOME": str(folder / "not this one"),
-            "ORCHESTRATOR_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
-            "ORCHESTRATOR_URL": "http://127.0.0.1:1",
-        },
+        env=environment(folder),
     )
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Temporary files go to this folder, and settings of a real installation are in the way."""
+    return {
+        **os.environ,
+        "TMPDIR": str(folder),
+        "ORCHESTRATOR_HOME": str(folder / "not this one"),
+        "ORCHESTRATOR_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
+        "ORCHESTRATOR_URL": "http://127.0.0.1:1",
+    }
 
 
 @pytest.fixture

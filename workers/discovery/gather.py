@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from orchestrator.contracts.batch import Found as Batched
 from orchestrator.contracts.batch import Trouble as Troubled
 from orchestrator.contracts.parcel import RuleOrder
-from orchestrator.contracts.paths import PathList, pack
+from orchestrator.contracts.paths import pack, path_list
 from orchestrator.domain.rules import Rule, RuleSet
 from workers.discovery.finding import Listing
 
@@ -102,7 +102,12 @@ class Gathering:
     def batches(self) -> list[Batched]:
         """The paths, one batch a rule."""
         return [
-            Batched(rule, len(rows.paths), pack(_packed(rows, self.base))) for rule, rows in sorted(self._rows.items())
+            Batched(
+                rule,
+                len(rows.paths),
+                pack(path_list(rows.paths, "".join(rows.kinds), rows.states, rows.sizes, self.base)),
+            )
+            for rule, rows in sorted(self._rows.items())
         ]
 
     def _take(self, chunk: Listing, rule: int | None, begin: int, end: int) -> int:
@@ -149,16 +154,4 @@ def _piece(found: Listing, begin: int, end: int) -> Listing:
         found.states[here],
         found.sizes[here],
         found.base,
-    )
-
-
-def _packed(rows: _Rows, base: bytes) -> PathList:
-    """The columns, those that say nothing left out."""
-    kinds = "".join(rows.kinds)
-    return PathList(
-        rows.paths,
-        kinds if kinds.strip("?") else "",
-        rows.states if any(rows.states) else [],
-        rows.sizes if any(size is not None for size in rows.sizes) else [],
-        base,
     )

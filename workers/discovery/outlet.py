@@ -13,6 +13,7 @@ from redis import RedisError
 
 from orchestrator.contracts import names
 from orchestrator.contracts.batch import Batch, Shed
+from orchestrator.contracts.failpoints import failpoint
 from orchestrator.contracts.parcel import WalkOrder
 from orchestrator.contracts.seal import seal
 from orchestrator.errors import Unreachable
@@ -77,7 +78,9 @@ class Outlet:
         batch = self._batch(self._sequence + 1, cursor)
         batch.found, batch.unmatched, batch.troubles = gathering.batches(), gathering.unmatched, gathering.troubles
         batch.shed, batch.closed, batch.broken, batch.stopped = list(shed), closed, broken, stopped
+        failpoint("discovery.gathered")
         self._publish(batch)
+        failpoint("discovery.sent")
         self._sequence += 1
         self.over = closed or stopped or broken is not None
 

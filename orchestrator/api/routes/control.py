@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter, BackgroundTasks
+from fastapi import APIRouter, BackgroundTasks, Response
 from fastapi import Path as InPath
 from sqlalchemy import Connection
 
@@ -13,10 +13,13 @@ from orchestrator.broker.connection import shared
 from orchestrator.broker.permits import Permits
 from orchestrator.broker.wake import wake
 from orchestrator.contracts.control import Asked, CancelAsked
+from orchestrator.contracts.failpoints import failpoint
+from orchestrator.contracts.redrive import RedriveAsked
 from orchestrator.contracts.views import Job
 from orchestrator.domain.roles import Permission
 from orchestrator.errors import Unreachable
 from orchestrator.services.control import GRACE_S, Held, Wish, cancel, hold, pause, resume
+from orchestrator.services.redrive import redrive, sources
 from orchestrator.storage.queries.jobs import read_job
 
 router = APIRouter(tags=["jobs"], dependencies=[needs(Permission.CONTROL)])
@@ -63,6 +66,28 @@ def cancel_job(
     return _controlled(parts, job_id, Wish.CANCEL, do, background)
 
 
+@router.post("/jobs/{job_id}/redrive", status_code=201, openapi_extra=taking(RedriveAsked, JSON, required=False))
+def redrive_job(
+    job_id: JobId,
+    parts: AllParts,
+    who: Who,
+    body: RawBody,
+    response: Response,
+    background: BackgroundTasks,
+    _query: NoQuery,
+) -> Job:
+    """A new job, linked to this one, with only what did not succeed, each path from the step at which it stopped.
+
+    What earlier redrives of it left without a good end is taken over as well; what they took over is not done twice.
+    """
+    with parts.engine.begin() as tx:
+        left_by = sources(tx, job_id)
+        job = read_job(tx, redrive(tx, job_id, left_by, body.model(RedriveAsked, _REFUSAL), who.user))
+    response.headers["Location"] = f"/api/v1/jobs/{job.id}"
+    background.add_task(wake, parts.redis_url)
+    return job
+
+
 def _controlled(
     parts: Parts, job_id: int, wish: Wish, do: Callable[[Connection, Held], None], background: BackgroundTasks
 ) -> Job:
@@ -73,6 +98,8 @@ def _controlled(
     with parts.engine.begin() as tx:
         do(tx, hold(tx, job_id, wish))
         job = read_job(tx, job_id)
+        failpoint("api.control.uncommitted")
+    failpoint("api.control.committed")
     background.add_task(wake, parts.redis_url)
     return job
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter, BackgroundTasks, Header, Response
 from orchestrator.api.bodies import JSON, RawBody, taking
 from orchestrator.api.requires import AllParts, NoQuery, Who, needs
 from orchestrator.broker.wake import wake
+from orchestrator.contracts.failpoints import failpoint
 from orchestrator.contracts.submission import Submission
 from orchestrator.contracts.views import Job
 from orchestrator.domain.roles import Permission
@@ -48,6 +49,8 @@ def submit_job(
     with parts.engine.begin() as tx:
         submitted = submit(tx, request, who.user, idempotency_key)
         job = read_job(tx, submitted.job_id)
+        failpoint("api.submit.uncommitted")
+    failpoint("api.submit.committed")
     response.status_code = 201 if submitted.created else 200
     response.headers["Location"] = f"/api/v1/jobs/{job.id}"
     background.add_task(wake, parts.redis_url)

@@ -64,6 +64,7 @@ walks = Table(
     time("handed_at"),
     time("heard_at"),
     time("ended_at"),
+    Index("ix_walks_by_hub", "job_id", postgresql_where=text("by_hub and ended_at is null")),
     Index("ix_walks_live", "job_id", "subtree", postgresql_where=text("ended_at is null")),
     postgresql_with={"fillfactor": "70"},
     comment="One subtree each, with attempt and cursor as a task has.",

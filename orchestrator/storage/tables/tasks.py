@@ -39,7 +39,9 @@ tasks = Table(
     Column("passed_bits", LargeBinary, comment="which of the settled ones go on; null = none"),
     Column("error", JSONB),
     Column("worker", Text),
-    Column("redriven_by", BigInteger, comment="the job that took all its unsuccessful paths over"),
+    Column(
+        "redriven_by", BigInteger, comment="the job that took over its paths without a good end or a row of their own"
+    ),
     time("created_at", now=True),
     time("dispatched_at"),
     time("started_at"),
@@ -47,6 +49,12 @@ tasks = Table(
     CheckConstraint("processed + skipped + failed + aborted <= given", name="outcomes"),
     Index("ix_tasks_job_id_id", "job_id", "id"),
     Index("ix_tasks_bad", "job_id", "state", "id", postgresql_where=text("state in ('Error', 'Failure')")),
+    Index(
+        "ix_tasks_left",
+        "job_id",
+        "id",
+        postgresql_where=text("state in ('Failure', 'Cancelled') and given > 0 and redriven_by is null"),
+    ),
     postgresql_with={"fillfactor": "70", "autovacuum_vacuum_scale_factor": "0.02"},
     comment="One step of a chain over one batch: from start to end one row.",
 )

@@ -8,7 +8,7 @@ from sqlalchemy import Engine, text
 
 from orchestrator.domain.batch_job import JobState
 from orchestrator.services.keys import make_key
-from tests.integration.api.rows import add_job
+from tests.integration.api.rows import add_job, add_outcome
 
 
 @pytest.fixture
@@ -86,3 +86,25 @@ def test_without_the_broker_nothing_is_promised(engine: Engine, admin_key: str, 
     assert answer.status_code == 503
     assert "Retry-After" in answer.headers
     assert silent_api.get(f"/api/v1/jobs/{job}").json()["state"] == "Started"
+
+
+def test_redriving_is_asked_for_and_refused(api: httpx.Client, engine: Engine) -> None:
+    job, going_on = made(engine, JobState.FAILURE), made(engine, JobState.STARTED)
+    with engine.begin() as tx:
+        tx.execute(text("update jobs set ended_at = now() where id = :job"), {"job": job})
+    assert api.post(f"/api/v1/jobs/{going_on}/redrive").status_code == 409
+    assert api.post(f"/api/v1/jobs/{going_on}/redrive").json()["legal_events"]
+    assert api.post("/api/v1/jobs/999/redrive").status_code == 404
+    assert api.post(f"/api/v1/jobs/{job}/redrive").status_code == 409, "nothing of it is left"
+    with engine.begin() as tx:
+        add_outcome(tx, job, 64, 0, "failed", b"x", "as told")
+    for wrong in ({"include": []}, {"include": ["Success"]}, {"steps": [-1]}, {"fingerprints": ["x"]}, {"all": True}):
+        assert api.post(f"/api/v1/jobs/{job}/redrive", json=wrong).status_code == 422, wrong
+    answer = api.post(f"/api/v1/jobs/{job}/redrive", json={"reason": "mended"})
+    assert answer.status_code == 201, answer.text
+    new = answer.json()
+    assert (new["state"], new["redrive_of"], new["owner"]) == ("Pending", job, "admin")
+    assert answer.headers["Location"] == f"/api/v1/jobs/{new['id']}"
+    assert [step["action"] for step in new["steps"]] == ["fs.checksum", "noop"]
+    again = api.post(f"/api/v1/jobs/{job}/redrive")
+    assert (again.status_code, f"job {new['id']} redrives it" in again.json()["detail"]) == (409, True)

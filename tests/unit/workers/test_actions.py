@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from workers import Path
+from workers import Path, chaos
 from workers.actions import copy as copying
 from workers.testing import Result, run_action
 
@@ -262,3 +262,11 @@ def test_a_path_is_what_os_takes(root: bytes, hostile: list[bytes]) -> None:
         path = Path(0, raw)
         assert os.fsencode(path.path) == raw
         assert os.stat(path).st_size
+
+
+def test_the_action_of_chaos_says_what_it_runs_before_it_is_done(tmp_path: File) -> None:
+    ran = tmp_path / "ran"
+    for _ in range(2):
+        result = run_action(chaos.note, [b"/a", b"/b"], params={"file": str(ran)})
+        assert set(result.outcomes.values()) == {"processed"}
+    assert ran.read_text().splitlines() == ["1 1 0", "1 1 1"] * 2

@@ -62,7 +62,8 @@ def descriptors() -> Iterator[None]:
     """Nothing that was opened is left open."""
     before = len(os.listdir("/proc/self/fd"))
     yield
-    assert len(os.listdir("/proc/self/fd")) == before
+    # Others of this process may close theirs meanwhile.
+    assert len(os.listdir("/proc/self/fd")) <= before
 
 
 @pytest.mark.usefixtures("descriptors")

@@ -581,7 +581,10 @@ def upgrade() -> None:
         sa.Column("error", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("worker", sa.Text(), nullable=True),
         sa.Column(
-            "redriven_by", sa.BigInteger(), nullable=True, comment="the job that took all its unsuccessful paths over"
+            "redriven_by",
+            sa.BigInteger(),
+            nullable=True,
+            comment="the job that took over its paths without a good end or a row of their own",
         ),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
@@ -603,6 +606,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("state in ('Error', 'Failure')"),
     )
     op.create_index("ix_tasks_job_id_id", "tasks", ["job_id", "id"], unique=False)
+    op.create_index(
+        "ix_tasks_left",
+        "tasks",
+        ["job_id", "id"],
+        unique=False,
+        postgresql_where=sa.text("state in ('Failure', 'Cancelled') and given > 0 and redriven_by is null"),
+    )
     op.create_table(
         "walks",
         sa.Column("job_id", sa.BigInteger(), nullable=False),
@@ -634,6 +644,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("job_id", "subtree", name=op.f("pk_walks")),
         comment="One subtree each, with attempt and cursor as a task has.",
         postgresql_with={"fillfactor": "70"},
+    )
+    op.create_index(
+        "ix_walks_by_hub", "walks", ["job_id"], unique=False, postgresql_where=sa.text("by_hub and ended_at is null")
     )
     op.create_index(
         "ix_walks_live", "walks", ["job_id", "subtree"], unique=False, postgresql_where=sa.text("ended_at is null")

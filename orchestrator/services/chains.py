@@ -1,0 +1,78 @@
+"""Making chains: a batch of paths, a task for each step from its first one on, and that first one ready."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, text
+
+from orchestrator.domain.chain import task_id
+from orchestrator.domain.task import TaskState
+from orchestrator.storage import tables
+from orchestrator.storage.copy import copy_in
+from orchestrator.storage.counters import Deltas
+
+
+class Chain(NamedTuple):
+    """A batch that is to become a chain; numbered within its walk, and by its rule."""
+
+    job: int
+    rule: int
+    subtree: int
+    sequence: int
+    n: int
+    paths: bytes
+    """Packed (contracts.paths)."""
+    first: int = 0
+    """The step at which it begins."""
+    carry: bytes | None = None
+    """Names and notes from the steps before, packed."""
+
+
+Lane = tuple[str, str, str]
+Plan = Mapping[tuple[int, int], Sequence[Lane | None]]
+"""(job, rule) -> the lane of each step of its chain; None where the step waits for the end of discovery."""
+
+_PLAN = text("""
+    select job_id, rule, site, queue, function, waits from job_steps
+    where job_id = any(cast(:jobs as bigint[])) order by job_id, rule, step
+""")
+_IDS = text("select nextval('batches_id_seq') from generate_series(1, :n)")
+
+
+def read_plan(tx: Connection, jobs: Iterable[int]) -> Plan:
+    """The chains that these jobs' rules make."""
+    plan: defaultdict[tuple[int, int], list[Lane | None]] = defaultdict(list)
+    for row in tx.execute(_PLAN, {"jobs": sorted(set(jobs))}):
+        plan[row.job_id, row.rule].append(None if row.waits else (row.site, row.queue, row.function))
+    return dict(plan)
+
+
+def write_chains(tx: Connection, chains: Sequence[Chain], plan: Plan, deltas: Deltas) -> None:
+    """Add them; their jobs' rows are locked."""
+    if not chains:
+        return
+    ids = tx.execute(_IDS, {"n": len(chains)}).scalars().all()
+    batch_rows: list[tuple[Any, ...]] = []
+    task_rows: list[tuple[Any, ...]] = []
+    ready_rows: list[tuple[Any, ...]] = []
+    carry_rows: list[tuple[Any, ...]] = []
+    for id, chain in zip(ids, chains, strict=True):
+        lanes = plan[chain.job, chain.rule]
+        batch_rows.append((id, chain.job, chain.rule, chain.subtree, chain.sequence, chain.n, chain.paths))
+        first = task_id(id, chain.first)
+        task_rows.append((first, chain.job, chain.rule, TaskState.PENDING, chain.n))
+        later = range(first + 1, task_id(id, len(lanes)))
+        task_rows += ((task, chain.job, chain.rule, TaskState.PENDING, 0) for task in later)
+        if (lane := lanes[chain.first]) is not None:
+            ready_rows.append((*lane, chain.job, first))
+        if chain.carry is not None:
+            carry_rows.append((first, chain.carry))
+        deltas.jobs[chain.job]["open_tasks"] += len(lanes) - chain.first
+        for step in range(chain.first, len(lanes)):
+            deltas.steps[chain.job, chain.rule, step][TaskState.PENDING] += 1
+    copy_in(tx, tables.batches, ("id", "job_id", "rule", "subtree", "sequence", "n", "paths"), batch_rows)
+    copy_in(tx, tables.tasks, ("id", "job_id", "rule", "state", "given"), task_rows)
+    copy_in(tx, tables.ready, ("site", "queue", "function", "job_id", "task_id"), ready_rows)
+    if carry_rows:
+        copy_in(tx, tables.carries, ("task_id", "carry"), carry_rows)

@@ -1,0 +1,85 @@
+"""Redriving a job: a new one, linked to it, that takes over what did not succeed, from the step at which it stopped.
+
+Here the new job is only made; the hub takes the paths over, in chunks (take_over.py), so that asking is quick
+whatever there is to do.
+"""
+
+import json
+
+from sqlalchemy import Connection, text
+
+from orchestrator.contracts.paths import PathList, pack
+from orchestrator.contracts.redrive import RedriveAsked
+from orchestrator.domain.batch_job import BATCH_JOB
+from orchestrator.errors import Conflict, IllegalTransition, NotFound
+from orchestrator.storage.transitions import record
+
+
+def sources(tx: Connection, job: int) -> list[int]:
+    """The job, whose row is then locked, and its redrives, which all have ended.
+
+    NotFound, IllegalTransition while the job itself goes on, Conflict while a redrive of it does.
+    """
+    row = tx.execute(_LOCK, {"job": job}).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no job {job}")
+    if row.state not in BATCH_JOB.terminal:
+        raise IllegalTransition(BATCH_JOB.name, row.state, "redrive", BATCH_JOB.legal(row.state))
+    family = tx.execute(_FAMILY, {"job": job}).all()
+    if alive := [one.id for one in family if one.ended_at is None]:
+        raise Conflict(f"job {alive[0]} redrives it already, and has not ended")
+    return [one.id for one in family]
+
+
+def redrive(tx: Connection, job: int, family: list[int], asked: RedriveAsked, actor: str) -> int:
+    """Make the new job, which takes over what is left of these (``sources``). Conflict when nothing is left at all."""
+    if not tx.execute(_ANYTHING, {"jobs": family}).scalar_one():
+        raise Conflict(f"nothing of job {job} is left to be redriven")
+    spec = json.dumps(asked.kept | {"sources": family})
+    new: int = tx.execute(_JOB, {"job": job, "owner": actor, "spec": spec}).scalar_one()
+    nothing = pack(PathList([]))
+    for statement in (_STEPS, _DISCOVERY, _WALK, _PROGRESS):
+        tx.execute(statement, {"job": job, "new": new, "input": nothing})
+    event, state = BATCH_JOB.start
+    why = f": {asked.reason}" if asked.reason else ""
+    record(tx, new, event, actor=actor, after=state, reason=f"redrive of job {job}{why}")
+    record(tx, job, "Redriven", actor=actor, reason=f"by job {new}{why}")
+    return new
+
+
+_LOCK = text("select state from jobs where id = :job and kind = 'batch' for update")
+_FAMILY = text("""
+    with recursive family as (
+      select id, ended_at from jobs where id = :job
+      union all
+      select j.id, j.ended_at from jobs j join family f on j.redrive_of = f.id
+    )
+    select id, ended_at from family order by id
+""")
+_ANYTHING = text("""
+    select exists (select from tasks where job_id = any(cast(:jobs as bigint[]))
+        and state in ('Failure', 'Cancelled') and given > 0 and redriven_by is null)
+      or exists (select from outcomes where job_id = any(cast(:jobs as bigint[]))
+        and outcome in ('failed', 'aborted') and redriven_by is null)
+      or exists (select from walks where job_id = any(cast(:jobs as bigint[]))
+        and state <> 'Closed' and not by_hub and redriven_by is null)
+""")
+_JOB = text("""
+    insert into jobs (name, workflow, workflow_version, site, queue, priority, owner, fields, state, limits,
+      redrive_of, redrive)
+    select name, workflow, workflow_version, site, queue, priority, :owner, fields, 'Pending', limits,
+      id, cast(:spec as jsonb)
+    from jobs where id = :job
+    returning id
+""")
+_STEPS = text("""
+    insert into job_steps (job_id, rule, step, action, label, site, queue, function, params, options, waits)
+    select :new, rule, step, action, label, site, queue, function, params, options, waits
+    from job_steps where job_id = :job
+""")
+_DISCOVERY = text("""
+    insert into discoveries (job_id, method, options, rules, site, queue, state, waiting)
+    select :new, method, options, rules, site, queue, 'Waiting', 1 from discoveries where job_id = :job
+""")
+_WALK = text("insert into walks (job_id, subtree, input, state, by_hub) values (:new, 0, :input, 'Waiting', true)")
+_PROGRESS = text("insert into progress (job_id) values (:new)")

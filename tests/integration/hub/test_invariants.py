@@ -1,0 +1,257 @@
+"""Every check of the invariants finds what it is there to find, and nothing in a history that was right."""
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+from sqlalchemy import Connection, text
+
+from orchestrator.contracts.paths import bitmap
+from orchestrator.contracts.report import Died, Problem
+from orchestrator.services.control import cancel
+from orchestrator.storage.queries.invariants import CHECKS, PROMISES, choose, violations
+from orchestrator.storage.queries.snapshot import snapshot
+from tests.integration.hub.conftest import World
+from tests.integration.hub.test_control import work_off
+from tests.integration.hub.test_main_way import TWO_STEPS
+
+ONE_READY = "(select min(task_id) from ready)"
+CLAIMED = "(select min(task_id) from handouts where claimed_at is not null)"
+SENT = "(select min(task_id) from handouts where claimed_at is null)"
+IN_PARTS = "(select min(id) from tasks where settled_bits is not null)"
+DONE = "(select min(id) from tasks where state = 'Success' and (id & 63) = 0)"
+WAITING = "(select max(id) from tasks where state = 'Pending' and (id & 63) = 1)"
+UNGUARDED = "alter table {0} disable trigger {0}_ends"
+
+BREAKS: Mapping[str, Sequence[Sequence[str]]] = {
+    "an open task is ready, with a site, or waits for the step before it or for discovery": [
+        [f"delete from ready where task_id = {ONE_READY}"],
+        [f"delete from handouts where task_id = {CLAIMED}"],
+        [f"insert into ready select site, queue, function, job_id, task_id from handouts where task_id = {SENT}"],
+        ["update job_steps set waits = true"],
+    ],
+    "a lease that has lapsed is judged": [
+        [f"update handouts set heard_at = heard_at - interval '80 s' where task_id = {CLAIMED}"],
+        ["update walks set heard_at = heard_at - interval '80 s' where state = 'Running'"],
+    ],
+    "a step's counters are its tasks": [
+        ["update job_steps set pending = pending + 1"],
+        [UNGUARDED.format("tasks"), f"update tasks set state = 'Error' where id = {DONE}"],
+    ],
+    "a discovery's counters are its walks": [["update discoveries set waiting = waiting + 1"]],
+    "a discovery is what its walks are together": [["update discoveries set state = 'Closed'"]],
+    "what is handed out has the present attempt": [[f"update tasks set attempt = attempt + 1 where id = {SENT}"]],
+    "each try and each death had an attempt, and tries are capped": [
+        [f"update tasks set crashes = attempt + 1 where id = {DONE}"],
+        [f"update tasks set attempt = 10, tries = 3 where id = {DONE}"],
+    ],
+    "a step begins after the one before it has ended well": [
+        [f"update tasks set given = 1 where id = {WAITING}"],
+        [f"update tasks set state = 'Failure' where id = {WAITING} - 1"],
+        [
+            UNGUARDED.format("tasks"),
+            f"update tasks set state = 'Pending', given = 0, processed = 0 where id = {DONE} + 1",
+        ],
+    ],
+    "what is ready is pending, in a job that runs, in its step's lane": [
+        [f"update tasks set state = 'Started' where id = {ONE_READY}"],
+        [f"update ready set site = 'rome' where task_id = {ONE_READY}"],
+        [f"update ready set task_id = 1 where task_id = {ONE_READY}"],
+        ["update jobs set ended_at = now()"],
+    ],
+    "what is handed out is pending until it is claimed, and then started": [
+        [f"update handouts set claimed_at = null where task_id = {CLAIMED}"],
+        [f"update handouts set claimed_at = now() where task_id = {SENT}"],
+    ],
+    "deaths are few: a logarithm of halvings for each path that is settled": [
+        [f"update tasks set attempt = 90, crashes = 19 where id = {IN_PARTS}"]
+    ],
+    "a task is at its step's site": [[f"update handouts set site = 'rome' where task_id = {SENT}"]],
+    "a job's counters are its rows": [
+        [f"update progress set {counter} = {counter} + 1"]
+        for counter in ("open_tasks", "bad_tasks", "out", "failed", "aborted", "processed")
+    ],
+    "what a task was given has come to an outcome at its end": [
+        [f"update tasks set processed = processed - 1 where id = {DONE}"],
+        [f"update tasks set processed = processed - 1, failed = failed + 1 where id = {DONE}"],
+    ],
+    "which paths are given, settled, suspected and tried fits together": [
+        [f"update tasks set {bits} where id = {IN_PARTS}"]
+        for bits in (
+            r"given_bits = '\x01'", "settled_bits = null", "suspect_bits = settled_bits", r"passed_bits = '\xff'",
+            r"settled_bits = '\xff'", r"given = 3, given_bits = '\x1c'",
+        )
+    ] + [[f"update handouts set tried_bits = '\\xff' where task_id = {IN_PARTS}"]],
+    "what was not processed has a row for each path": [
+        [
+            f"insert into outcomes select job_id, id, 0, 'failed', 'a', 'b', 'c', 'd' from tasks where id = {DONE}"
+        ],
+        ["delete from outcomes where outcome = 'failed'"],
+    ],
+    "a task is given what passed the step before it": [
+        [f"update tasks set given = given + 1 where id = {DONE} + 1"],
+    ],
+    "each batch has its chain, and the chain all its paths": [
+        [f"delete from tasks where id = {WAITING}"],
+        [f"delete from tasks where id = {WAITING} - 1"],
+        ["update batches set n = n + 1"],
+        ["insert into batches (job_id, rule, subtree, sequence, n, paths) values (:running, 0, 0, 1000, 1, '')"],
+    ],
+    "batches are numbered up to where their walk is": [
+        ["update walks set sequence = sequence - 1"],
+        ["update batches set subtree = 7"],
+    ],
+    "what was found is what is in batches, and the troubles": [
+        ["update progress set total = total + 1"],
+        ["update progress set troubles = troubles + 1"],
+    ],
+    "a job's paths come to one end each": [
+        ["update progress set cancelled = cancelled + 1 where job_id = :ended"],
+        ["update progress set skipped = total + 1 where job_id = :running"],
+        ["update progress set processed = processed - 1 where job_id = :ended"],
+    ],
+    "the triggers that guard the ends are on": [
+        [UNGUARDED.format("walks")],
+        ["drop trigger jobs_ends on jobs"],
+    ],
+    "what has ended has the time of its end, and nothing else has": [
+        ["update jobs set ended_at = null where id = :ended"],
+        [f"update tasks set ended_at = now() where id = {WAITING}"],
+        ["update walks set ended_at = null where job_id = :ended"],
+    ],
+    "nothing happens after the end": [
+        ["insert into history values (:ended, 99, now(), 'me', 'Resumed', 'Success', 'Started')"],
+    ],
+    "every job that nobody holds has ended": [["select 1"]],
+    "nothing of an ended job is open or with a site": [
+        ["update jobs set state = 'Cancelled', ended_at = now() where id = :running"],
+        [f"update handouts set job_id = :ended where task_id = {SENT}"],
+    ],
+    "nothing is handed out after cancel was asked for": [
+        [
+            "update jobs set state = 'Dequeuing' where id = :running",
+            "insert into history values (:running, 9, '2020-01-01', 'me', 'CancelRequested')",
+        ],
+    ],
+    "nothing of a paused job is with a site": [
+        ["update jobs set state = 'Paused' where id = :running", "delete from handouts"],
+        [
+            "update jobs set state = 'Paused' where id = :running",
+            "update walks set handed_at = null, state = 'Stopped' where job_id = :running",
+        ],
+    ],
+    "nothing is handed out after pause was asked for": [
+        [
+            "update jobs set state = 'Pausing' where id = :running",
+            "insert into history values (:running, 9, '2020-01-01', 'me', 'PauseRequested')",
+        ],
+    ],
+    "every entry of a history and of the audit says who": [
+        ["update history set actor = '' where seq = 1"],
+        ["insert into audit (actor, action, subject) values (' ', 'site.drain', 'london')"],
+    ],
+    "a history goes along the machine's edges, without a gap": [
+        ["update history set seq = seq + 5 where seq = 2"],
+        ["update history set event = 'Drained' where seq = 2"],
+        ["update history set from_state = 'Paused' where seq = 2"],
+        ["delete from history where seq = 1", "update history set seq = seq - 1"],
+    ],
+    "a job is in the state that its history leads to": [["update jobs set state = 'Pausing' where id = :running"]],
+}  # fmt: skip
+
+
+@pytest.fixture
+def jobs(world: World) -> dict[str, int]:
+    """One that has ended, with a failed path; one of which a task is done in parts, others run, wait and are ready."""
+    world.define(TWO_STEPS)
+    ended = world.submit()
+    world.turn()
+    order = world.london.walk()
+    assert world.london.claim(order)
+    world.london.batch(order, 1, [b"/data/1", b"/data/2"])
+    world.london.batch(order, 2, [b"/data/3"], closed=True)
+    world.turn()
+    first = world.london.parcel()
+    assert world.london.claim(first)
+    problem = Problem(1, "failed", b"/data/2", "bad")
+    world.london.finish(first, 2, processed=1, failed=1, passed=bitmap([0], 2), problems=[problem])
+    work_off(world, ended)
+    running = world.submit()
+    world.turn()
+    order = world.london.walk()
+    assert world.london.claim(order)
+    for sequence in range(1, 9):
+        world.london.batch(order, sequence, [b"/data/%d" % place for place in range(5)])
+    world.turn(2)
+    poisoned, other = world.london.parcel(), world.london.parcel()
+    world.london.start(other)
+    world.london.start(poisoned)
+    world.london.report(Died(poisoned.tasks[0].task, 1, "signal 9"))
+    world.turn(3)
+    half = world.london.parcel()
+    while half.tasks[0].task != poisoned.tasks[0].task:
+        half = world.london.parcel()
+    world.london.start(half)
+    world.london.finish(half, 3)
+    world.turn(3)
+    return {"ended": ended, "running": running}
+
+
+def found(tx: Connection, *, settled: bool = False) -> set[str]:
+    return {one.what for one in violations(tx, settled)}
+
+
+def test_each_check_finds_what_breaks_it(world: World, jobs: dict[str, int]) -> None:
+    with world.engine.connect() as tx:
+        assert found(tx) == set()
+        tx.rollback()
+        for what, breaks in BREAKS.items():
+            for statements in breaks:
+                for statement in statements:
+                    tx.execute(text(statement), jobs)
+                assert what in found(tx, settled=True), statements
+                tx.rollback()
+
+
+def test_every_check_is_broken_here_and_belongs_to_a_promise() -> None:
+    assert set(BREAKS) == {check.what for check in CHECKS}
+    assert [promise.id for promise in PROMISES] == [f"I{number}" for number in range(1, 19)]
+    assert {check.invariant for check in CHECKS} <= {promise.id for promise in PROMISES}
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        "update jobs set state = 'Paused' where id = :running",
+        "update jobs set not_before = now() + interval '1 h' where id = :running",
+        "insert into holds (job_id, reason, author) values (:running, 'a look at it', 'me')",
+        "insert into holds (site, reason, author) values ('london', 'moving', 'me')",
+    ],
+)
+def test_what_is_held_need_not_end(held: str, world: World, jobs: dict[str, int]) -> None:
+    what = "every job that nobody holds has ended"
+    with world.engine.connect() as tx:
+        assert what in found(tx, settled=True)
+        tx.execute(text(held), jobs)
+        assert what not in found(tx, settled=True)
+        tx.rollback()
+
+
+def test_the_large_is_left_out_and_said_to_be(world: World, jobs: dict[str, int]) -> None:
+    with snapshot(world.engine) as tx:
+        everything = choose(tx)
+        assert (set(everything.jobs), everything.tasks, everything.left_out) == (set(jobs.values()), 20, 0)
+        some = choose(tx, most_tasks=4)
+        assert (list(some.jobs), some.tasks, some.left_out) == ([jobs["ended"]], 4, 1)
+        assert choose(tx, most_ended=0).jobs == [jobs["running"]]
+        assert violations(tx, jobs=[jobs["ended"]], settled=True) == []
+
+
+def test_the_paths_of_a_task_done_in_parts_are_counted_when_it_is_cancelled(world: World, jobs: dict[str, int]) -> None:
+    world.control(cancel, jobs["running"], grace_s=0.0)
+    with world.engine.begin() as tx:
+        tx.execute(text("update jobs set dequeue_by = now() where id = :running"), jobs)
+    world.hub.judge()
+    world.turn(3)
+    assert world.state(jobs["running"]) == "Cancelled"
+    said = world.one("select total, processed, cancelled from progress where job_id = :running", **jobs)
+    assert tuple(said) == (40, 0, 40)
