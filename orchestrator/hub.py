@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
 
 from orchestrator.broker.connection import connect
+from orchestrator.broker.fleet import Fleet
 from orchestrator.broker.inbox import Inbox, bury, open_entries
 from orchestrator.broker.permits import Permits
 from orchestrator.broker.publisher import Publisher
@@ -28,6 +29,8 @@ from orchestrator.broker.streams import START, Entry, Streams
 from orchestrator.config import load_settings
 from orchestrator.contracts import names
 from orchestrator.contracts.failpoints import arm, failpoint
+from orchestrator.keeper import Keeper
+from orchestrator.services.canary import forget_canaries
 from orchestrator.services.expire import expire
 from orchestrator.services.lease import renew_all
 from orchestrator.services.turn import Outbox, apply, hand_out, judge
@@ -51,7 +54,9 @@ class Hub:
 
     def __init__(self, connection: Connection, redis: Redis, secret: bytes, name: str) -> None:
         self._connection, self._secret, self._name = connection, secret, name
-        self._streams, self._publisher, self._permits = Streams(redis), Publisher(redis, secret), Permits(redis)
+        self._streams, self._publisher = Streams(redis), Publisher(redis, secret)
+        self._permits = Permits(redis)
+        self.keeper = Keeper(connection, self._publisher, self._permits, Fleet(redis), self._give_back)
         self._positions: dict[str, str] = {}
         self._unsent: list[Outbox] = []
         self._epoch = 0
@@ -70,6 +75,7 @@ class Hub:
             self._apply(entries)
         with self._connection.begin():
             renew_all(self._connection)
+            forget_canaries(self._connection)
         if self._permits.epoch() != self._epoch:
             self._begin_epoch()
 
@@ -95,7 +101,7 @@ class Hub:
         return len(entries)
 
     def find_lost(self) -> None:
-        """Hand out again what nobody has claimed, and what is not in Redis or in its queue any more."""
+        """Take back what nobody claims: its message is lost, or its site is being drained."""
         with self._connection.begin():
             suspects = unclaimed(self._connection)
         self._give_back(self._lost(suspects))
@@ -107,8 +113,8 @@ class Hub:
             gone = self._permits.missing(site, [one.hand for one in here])
             # What is still there although its queue is empty was popped and never claimed: it is taken back first.
             empty = {queue for queue in {one.queue for one in here} if not self._permits.waiting(queue)}
-            popped = [one.hand for one in here if one.hand.field not in gone and one.queue in empty]
-            back = self._permits.revoke(site, None, popped)
+            taken = [one.hand for one in here if one.hand.field not in gone and (one.drains or one.queue in empty)]
+            back = self._permits.revoke(site, None, taken)
             lost += (one for one in here if one.hand.field in back)
             lost += (one for one in here if one.hand.field in gone and not one.may_be_claimed)
         return lost
@@ -125,6 +131,7 @@ class Hub:
             log.warning("the broker lost its memory: what was handed out is handed out again")
         with self._connection.begin():
             self._epoch = next_epoch(self._connection)
+            forget_canaries(self._connection)
         self._permits.begin_epoch(self._epoch, [names.stream_parts(stream)[0] for stream in self._positions])
         with self._connection.begin():
             everything = unclaimed(self._connection, 0.0)
@@ -177,6 +184,7 @@ class Hub:
         if not self._behind:
             self.judge()
             self.find_lost()
+            self.keeper.look()
         self._streams.trim(self._positions)
 
     def judge(self) -> None:

@@ -15,6 +15,7 @@ from orchestrator.contracts.failpoints import arm
 from orchestrator.contracts.names import Function
 from orchestrator.errors import ConfigError
 from workers.app import make_app, node_name, pool_of
+from workers.queue_epoch import queue_epoch
 from workers.registry import REGISTRY
 from workers.runtime import Runtime
 from workers.site import SiteFile, load_site
@@ -113,7 +114,7 @@ def _one_pool(site: SiteFile, queue: str, function: str, log_level: str) -> int:
     except KeyError:
         there = ", ".join(f"{q} {f}" for q, f, _ in pools(site))
         raise ConfigError(f"the file has no pool for {queue} {function} (it has: {there})") from None
-    app = cast(Any, make_app(site, queue, function))
+    app = cast(Any, make_app(site, queue, function, queue_epoch(site, queue, function)))
     worker = app.Worker(
         hostname=node_name(site.name, queue, function),
         concurrency=concurrency,

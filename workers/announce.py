@@ -1,16 +1,24 @@
-"""A pool says that it is there, and what it holds: from its parent process, every few seconds, and when it leaves."""
+"""A pool says that it is there, and what it holds: from its parent process, every few seconds, and when it leaves.
+
+It then looks whether the hub asks it to restart. All of this by another connection than Celery's, since it may be just
+that one through which nothing gets.
+"""
 
 import logging
+import math
+import os
 import queue
+import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import cast
 
 from redis import RedisError
 
 from orchestrator import __version__
-from orchestrator.contracts.names import SITES_KEY, Function, reports_stream
+from orchestrator.contracts.names import SITES_KEY, Function, reports_stream, restart_key
 from orchestrator.contracts.report import ActionOffer, Announcement, Reports
 from orchestrator.contracts.seal import seal
 from workers.admission import forbidden
@@ -23,6 +31,8 @@ log = logging.getLogger(__name__)
 EVERY_SECONDS = 5.0
 OFFERS_EVERY_SECONDS = 60.0
 _MAX_PROBLEM = 1000
+_ORDER_SECONDS = 10.0
+"""So long it may take to end in good order, with nothing running."""
 
 
 class Announcer:
@@ -40,10 +50,12 @@ class Announcer:
         self._news: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._offers_due = 0.0
+        self._ends_at = math.inf
 
     def start(self) -> None:
-        """Begin, in a thread of its own; again is harmless."""
+        """Say it a first time, before there is anything that could end this process; then go on in a thread."""
         if self._thread is None:
+            self._say()
             self._thread = threading.Thread(target=self._run, name="announcer", daemon=True)
             self._thread.start()
 
@@ -62,9 +74,30 @@ class Announcer:
     def _run(self) -> None:
         leave = False
         while not leave:
-            self._say()
             with suppress(queue.Empty):
                 leave = self._news.get(timeout=EVERY_SECONDS)
+            if not leave:
+                self._say()
+                self._restart()
+
+    def _restart(self) -> None:
+        """End this process when the hub asks this start of it to: in good order, unless nothing comes of that."""
+        now = time.monotonic()
+        if self._ends_at == math.inf and self._is_asked():
+            log.warning("the hub finds that nothing gets through to this worker: it ends, to be started again")
+            self._ends_at = now + _ORDER_SECONDS
+            os.kill(os.getpid(), signal.SIGTERM)
+        elif now >= self._ends_at and not self._running():
+            log.warning("it could not end in good order")
+            os._exit(1)
+
+    def _is_asked(self) -> bool:
+        runtime = self._runtime
+        try:
+            asked = cast("bytes | None", runtime.redis().get(restart_key(runtime.site.name, runtime.node)))
+        except RedisError:
+            return False
+        return asked is not None and asked.decode(errors="replace") == runtime.boot
 
     def _say(self, *, leaving: bool = False) -> None:
         runtime, with_offers = self._runtime, time.monotonic() >= self._offers_due
@@ -100,6 +133,8 @@ class Announcer:
             leaving=leaving,
             draining=runtime.stopping.is_set(),
             holding=sorted(self._holding()),
+            boot=runtime.boot,
+            queue_epoch=runtime.queue_epoch,
         )
 
 

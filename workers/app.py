@@ -15,10 +15,13 @@ from celery.worker.request import Request as CeleryRequest
 from kombu.entity import Exchange, Queue
 
 from orchestrator.contracts import names
+from orchestrator.contracts.canary import CANARY_TASK
 from orchestrator.contracts.names import Function
 from orchestrator.contracts.parcel import discovery_task_name
 from workers.admission import NotAdmitted, opened
 from workers.attend import attend
+from workers.canary import answer
+from workers.envelope import use_transport
 from workers.processes import pool_with
 from workers.receiver import Receiver
 from workers.registry import REGISTRY
@@ -47,15 +50,17 @@ def pool_of(function: str) -> str:
     return "threads" if function == Function.DISCOVERY else "prefork"
 
 
-def make_app(site: SiteFile, queue: str, function: str) -> Celery:
+def make_app(site: SiteFile, queue: str, function: str, queue_epoch: int = 0) -> Celery:
     """The app that serves one queue of one function; loads the plugins, connects to nothing yet."""
     for path in reversed(site.python_path):
         if str(path) not in sys.path:
             sys.path.insert(0, str(path))
     REGISTRY.load(site.actions)
-    runtime = Runtime(site, site.key_bytes, node_name(site.name, queue, function), queue, function)
+    use_transport()
+    runtime = Runtime(site, site.key_bytes, node_name(site.name, queue, function), queue, function, queue_epoch)
     app: Any = Celery(f"{site.name}.{queue}.{function}", broker=site.redis_url.get_secret_value(), set_as_current=True)
-    app.conf.update(settings(names.queue(site.name, queue, function)))
+    app.conf.update(settings(names.queue(site.name, queue, function, queue_epoch)))
+    _add_canary(app, runtime)
     receiver = None
     if function == Function.DISCOVERY:
         app.conf.worker_pool = "threads"
@@ -113,6 +118,13 @@ class ShownRequest(celery_request):
     def info(self, safe: bool = False) -> Any:  # noqa: ARG002 - the signature is Celery's
         """What is shown."""
         return celery_request.info(self, safe=True)
+
+
+def _add_canary(app: Any, runtime: Runtime) -> None:
+    def run(argument: object = None) -> None:
+        answer(runtime, argument)
+
+    app.task(run, name=CANARY_TASK, Request=ShownRequest)
 
 
 def _add_action(app: Any, receiver: Receiver, name: str) -> None:

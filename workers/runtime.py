@@ -3,6 +3,7 @@
 import hashlib
 import os
 import threading
+import uuid
 from functools import cached_property
 
 import platformdirs
@@ -23,11 +24,13 @@ _SOCKET_SECONDS = 5
 class Runtime:
     """One pool of one site on this host. Made before the pool forks: nothing here connects or starts a thread by then.
 
-    ``node`` is Celery's name of the worker, such as ``london.worker@host``; ``key`` is the site's.
+    ``node`` is Celery's name of the worker, such as ``london.worker@host``; ``key`` is the site's. ``queue_epoch`` is
+    in the name of the Celery queue that it serves, and ``boot`` says which start of the worker this is.
     """
 
-    def __init__(self, site: SiteFile, key: bytes, node: str, queue: str, function: str) -> None:
+    def __init__(self, site: SiteFile, key: bytes, node: str, queue: str, function: str, queue_epoch: int = 0) -> None:
         self.site, self.key, self.node, self.queue, self.function = site, key, node, queue, function
+        self.boot, self.queue_epoch = uuid.uuid4().hex, queue_epoch
         self.stopping = threading.Event()
         """Set in the worker's own process when it has been told to stop: what runs long leaves off at a good place."""
         self.children = Children()
@@ -39,7 +42,7 @@ class Runtime:
         # By process, since a child must never write to its parent's socket; setdefault, since a lock might be held
         # by another thread at the moment of the fork.
         pid = os.getpid()
-        return self._clients.get(pid) or self._clients.setdefault(pid, self._connect())
+        return self._clients.get(pid) or self._clients.setdefault(pid, connect(self.site))
 
     @property
     def reporter(self) -> StreamReporter:
@@ -70,13 +73,15 @@ class Runtime:
         heard = page.heard if page else ignore
         return StreamReporter(self.redis, self.site.name, self.node, self.key, heard=heard)
 
-    def _connect(self) -> Redis:
-        return Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
-            self.site.redis_url.get_secret_value(),
-            protocol=2,
-            socket_timeout=_SOCKET_SECONDS,
-            socket_connect_timeout=_SOCKET_SECONDS,
-            socket_keepalive=True,
-            health_check_interval=15,
-            retry=Retry(NoBackoff(), 1),
-        )
+
+def connect(site: SiteFile) -> Redis:
+    """A client of the site's broker."""
+    return Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
+        site.redis_url.get_secret_value(),
+        protocol=2,
+        socket_timeout=_SOCKET_SECONDS,
+        socket_connect_timeout=_SOCKET_SECONDS,
+        socket_keepalive=True,
+        health_check_interval=15,
+        retry=Retry(NoBackoff(), 1),
+    )

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from redis import Redis
 
 from orchestrator.broker.celery_message import celery_message
-from orchestrator.broker.connection import transaction
+from orchestrator.broker.connection import pipeline, transaction
 from orchestrator.contracts import names, seal
+from orchestrator.contracts.canary import CANARY_TASK, Canary
 from orchestrator.contracts.claims import task_field, walk_field
 from orchestrator.contracts.failpoints import failpoint
 from orchestrator.contracts.parcel import Parcel, WalkOrder, discovery_task_name
@@ -49,8 +50,17 @@ class Publisher:
         if parcels:
             failpoint("hub.published")
 
+    def send(self, canaries: Sequence[Canary]) -> None:
+        """Put canaries into their queues."""
+        commands = pipeline(self._redis)
+        for canary in canaries:
+            queue = names.queue(canary.site, canary.queue, canary.function, canary.queue_epoch)
+            sealed = seal.seal(seal.site_key(self._secret, canary.site), canary)
+            commands.lpush(queue, celery_message(queue, CANARY_TASK, canary.id, sealed, "does this get through?"))
+        commands.execute()
+
     def _parcel(self, parcel: Parcel, paths: int) -> tuple[str, bytes]:
-        queue = names.queue(parcel.site, parcel.queue, parcel.function)
+        queue = names.queue(parcel.site, parcel.queue, parcel.function, parcel.queue_epoch)
         sealed = seal.seal(seal.site_key(self._secret, parcel.site), parcel)
         shown = f"job {parcel.job}, step {parcel.step}, {paths} paths"
         if len(parcel.tasks) > 1:
@@ -58,7 +68,7 @@ class Publisher:
         return queue, celery_message(queue, parcel.action, parcel.id, sealed, shown)
 
     def _order(self, order: WalkOrder) -> tuple[str, bytes]:
-        queue = names.queue(order.site, order.queue, names.Function.DISCOVERY)
+        queue = names.queue(order.site, order.queue, names.Function.DISCOVERY, order.queue_epoch)
         sealed = seal.seal(seal.site_key(self._secret, order.site), order)
         shown = f"job {order.job}, subtree {order.subtree}, from batch {order.sequence + 1} on"
         return queue, celery_message(queue, discovery_task_name(order.method), order.id, sealed, shown)

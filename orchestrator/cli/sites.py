@@ -1,10 +1,10 @@
-"""Look at sites: who is there, what they offer, whether work gets on; and the key that a new one needs."""
+"""Sites: who is there, what they offer, whether work gets on and whether they are given any; the key of a new one."""
 
 from typing import Annotated, Any
 
 import typer
 
-from orchestrator.cli import text
+from orchestrator.cli import drain, text
 from orchestrator.cli.output import cell, console, put_facts, put_json, put_json_lines, put_table, say, table
 from orchestrator.cli.verb import Call, usage, verb
 from orchestrator.config import load_settings, read_secret
@@ -16,8 +16,10 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The site's name")]
 def add_to(app: typer.Typer) -> None:
     """Add ``sites``, and the group ``site``."""
     verb(app, "sites")(sites)
-    group = typer.Typer(name="site", help="Look at one site, or make the key for a new one.", no_args_is_help=True)
+    summary = "Look at one site, give it work or none, or make the key for a new one."
+    group = typer.Typer(name="site", help=summary, no_args_is_help=True)
     verb(group, "show")(show)
+    drain.add_to(group)
     verb(group, "key", epilog="Example:  orchestrator site key oslo > oslo.key")(key)
     app.add_typer(group)
 
@@ -32,7 +34,7 @@ def sites(call: Call) -> None:
             [
                 "site",
                 "health",
-                "enabled",
+                "work",
                 "nodes#",
                 "slots#",
                 "running#",
@@ -45,7 +47,7 @@ def sites(call: Call) -> None:
                 (
                     item["name"],
                     item["health"],
-                    "yes" if item["enabled"] else "no",
+                    drain.stance(item),
                     sum(node["live"] for node in item["nodes"]),
                     item["concurrency"],
                     item["running"],
@@ -77,7 +79,8 @@ def _show(site: dict[str, Any]) -> None:
             "site": site["name"],
             "health": cell(site["health"]),
             "problems": "; ".join(site["problems"]) or None,
-            "enabled": "yes" if site["enabled"] else "no",
+            "work": drain.stance(site),
+            "tasks and walks with it": site["with_site"],
             "last heard": text.when(site["last_heard"]),
         }
     )

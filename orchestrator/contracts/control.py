@@ -1,4 +1,4 @@
-"""What is said when a job is paused, resumed or cancelled."""
+"""What is said when a job is paused, resumed or cancelled, or a site enabled, disabled or drained."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ Reason = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00]*$"
 
 
 class Asked(BaseModel):
-    """Why, for the history."""
+    """Why, for the history or the audit."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"reason": "the disk is nearly full"}]})
 

@@ -14,9 +14,13 @@ class Function(StrEnum):
     INTERACTIVE = "interactive"
 
 
-def queue(site: str, lane: str, function: str) -> str:
-    """The Celery queue of one pool, such as ``london.default.worker``."""
-    return f"{site}.{lane}.{function}"
+def queue(site: str, queue: str, function: str, epoch: int = 0) -> str:
+    """The Celery queue of one pool, such as ``london.default.worker``; ``london.default.worker.e1`` after the first.
+
+    Its epoch grows when what stands in it keeps ending those who serve it: then it is left, and another is begun.
+    """
+    name = f"{site}.{queue}.{function}"
+    return f"{name}.e{epoch}" if epoch else name
 
 
 def reports_stream(site: str) -> str:
@@ -57,6 +61,21 @@ def permits_key(site: str) -> str:
 def stops_key(site: str) -> str:
     """A hash of the jobs whose running tasks are asked to stop: job -> seconds of grace before they are killed."""
     return f"{PREFIX}:{site}:stops"
+
+
+def lane(queue: str, function: str) -> str:
+    """What a site calls one of its queues' functions, such as ``default.worker``."""
+    return f"{queue}.{function}"
+
+
+def queue_epochs_key(site: str) -> str:
+    """A hash: lane -> the epoch of its queue; one that is absent is at 0."""
+    return f"{PREFIX}:{site}:queue_epochs"
+
+
+def restart_key(site: str, node: str) -> str:
+    """The boot of a node that is asked to restart; only that very start of it does."""
+    return f"{PREFIX}:{site}:restart:{node}"
 
 
 EPOCH_KEY = f"{PREFIX}:epoch"

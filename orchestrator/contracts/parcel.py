@@ -40,6 +40,7 @@ class Parcel(msgspec.Struct, omit_defaults=True):
     timeout: float | None = None
     """Seconds one task may take before its handler is interrupted; None = what the action says itself."""
     epoch: int = 0
+    queue_epoch: int = 0
     v: int = VERSION
     hard_timeout: float | None = None
     """Seconds one task may take before its process is killed; None = some time after ``timeout``."""
@@ -78,6 +79,7 @@ class WalkOrder(msgspec.Struct, omit_defaults=True):
     grant: int = 0
     """The last sequence number it may send before it has to look at its grant again."""
     epoch: int = 0
+    queue_epoch: int = 0
     v: int = VERSION
 
 

@@ -118,6 +118,10 @@ class Announcement(msgspec.Struct, omit_defaults=True):
     """It finishes what runs and takes nothing new."""
     holding: list[str] = []
     """The parcels and orders that it has taken and not finished: this renews their leases."""
+    boot: str = ""
+    """Which start of it this is. Whoever says so answers canaries, and restarts when it is asked to."""
+    queue_epoch: int = 0
+    """Of the names of the queues that it serves (contracts.names.queue)."""
 
 
 Item = Started | Ended | Returned | Died
@@ -130,4 +134,6 @@ class Reports(msgspec.Struct, omit_defaults=True):
     node: str
     items: list[Item] = []
     announcement: Announcement | None = None
+    heard: list[str] = []
+    """Canaries that got through to this node."""
     v: int = VERSION

@@ -6,9 +6,10 @@ from enum import StrEnum
 
 GONE_AFTER_S = 15
 """A node that has said nothing for so long is gone."""
-DEAF_AFTER_S = 60
+STUCK_AFTER_S = 60
 """Work that waits so long while nothing runs: those who are there do not hear."""
 SKEWED_AFTER_S = 60
+DEAF = "it is there, but nothing that is sent to it arrives; it has been asked to restart"
 
 
 class Health(StrEnum):
@@ -28,6 +29,7 @@ class NodeView:
     left: bool  # it said that it was leaving
     clock_skew_s: int
     problems: Sequence[str]
+    deaf: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +43,31 @@ class PoolView:
     oldest_wait_s: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class LeftQueue:
+    """A queue that kept ending its workers, and was left with what was in it."""
+
+    name: str
+    messages: int
+
+
 def site_health(
-    nodes: Iterable[NodeView], pools: Iterable[PoolView], *, accepting: bool = True
+    nodes: Iterable[NodeView],
+    pools: Iterable[PoolView],
+    *,
+    accepting: bool = True,
+    left: Iterable[LeftQueue] = (),
 ) -> tuple[Health, list[str]]:
     """A site's health, and why it is not ok: the worst reasons first."""
     nodes = list(nodes)
-    critical = [reason for pool in pools if (reason := _stuck(pool))]
+    deaf = [f"{node.name}: {DEAF}" for node in nodes if node.live and node.deaf]
+    # What waits at a site that is given nothing waits because somebody wants it so.
+    critical = deaf + ([reason for pool in pools if (reason := _stuck(pool))] if accepting else [])
     warnings = [reason for node in nodes for reason in _node_reasons(node)]
+    warnings += (
+        f"the workers of {queue.name} kept ending: it was left, and is kept for a look with {queue.messages} messages"
+        for queue in left
+    )
     if not any(node.live for node in nodes):
         warnings.append("no node is there")
     if not accepting:
@@ -61,7 +81,7 @@ def _stuck(pool: PoolView) -> str | None:
         return None
     if not pool.live_nodes:
         return f"{pool.name}: {pool.waiting} waiting, and no node is there to run them"
-    if not pool.running and (pool.oldest_wait_s or 0) > DEAF_AFTER_S:
+    if not pool.running and (pool.oldest_wait_s or 0) > STUCK_AFTER_S:
         return f"{pool.name}: {pool.waiting} waiting, the oldest for {pool.oldest_wait_s:.0f} s, and nothing runs"
     return None
 

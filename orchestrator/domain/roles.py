@@ -23,6 +23,7 @@ class Permission(StrEnum):
     SUBMIT = "submit"  # start jobs
     CONTROL = "control"  # pause, resume and cancel them
     DEFINE = "define"  # write workflows
+    FLEET = "fleet"  # enable, disable and drain sites
     KEYS = "keys"  # make and revoke keys
 
 
@@ -33,7 +34,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     Role.VIEWER: _SEES,
     Role.WORKER: _SEES,
     Role.REVIEWER: _SEES,
-    Role.OPERATOR: _RUNS,
+    Role.OPERATOR: _RUNS | {Permission.FLEET},
     Role.PLANNER: _RUNS,
     Role.ADMIN: frozenset(Permission),
 }

@@ -44,7 +44,7 @@ class Wish(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class Locked:
     """A job whose row is locked, and that can be asked for this."""
 
     id: int
@@ -53,49 +53,49 @@ class Held:
     so_already: bool
 
 
-def hold(tx: Connection, job: int, wish: Wish) -> Held:
+def locked(tx: Connection, job: int, wish: Wish) -> Locked:
     """Lock the job. NotFound when there is none, IllegalTransition when it is past what is wished for."""
     row = tx.execute(_LOCK, {"job": job}).one_or_none()
     if row is None:
         raise NotFound(f"there is no job {job}")
     event, already = wish.value
-    held = Held(job, JobState(row.state), row.begun, JobState(row.state) in already)
-    if not held.so_already:
-        BATCH_JOB.fire(held.state, event)
-    return held
+    found = Locked(job, JobState(row.state), row.begun, JobState(row.state) in already)
+    if not found.so_already:
+        BATCH_JOB.fire(found.state, event)
+    return found
 
 
 _LOCK = text("select state, started_at is not null as begun from jobs where id = :job and kind = 'batch' for update")
 
 
-def pause(tx: Connection, held: Held, actor: str, reason: str | None, revoke: Revoke) -> None:
+def pause(tx: Connection, job: Locked, actor: str, reason: str | None, revoke: Revoke) -> None:
     """Stop handing out; what is claimed is finished."""
-    if not held.so_already:
-        move_job(tx, held.id, held.state, JobEvent.PAUSE_REQUESTED, actor=actor, reason=reason)
-        _take_back(tx, held.id, revoke)
-        settle(tx, [held.id], set())
+    if not job.so_already:
+        move_job(tx, job.id, job.state, JobEvent.PAUSE_REQUESTED, actor=actor, reason=reason)
+        _take_back(tx, job.id, revoke)
+        settle(tx, [job.id], set())
 
 
-def resume(tx: Connection, held: Held, actor: str, reason: str | None) -> None:
+def resume(tx: Connection, job: Locked, actor: str, reason: str | None) -> None:
     """Go on where it was."""
-    if not held.so_already:
-        event = JobEvent.RESUMED if held.begun else JobEvent.RESUMED_UNSTARTED
-        move_job(tx, held.id, held.state, event, actor=actor, reason=reason)
+    if not job.so_already:
+        event = JobEvent.RESUMED if job.begun else JobEvent.RESUMED_UNSTARTED
+        move_job(tx, job.id, job.state, event, actor=actor, reason=reason)
 
 
 def cancel(
-    tx: Connection, held: Held, actor: str, reason: str | None, revoke: Revoke, *, grace_s: float = GRACE_S
+    tx: Connection, job: Locked, actor: str, reason: str | None, revoke: Revoke, *, grace_s: float = GRACE_S
 ) -> None:
     """Take it out of the queues; what runs has so long to stop, and is told so by the hub."""
-    if held.state is JobState.CANCELLED:
+    if job.state is JobState.CANCELLED:
         return
-    if not held.so_already:
-        move_job(tx, held.id, held.state, JobEvent.CANCEL_REQUESTED, actor=actor, reason=reason)
-        taken = _take_back(tx, held.id, revoke)
-        waiting = tx.execute(_OPEN, {"job": held.id}).scalar_one() - taken.running - taken.queued
+    if not job.so_already:
+        move_job(tx, job.id, job.state, JobEvent.CANCEL_REQUESTED, actor=actor, reason=reason)
+        taken = _take_back(tx, job.id, revoke)
+        waiting = tx.execute(_OPEN, {"job": job.id}).scalar_one() - taken.running - taken.queued
         receipt = {"waiting": waiting, "queued": taken.queued, "running": taken.running}
-        tx.execute(_RECEIPT, {"job": held.id, "receipt": msgspec.json.encode(receipt).decode()})
-    tx.execute(_DEQUEUE_BY, {"job": held.id, "grace": grace_s + LEASE_S})
+        tx.execute(_RECEIPT, {"job": job.id, "receipt": msgspec.json.encode(receipt).decode()})
+    tx.execute(_DEQUEUE_BY, {"job": job.id, "grace": grace_s + LEASE_S})
 
 
 _OPEN = text("select open_tasks from progress where job_id = :job")

@@ -14,7 +14,7 @@ from orchestrator.contracts.paths import count, number, to_bits
 from orchestrator.domain.chain import STEP_BITS, STEP_MASK
 from orchestrator.domain.halving import Hunt
 from orchestrator.services.hold import held
-from orchestrator.services.lanes import EXPIRES_S, Lane, hold_running
+from orchestrator.services.lanes import EXPIRES_S, Lane, lock_running
 from orchestrator.storage.counters import Deltas
 
 _CHOOSE = text(f"""
@@ -88,7 +88,11 @@ def hand_out_tasks(tx: Connection, lanes: Sequence[Lane], epoch: int, deltas: De
     if not rows:
         return []
     tried = [_tried(row) for row in rows]
-    sent = [_parcel(row, bits, epoch) for row, bits in zip(rows, tried, strict=True)]
+    named = {(lane.site, lane.queue, lane.function): lane.epoch for lane in free}
+    sent = [
+        _parcel(row, bits, epoch, named[row["site"], row["queue"], row["function"]])
+        for row, bits in zip(rows, tried, strict=True)
+    ]
     for row in rows:
         deltas.jobs[row["job_id"]]["out"] += 1
     columns: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in ("site", "queue", "function")}
@@ -110,7 +114,7 @@ def _take(tx: Connection, free: Sequence[Lane]) -> Sequence[RowMapping]:
     chosen = tx.execute(_CHOOSE, asked).mappings().all()
     if not chosen:
         return []
-    running = hold_running(tx, (row["job_id"] for row in chosen))
+    running = lock_running(tx, (row["job_id"] for row in chosen))
     still = [row for row in chosen if row["job_id"] in running]
     columns = {name: [row[name] for row in still] for name in ("job_id", "task_id", "site", "queue", "function")}
     return tx.execute(_TAKE, columns | {"bits": STEP_BITS, "mask": STEP_MASK}).mappings().all()
@@ -125,7 +129,7 @@ def _tried(row: RowMapping) -> bytes | None:
     return to_bits(hunt.next_try(), row["n"])
 
 
-def _parcel(row: RowMapping, tried: bytes | None, epoch: int) -> Sent:
+def _parcel(row: RowMapping, tried: bytes | None, epoch: int, queue_epoch: int) -> Sent:
     which = row["given_bits"] if tried is None else tried
     parcel = Parcel(
         id=str(uuid.uuid4()),
@@ -141,5 +145,6 @@ def _parcel(row: RowMapping, tried: bytes | None, epoch: int) -> Sent:
         timeout=row["options"].get("timeout_s"),
         hard_timeout=row["options"].get("hard_timeout_s"),
         epoch=epoch,
+        queue_epoch=queue_epoch,
     )
     return parcel, count(which, row["n"])

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, text
 
-from orchestrator.services.control import Revoke, Wish, cancel, hold
+from orchestrator.services.control import Revoke, Wish, cancel, locked
 from orchestrator.services.hold import HUB
 from orchestrator.services.hold import expire as expire_holds
 
@@ -17,4 +17,4 @@ def expire(tx: Connection, revoke: Revoke) -> None:
     expire_holds(tx)
     for row in tx.execute(_PAST).all():
         reason = f"its deadline, {row.deadline:%Y-%m-%d %H:%M:%S} UTC, has passed"
-        cancel(tx, hold(tx, row.id, Wish.CANCEL), HUB, reason, revoke)
+        cancel(tx, locked(tx, row.id, Wish.CANCEL), HUB, reason, revoke)

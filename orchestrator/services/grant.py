@@ -14,12 +14,13 @@ MOST_OPEN_TASKS = 2_000_000
 
 _RUNNING = text("""
     select w.job_id, w.subtree, w.sequence, d.site, d.queue, w.state = 'Running' as running,
-      j.state in ('Pending', 'Started') as open,
+      j.state in ('Pending', 'Started') and s.draining is not true as open,
       p.open_tasks > :most and not exists (select from job_steps s where s.job_id = w.job_id and s.waits) as full
     from walks w
     join discoveries d on d.job_id = w.job_id
     join progress p on p.job_id = w.job_id
     join jobs j on j.id = w.job_id
+    left join sites s on s.name = d.site
     where w.ended_at is null and j.ended_at is null and not w.by_hub
 """)
 

@@ -25,6 +25,8 @@ class Lane:
     function: str
     concurrency: int
     out: int
+    epoch: int = 0
+    """In its queue's name."""
 
     @property
     def credits(self) -> int:
@@ -33,21 +35,23 @@ class Lane:
 
 
 _LANES = text("""
-    select n.site, q.queue, n.function, sum(n.concurrency) as concurrency,
+    select n.site, q.queue, n.function, sum(n.concurrency) as concurrency, coalesce(max(l.epoch), 0) as epoch,
       (select count(*) from handouts h
        where h.site = n.site and h.queue = q.queue and h.function = n.function) as out
     from nodes n
     join sites s on s.name = n.site and s.enabled and not s.draining
     cross join unnest(n.queues) as q(queue)
-    where n.left_at is null and not n.draining and n.last_heard > clock_timestamp() - make_interval(secs => :silent)
+    left join lanes l on l.site = n.site and l.queue = q.queue and l.function = n.function
+    where n.left_at is null and not n.draining and not n.deaf
+      and n.last_heard > clock_timestamp() - make_interval(secs => :silent)
     group by n.site, q.queue, n.function
 """)
 
 
 def lanes(tx: Connection) -> list[Lane]:
-    """Every lane that a live node serves."""
+    """Every lane that a live node serves, and hears."""
     return [
-        Lane(row.site, row.queue, row.function, row.concurrency, row.out)
+        Lane(row.site, row.queue, row.function, row.concurrency, row.out, row.epoch)
         for row in tx.execute(_LANES, {"silent": NODE_SILENT_S})
     ]
 
@@ -62,7 +66,7 @@ _HELD = text("""
 """)
 
 
-def hold_running(tx: Connection, jobs: Iterable[int]) -> set[int]:
+def lock_running(tx: Connection, jobs: Iterable[int]) -> set[int]:
     """Of these jobs those that run, their rows locked until the end of the transaction: no pause comes between.
 
     A hold of a job is placed under the same lock, and so it is looked for once more: by a statement that begins once

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 from orchestrator.contracts.names import Function
 from orchestrator.contracts.parcel import RuleOrder, WalkOrder
 from orchestrator.services.hold import held
-from orchestrator.services.lanes import EXPIRES_S, Lane, hold_running
+from orchestrator.services.lanes import EXPIRES_S, Lane, lock_running
 
 WALK_AHEAD = 32
 """How many batches a walk may send beyond those that are kept."""
@@ -65,8 +65,9 @@ def hand_out_walks(tx: Connection, lanes: Sequence[Lane], epoch: int) -> list[Wa
     chosen = tx.execute(_CHOOSE, values).all()
     if not chosen:
         return []
-    running = hold_running(tx, (row.job_id for row in chosen))
+    running = lock_running(tx, (row.job_id for row in chosen))
     still = [row for row in chosen if row.job_id in running]
+    named = {(lane.site, lane.queue): lane.epoch for lane in free}
     taken = {"job": [row.job_id for row in still], "subtree": [row.subtree for row in still]}
     return [
         WalkOrder(
@@ -85,6 +86,7 @@ def hand_out_walks(tx: Connection, lanes: Sequence[Lane], epoch: int) -> list[Wa
             sequence=row["sequence"],
             grant=row["sequence"] + WALK_AHEAD,
             epoch=epoch,
+            queue_epoch=named[row["site"], row["queue"]],
         )
         for row in tx.execute(_TAKE, taken).mappings()
     ]

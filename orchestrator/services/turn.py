@@ -11,6 +11,7 @@ from orchestrator.contracts.parcel import WalkOrder
 from orchestrator.contracts.report import Reports
 from orchestrator.domain.discovery import DISCOVERY
 from orchestrator.services.announce import announce
+from orchestrator.services.canary import hear
 from orchestrator.services.collect import collect
 from orchestrator.services.dequeue import Stop, dequeue, overdue, stopping
 from orchestrator.services.dispatch import Sent, hand_out_tasks
@@ -52,6 +53,7 @@ class Outbox:
 def apply(tx: Connection, reports: Sequence[Reports], batches: Sequence[Batch]) -> Outbox:
     """Bring the record up to what the sites say."""
     announce(tx, reports)
+    hear(tx, reports)
     if not batches and not any(report.items for report in reports):
         return Outbox()
     jobs = _jobs_of(tx, reports) | {batch.job for batch in batches}

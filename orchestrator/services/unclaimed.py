@@ -1,4 +1,4 @@
-"""Hand-outs that nobody claims: their message was lost, or stands in a queue that moves past it."""
+"""Hand-outs that nobody claims: their message was lost, stands in a queue that moves past it, or is not to be begun."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -27,6 +27,8 @@ class Unclaimed:
     """How long nothing was heard of it."""
     task: int | None
     walk: tuple[int, int] | None
+    drains: bool = False
+    """Its site is being drained: it is taken back wherever it stands."""
 
     @property
     def may_be_claimed(self) -> bool:
@@ -35,44 +37,50 @@ class Unclaimed:
 
 
 _TASKS = text("""
-    select task_id, attempt, site, queue, function,
-      extract(epoch from clock_timestamp() - heard_at)::float8 as silent_s
-    from handouts
-    where claimed_at is null and heard_at <= clock_timestamp() - make_interval(secs => :patience)
-    order by task_id limit 5000
+    select h.task_id, h.attempt, h.site, h.queue, h.function, coalesce(s.draining, false) as drains,
+      coalesce(l.epoch, 0) as epoch,
+      extract(epoch from clock_timestamp() - h.heard_at)::float8 as silent_s
+    from handouts h left join sites s on s.name = h.site
+    left join lanes l on l.site = h.site and l.queue = h.queue and l.function = h.function
+    where h.claimed_at is null and (s.draining or h.heard_at <= clock_timestamp() - make_interval(secs => :patience))
+    order by h.task_id limit 5000
 """)
 
 _WALKS = text("""
-    select w.job_id, w.subtree, w.attempt, d.site, d.queue,
+    select w.job_id, w.subtree, w.attempt, d.site, d.queue, coalesce(s.draining, false) as drains,
+      coalesce(l.epoch, 0) as epoch,
       extract(epoch from clock_timestamp() - w.heard_at)::float8 as silent_s
-    from walks w join discoveries d on d.job_id = w.job_id
-    where w.ended_at is null and w.state = 'Waiting'
-      and w.handed_at is not null and w.heard_at <= clock_timestamp() - make_interval(secs => :patience)
+    from walks w join discoveries d on d.job_id = w.job_id left join sites s on s.name = d.site
+    left join lanes l on l.site = d.site and l.queue = d.queue and l.function = 'discovery'
+    where w.ended_at is null and w.state = 'Waiting' and w.handed_at is not null
+      and (s.draining or w.heard_at <= clock_timestamp() - make_interval(secs => :patience))
     order by w.job_id, w.subtree limit 5000
 """)
 
 
 def unclaimed(tx: Connection, patience_s: float = PATIENCE_S) -> list[Unclaimed]:
-    """What has lain for longer than this."""
+    """What has lain for longer than this; at a site that is being drained, for however short."""
     tasks = [
         Unclaimed(
             row.site,
-            names.queue(row.site, row.queue, row.function),
+            names.queue(row.site, row.queue, row.function, row.epoch),
             Hand(task_field(row.task_id), row.attempt),
             row.silent_s,
             row.task_id,
             None,
+            row.drains,
         )
         for row in tx.execute(_TASKS, {"patience": patience_s})
     ]
     walks = [
         Unclaimed(
             row.site,
-            names.queue(row.site, row.queue, names.Function.DISCOVERY),
+            names.queue(row.site, row.queue, names.Function.DISCOVERY, row.epoch),
             Hand(walk_field(row.job_id, row.subtree), row.attempt),
             row.silent_s,
             None,
             (row.job_id, row.subtree),
+            row.drains,
         )
         for row in tx.execute(_WALKS, {"patience": patience_s})
     ]
@@ -84,7 +92,8 @@ def returned(lost: Iterable[Unclaimed]) -> list[Reports]:
     items: defaultdict[str, list[Item]] = defaultdict(list)
     for one in lost:
         if one.task is not None:
-            items[one.site].append(Returned(one.task, one.hand.attempt, "its message was lost"))
+            reason = "the site is being drained" if one.drains else "its message was lost"
+            items[one.site].append(Returned(one.task, one.hand.attempt, reason))
     return [Reports(site, "hub", some) for site, some in items.items()]
 
 

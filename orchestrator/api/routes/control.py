@@ -18,7 +18,7 @@ from orchestrator.contracts.redrive import RedriveAsked
 from orchestrator.contracts.views import Job
 from orchestrator.domain.roles import Permission
 from orchestrator.errors import Unreachable
-from orchestrator.services.control import GRACE_S, Held, Wish, cancel, hold, pause, resume
+from orchestrator.services.control import GRACE_S, Locked, Wish, cancel, locked, pause, resume
 from orchestrator.services.redrive import redrive, sources
 from orchestrator.storage.queries.jobs import read_job
 
@@ -34,8 +34,8 @@ def pause_job(
     """Hand out nothing more, and finish what runs: Pausing, then Paused. Asking again changes nothing."""
     permits = _permits(parts)
 
-    def do(tx: Connection, held: Held) -> None:
-        pause(tx, held, who.user, body.model(Asked, _REFUSAL).reason, permits.revoke)
+    def do(tx: Connection, job: Locked) -> None:
+        pause(tx, job, who.user, body.model(Asked, _REFUSAL).reason, permits.revoke)
 
     return _controlled(parts, job_id, Wish.PAUSE, do, background)
 
@@ -46,8 +46,8 @@ def resume_job(
 ) -> Job:
     """Go on where a paused job was. Asking again changes nothing."""
 
-    def do(tx: Connection, held: Held) -> None:
-        resume(tx, held, who.user, body.model(Asked, _REFUSAL).reason)
+    def do(tx: Connection, job: Locked) -> None:
+        resume(tx, job, who.user, body.model(Asked, _REFUSAL).reason)
 
     return _controlled(parts, job_id, Wish.RESUME, do, background)
 
@@ -59,9 +59,9 @@ def cancel_job(
     """Take a job out of the queues and stop what runs: Dequeuing, then Cancelled. Asking again changes nothing."""
     permits = _permits(parts)
 
-    def do(tx: Connection, held: Held) -> None:
+    def do(tx: Connection, job: Locked) -> None:
         said = body.model(CancelAsked, _REFUSAL)
-        cancel(tx, held, who.user, said.reason, permits.revoke, grace_s=0.0 if said.force else GRACE_S)
+        cancel(tx, job, who.user, said.reason, permits.revoke, grace_s=0.0 if said.force else GRACE_S)
 
     return _controlled(parts, job_id, Wish.CANCEL, do, background)
 
@@ -89,14 +89,14 @@ def redrive_job(
 
 
 def _controlled(
-    parts: Parts, job_id: int, wish: Wish, do: Callable[[Connection, Held], None], background: BackgroundTasks
+    parts: Parts, job_id: int, wish: Wish, do: Callable[[Connection, Locked], None], background: BackgroundTasks
 ) -> Job:
-    """Do it while the job is held, answer with the job as it then is, and wake the hub.
+    """Do it while the job is locked, answer with the job as it then is, and wake the hub.
 
     The body is read in there, after the job's state has been looked at: 409 comes before 422.
     """
     with parts.engine.begin() as tx:
-        do(tx, hold(tx, job_id, wish))
+        do(tx, locked(tx, job_id, wish))
         job = read_job(tx, job_id)
         failpoint("api.control.uncommitted")
     failpoint("api.control.committed")

@@ -1,17 +1,22 @@
-"""Sites, as they announce themselves and as their work goes."""
+"""Sites, as they announce themselves and as their work goes; and whether they are given any."""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, BackgroundTasks, Query
 
-from orchestrator.api.requires import Db, NoQuery, PageQuery, needs
+from orchestrator.api.bodies import JSON, Body, RawBody, taking
+from orchestrator.api.requires import AllParts, Db, NoQuery, PageQuery, Parts, Who, needs
+from orchestrator.broker.wake import wake
 from orchestrator.contracts import views
+from orchestrator.contracts.control import Asked
 from orchestrator.domain.roles import Permission
+from orchestrator.services.drain import Stance, direct, locked
 from orchestrator.storage.queries import sites
 from orchestrator.storage.queries.snapshot import snapshot
 
 router = APIRouter(tags=["sites"])
-_READ = [needs(Permission.READ)]
+_READ, _FLEET = [needs(Permission.READ)], [needs(Permission.FLEET)]
+_ASKED = taking(Asked, JSON, required=False)
 
 
 @router.get("/sites", dependencies=_READ, summary="List sites, by name")
@@ -26,3 +31,41 @@ def read_site(name: str, engine: Db, _query: NoQuery) -> views.Site:
     """`health` is critical when work waits and nothing moves, whoever may be there."""
     with snapshot(engine) as tx:
         return sites.read_site(tx, name)
+
+
+@router.post("/sites/{name}/enable", dependencies=_FLEET, status_code=202, openapi_extra=_ASKED)
+def enable_site(
+    name: str, parts: AllParts, who: Who, body: RawBody, background: BackgroundTasks, _query: NoQuery
+) -> views.Site:
+    """Give it work again: the end of disabled and of draining. Asking again changes nothing."""
+    return _directed(parts, name, Stance.ENABLE, who.user, body, background)
+
+
+@router.post("/sites/{name}/disable", dependencies=_FLEET, status_code=202, openapi_extra=_ASKED)
+def disable_site(
+    name: str, parts: AllParts, who: Who, body: RawBody, background: BackgroundTasks, _query: NoQuery
+) -> views.Site:
+    """Give it nothing new; what it has been handed is finished. Asking again changes nothing."""
+    return _directed(parts, name, Stance.DISABLE, who.user, body, background)
+
+
+@router.post("/sites/{name}/drain", dependencies=_FLEET, status_code=202, openapi_extra=_ASKED)
+def drain_site(
+    name: str, parts: AllParts, who: Who, body: RawBody, background: BackgroundTasks, _query: NoQuery
+) -> views.Site:
+    """Give it nothing new, and take back what it has not begun; what runs is finished, walks stop at a checkpoint.
+
+    `drained` says when nothing is with it any more. Asking again changes nothing.
+    """
+    return _directed(parts, name, Stance.DRAIN, who.user, body, background)
+
+
+def _directed(
+    parts: Parts, name: str, stance: Stance, actor: str, body: Body, background: BackgroundTasks
+) -> views.Site:
+    """Let it be so, answer with the site as it then is, and wake the hub."""
+    with parts.engine.begin() as tx:
+        direct(tx, locked(tx, name), stance, actor, body.model(Asked, "a site can not be asked for that").reason)
+        site = sites.read_site(tx, name)
+    background.add_task(wake, parts.redis_url)
+    return site

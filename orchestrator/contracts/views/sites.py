@@ -19,6 +19,7 @@ class Node(BaseModel):
     version: str
     clock_skew_s: int
     live: bool = Field(description="heard in the last 15 s")
+    deaf: bool = Field(description="there, and what is put into its queue does not get to it")
     problems: list[str]
     first_heard: datetime
     last_heard: datetime
@@ -57,6 +58,8 @@ class Site(BaseModel):
     problems: list[str] = Field(description="why the health is not ok")
     enabled: bool
     draining: bool
+    drained: bool = Field(description="draining, and nothing is with it any more")
+    with_site: int = Field(description="tasks and walks that are with it, begun or not")
     first_heard: datetime
     last_heard: datetime | None
     functions: list[str]

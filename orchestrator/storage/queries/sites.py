@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, extract, func, select, text
 
 from orchestrator.contracts import views
 from orchestrator.contracts.names import Function
-from orchestrator.domain.health import GONE_AFTER_S, NodeView, PoolView, site_health
+from orchestrator.domain.health import GONE_AFTER_S, LeftQueue, NodeView, PoolView, site_health
 from orchestrator.errors import NotFound
 from orchestrator.storage.queries.keyset import decode, page
 from orchestrator.storage.tables import nodes, site_actions, sites
@@ -51,6 +51,24 @@ _WALKS = text("""
     group by 1, 2
 """)
 
+_OUT = text("""
+    select site, count(*)::int as out from (
+        select site from handouts
+        union all
+        select d.site from walks w join discoveries d on d.job_id = w.job_id
+        where w.ended_at is null and w.handed_at is not null) these
+    where site = any(:sites) group by site
+""")
+
+_LEFT = text("""
+    select l.site, a.detail ->> 'queue' as name, (a.detail ->> 'messages')::int as messages
+    from lanes l cross join lateral (
+        select detail, at from audit
+        where subject = concat_ws('.', l.site, l.queue, l.function) and action = 'lane.epoch'
+        order by id desc limit 1) a
+    where l.epoch > 0 and l.site = any(:sites) and a.at > now() - make_interval(days => 7) order by 1, 2
+""")
+
 
 @dataclass(slots=True)
 class _Load:
@@ -87,7 +105,14 @@ def read_site(tx: Connection, name: str) -> views.Site:
 def _views(tx: Connection, rows: Sequence[Row[Any]]) -> list[views.Site]:
     names = [row.name for row in rows]
     there, loads, offers = _nodes(tx, names), _loads(tx, names), _offers(tx, names)
-    return [_view(row, there[row.name], loads[row.name], offers[row.name]) for row in rows]
+    out = {row.site: row.out for row in tx.execute(_OUT, {"sites": names})}
+    left: defaultdict[str, list[LeftQueue]] = defaultdict(list)
+    for row in tx.execute(_LEFT, {"sites": names}):
+        left[row.site].append(LeftQueue(row.name, row.messages))
+    return [
+        _view(row, out.get(row.name, 0), there[row.name], loads[row.name], offers[row.name], left[row.name])
+        for row in rows
+    ]
 
 
 def _nodes(tx: Connection, names: Sequence[str]) -> defaultdict[str, list[tuple[views.Node, list[str]]]]:
@@ -122,20 +147,25 @@ def _offers(tx: Connection, names: Sequence[str]) -> defaultdict[str, list[views
 
 def _view(
     row: Row[Any],
+    out: int,
     there: list[tuple[views.Node, list[str]]],
     loads: dict[tuple[str, str], _Load],
     offers: list[views.OfferedAction],
+    left: Sequence[LeftQueue],
 ) -> views.Site:
     live = [node for node, _ in there if node.live]
     pools = _pools(live, loads)
     health, problems = site_health(
-        [NodeView(n.node, n.live, n.left_at is not None, n.clock_skew_s, n.problems) for n, _ in there],
+        [NodeView(n.node, n.live, n.left_at is not None, n.clock_skew_s, n.problems, n.deaf) for n, _ in there],
         [PoolView(f"{p.queue}.{p.function}", p.nodes, p.running, p.waiting, p.oldest_wait_s) for p in pools],
         accepting=row.enabled and not row.draining,
+        left=left,
     )
     waits = [pool.oldest_wait_s for pool in pools if pool.oldest_wait_s is not None]
     return views.Site(
         **{name: getattr(row, name) for name in ("name", "enabled", "draining", "first_heard", "last_heard")},
+        drained=row.draining and not out,
+        with_site=out,
         health=health,
         problems=problems,
         functions=sorted({pool.function for pool in pools}),

@@ -43,6 +43,8 @@ _LANES = text("""
        where h.job_id = :job and h.site = s.site and h.queue = s.queue and h.function = s.function) as silent_s,
       exists (select from ready r where r.site = s.site and r.queue = s.queue and r.function = s.function
          and r.job_id = :job) as ready,
+      (select count(*) from nodes n where n.site = s.site and n.function = s.function and s.queue = any(n.queues)
+         and n.deaf and n.left_at is null and n.last_heard > clock_timestamp() - make_interval(secs => :gone)) as deaf,
       bool_or(s.waits) as waits
     from job_steps s where s.job_id = :job group by s.site, s.queue, s.function, s.action
     order by min(s.step), s.site
@@ -66,6 +68,7 @@ _LANE = text("""
     select s.enabled, s.draining, s.last_heard,
       coalesce(sum(n.concurrency), 0)::int as slots, count(n.node)::int as nodes,
       count(n.node) filter (where :action = any(n.actions))::int as offering,
+      count(n.node) filter (where n.deaf)::int as deaf,
       (select count(*) from handouts h
        where h.site = :site and h.queue = :queue and h.function = :function)::int as out,
       array(select h.job_id || ' (' || count(*) || ')' from handouts h
@@ -142,8 +145,10 @@ def _discovery(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
 def _lanes(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
     if row.state in BATCH_JOB.terminal:
         return
-    for lane in tx.execute(_LANES, {"job": row.id}):
+    for lane in tx.execute(_LANES, {"job": row.id, "gone": GONE_AFTER_S}):
         name = f"{lane.site}.{lane.queue}.{lane.function}"
+        if lane.out and lane.deaf:
+            yield _deaf(name, lane.deaf)
         if lane.out and lane.silent_s > SILENT_S:
             detail = (
                 f"{lane.out} tasks of {lane.action} are with {name}; of some nothing was heard for {lane.silent_s} s"
@@ -212,6 +217,13 @@ def _lane(tx: Connection, site: str, queue: str, function: str, action: str | No
     elif action is not None and lane.offering < lane.nodes:
         detail = f"{action} is offered by {lane.offering} of the {lane.nodes} workers of {name}"
         yield _cause("action_missing", detail, f"install the plugin of {action} on all of them")
-    if lane.nodes and lane.out >= lane.slots:
+    if lane.deaf:
+        yield _deaf(name, lane.deaf)
+    elif lane.nodes and lane.out >= lane.slots:
         detail = f"{name} is busy: {lane.out} tasks with its {lane.slots} processes, of jobs {', '.join(lane.jobs)}"
         yield _cause("busy", detail, "the end of one of them, or a higher priority")
+
+
+def _deaf(name: str, workers: int) -> Cause:
+    detail = f"{workers} of the workers of {name} are there, but nothing that is sent to them arrives"
+    return _cause("deaf", detail, "their restart: they have been asked for it, and their supervisor starts them again")

@@ -2,11 +2,14 @@
 
 from typing import Any
 
+import pytest
 from httpx import Client
 from sqlalchemy import Connection, Engine, insert, text
 
 from orchestrator.domain.discovery import DiscoveryState
+from orchestrator.domain.roles import Role
 from orchestrator.domain.task import TaskState
+from orchestrator.services.keys import make_key
 from orchestrator.storage import tables
 from tests.integration.api.rows import add_chain, add_job
 
@@ -113,3 +116,47 @@ def test_sites_are_listed_by_name_each_with_its_own(api: Client, engine: Engine)
     ]
     assert rest["next_cursor"] is None
     assert api.get("/api/v1/sites/nowhere").status_code == 404
+
+
+def test_a_site_is_drained_disabled_and_enabled(api: Client, engine: Engine):
+    with engine.begin() as tx:
+        add_site(tx, "london")
+        make_ready(tx, "london", 1, since_s_ago=90)
+    for asked, enabled, draining in (("drain", True, True), ("disable", False, True), ("enable", True, False)):
+        for _ in range(2):
+            answer = api.post(f"/api/v1/sites/london/{asked}", json={"reason": "a new kernel"})
+            assert answer.status_code == 202
+            told = answer.json()
+            assert (told["enabled"], told["draining"], told["drained"]) == (enabled, draining, draining)
+            assert told["health"] == ("critical" if asked == "enable" else "warning"), "what is wanted is not critical"
+    with engine.begin() as tx:
+        audit = tx.execute(text("select actor, action, subject, reason from audit order by id")).all()
+    assert [tuple(row) for row in audit] == [
+        ("admin", f"site.{asked}", "london", "a new kernel") for asked in ("drain", "disable", "enable")
+    ]
+
+
+def test_what_is_with_a_draining_site_is_told(api: Client, engine: Engine):
+    with engine.begin() as tx:
+        add_site(tx, "london")
+        job = add_job(tx)
+        task = add_chain(tx, job, [b"/a"], [{"given": 1}]) << 6
+        out = {"task_id": task, "job_id": job, "attempt": 1, "parcel": "p", "site": "london", "queue": "default"}
+        tx.execute(insert(tables.handouts).values(**out, function="worker"))
+        walk = {"job_id": job, "subtree": 0, "input": b"", "state": DiscoveryState.WAITING}
+        tx.execute(insert(tables.walks).values(**walk, handed_at=text("now()")))
+        tx.execute(insert(tables.walks).values(**(walk | {"subtree": 1})))
+    told = api.post("/api/v1/sites/london/drain").json()
+    assert (told["draining"], told["drained"], told["with_site"]) == (True, False, 2)
+
+
+@pytest.mark.parametrize("asked", ["enable", "disable", "drain"])
+def test_what_can_not_be_asked_of_a_site(api: Client, engine: Engine, asked: str):
+    assert api.post(f"/api/v1/sites/nowhere/{asked}", json={"unknown": 1}).status_code == 404, "404 before 422"
+    with engine.begin() as tx:
+        add_site(tx, "london")
+        keys = {role: make_key(tx, "admin", roles=[role]).plain for role in (Role.VIEWER, Role.PLANNER, Role.OPERATOR)}
+    assert api.post(f"/api/v1/sites/london/{asked}", json={"unknown": 1}).status_code == 422
+    for role, status in ((Role.VIEWER, 403), (Role.PLANNER, 403), (Role.OPERATOR, 202)):
+        headers = {"Authorization": f"Bearer {keys[role]}"}
+        assert api.post(f"/api/v1/sites/london/{asked}", headers=headers).status_code == status

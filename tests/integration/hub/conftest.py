@@ -16,12 +16,13 @@ from orchestrator.broker.connection import connect
 from orchestrator.broker.permits import Permits
 from orchestrator.contracts import names, seal
 from orchestrator.contracts.batch import Batch, Found
+from orchestrator.contracts.canary import CANARY_TASK, Canary
 from orchestrator.contracts.claims import CLAIM, Hand, claim_call, task_field, walk_field
 from orchestrator.contracts.parcel import Parcel, WalkOrder
 from orchestrator.contracts.paths import PathList, pack
 from orchestrator.contracts.report import ActionOffer, Announcement, Ended, Item, Reports, Started
 from orchestrator.hub import Hub
-from orchestrator.services.control import Wish, hold
+from orchestrator.services.control import Wish, locked
 from orchestrator.services.define import create
 from orchestrator.services.submit import submit
 from orchestrator.storage.queries.invariants import violations
@@ -39,6 +40,9 @@ class Site:
     name: str
     secret: bytes = SECRET
     node: str = "node"
+    boot: str = ""
+    """Which start of its workers this is; without one they are old workers, who know no canaries."""
+    queue_epoch: int = 0
     offers: Sequence[str] = ("noop", "fs.checksum")
     taken: list[Parcel] = field(default_factory=list)
 
@@ -46,14 +50,17 @@ class Site:
     def key(self) -> bytes:
         return seal.site_key(self.secret, self.name)
 
-    def announce(self, functions: Sequence[str] = ("worker", "discovery"), concurrency: int = 2) -> None:
+    def announce(
+        self, functions: Sequence[str] = ("worker", "discovery"), concurrency: int = 2, running: int = 0
+    ) -> None:
         self.redis.sadd(names.SITES_KEY, self.name)
         anything = {"type": "object"}
         for function in functions:
             offers = [ActionOffer(name, "1", anything) for name in self.offers] if function == "worker" else []
             said = Announcement(
                 f"{self.name}.{function}@host", function, ["default"], concurrency, "1", time.time(),
-                actions=offers, discoveries=["recursive", "given"],
+                actions=offers, discoveries=["recursive", "given"], boot=self.boot, queue_epoch=self.queue_epoch,
+                running=running,
             )  # fmt: skip
             self._send(names.reports_stream(self.name), Reports(self.name, said.node, announcement=said))
 
@@ -64,6 +71,23 @@ class Site:
         found = [Found(rule, len(some), pack(PathList(some))) for rule, some in enumerate(paths) if some]
         batch = Batch(self.name, self.node, order.job, order.subtree, order.attempt, sequence, found=found, **more)
         self._send(names.batches_stream(self.name), batch)
+
+    def canaries(self, function: str = "worker") -> list[Canary]:
+        """Take the canaries out of a queue; what else is in it stays."""
+        queue, found = names.queue(self.name, "default", function, self.queue_epoch), []
+        for raw in self.redis.lrange(queue, 0, -1):  # type: ignore[union-attr]
+            message = json.loads(raw)
+            if message["headers"]["task"] == CANARY_TASK:
+                self.redis.lrem(queue, 1, raw)  # type: ignore[arg-type]
+                args, _, _ = json.loads(base64.b64decode(message["body"]))
+                found.append(seal.unseal(self.key, Canary, base64.b64decode(args[0])))
+        return found
+
+    def hear(self, *canaries: Canary) -> None:
+        """Say that these got through."""
+        for canary in canaries:
+            node = f"{self.name}.{canary.function}@host"
+            self._send(names.reports_stream(self.name), Reports(self.name, node, heard=[canary.id]))
 
     def walk(self) -> WalkOrder:
         return self._pop("discovery", WalkOrder)
@@ -96,7 +120,7 @@ class Site:
         self._send(names.reports_stream(self.name), Reports(self.name, said.node, announcement=said))
 
     def waiting(self, function: str = "worker") -> int:
-        return self.redis.llen(names.queue(self.name, "default", function))  # type: ignore[return-value]
+        return self.redis.llen(names.queue(self.name, "default", function, self.queue_epoch))  # type: ignore[return-value]
 
     def finish(self, parcel: Parcel, given: int, **said: Any) -> None:
         """Start and end the tasks of a parcel, all paths processed unless said otherwise."""
@@ -108,7 +132,7 @@ class Site:
         self.redis.xadd(stream, {"d": seal.seal(self.key, message)})
 
     def _pop(self, function: str, kind: type[T]) -> T:
-        raw = self.redis.rpop(names.queue(self.name, "default", function))
+        raw = self.redis.rpop(names.queue(self.name, "default", function, self.queue_epoch))
         assert raw is not None, f"nothing for {function}"
         args, _, _ = json.loads(base64.b64decode(json.loads(raw)["body"]))  # type: ignore[arg-type]
         return seal.unseal(self.key, kind, base64.b64decode(args[0]))
@@ -158,7 +182,7 @@ class World:
         if wish is not Wish.RESUME:
             more["revoke"] = Permits(self.redis).revoke
         with self.engine.begin() as tx:
-            return do(tx, hold(tx, job, wish), "tester", "because", **more)
+            return do(tx, locked(tx, job, wish), "tester", "because", **more)
 
     def state(self, job: int) -> str:
         return self.one("select state from jobs where id = :job", job=job).state

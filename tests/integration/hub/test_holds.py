@@ -11,7 +11,7 @@ from orchestrator.contracts.report import Ended, Problem
 from orchestrator.errors import Conflict, Invalid, NotFound
 from orchestrator.services.control import cancel, pause
 from orchestrator.services.hold import place, release
-from orchestrator.services.lanes import hold_running
+from orchestrator.services.lanes import lock_running
 from orchestrator.stack.wait import wait_until
 from orchestrator.storage.queries.jobs import read_job
 from tests.integration.hub.conftest import World
@@ -34,7 +34,7 @@ def test_a_hand_out_that_waits_for_a_hold_to_be_placed_sees_it(world: World) -> 
 
     def hand_out() -> None:
         with world.engine.begin() as tx:
-            seen.append(hold_running(tx, [job]))
+            seen.append(lock_running(tx, [job]))
 
     waits = "select count(*) as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
     other = Thread(target=hand_out)

@@ -3,7 +3,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
+from tests.integration.workers.hub_at_work import HubAtWork, at_work
 from tests.integration.workers.pool import Pool
 
 
@@ -36,3 +38,10 @@ def pool(_pool: Pool) -> Pool:
     """A pool of one worker, with nothing to do: shared by the tests of a module, since one takes seconds to start."""
     _pool.forget()
     return _pool
+
+
+@pytest.fixture
+def running_hub(engine: Engine, redis_url: str) -> Iterator[HubAtWork]:
+    """A hub for whatever the test starts."""
+    with at_work(engine, redis_url) as hub:
+        yield hub

@@ -26,9 +26,19 @@ DEADLINE_SECONDS = 60.0
 
 
 class Pool:
-    """One ``python -m workers`` process, and what it says."""
+    """One ``python -m workers`` process, and what it says; supervised, that is the parent of the pool."""
 
-    def __init__(self, folder: Path, redis_url: str, function: str = "worker", extra: str = "", size: int = 1) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        redis_url: str,
+        function: str = "worker",
+        extra: str = "",
+        size: int = 1,
+        *,
+        more: str = "",
+        supervised: bool = False,
+    ) -> None:
         self.site = f"s{uuid4().hex[:12]}"
         self.key = site_key(SECRET, self.site)
         self.redis_url = redis_url
@@ -39,10 +49,10 @@ class Pool:
         self.config = folder / "site.toml"
         self.config.write_text(
             f'name = "{self.site}"\nredis_url = "{redis_url}"\nkey_file = "key"\nstate = "state"\n{extra}\n'
-            f'[[roots]]\npath = "data"\n[queues.default]\n{function} = {size}\n'
+            f'[[roots]]\npath = "data"\n[queues.default]\n{function} = {size}\n{more}'
         )
         self.function, self.queue = function, f"{self.site}.default.{function}"
-        self.job = 1
+        self.job, self.supervised = 1, supervised
         self.permits, self.publisher = Permits(self.redis), Publisher(self.redis, SECRET)
         if self.permits.epoch() is None:
             self.permits.begin_epoch(1, [self.site])
@@ -58,7 +68,7 @@ class Pool:
         command = [sys.executable, "-m", "workers", "--config", str(self.config)]
         with self.log.open("ab") as log:
             return subprocess.Popen(
-                [*command, "--queue", "default", "--function", self.function],
+                command if self.supervised else [*command, "--queue", "default", "--function", self.function],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "PYTHONWARNINGS": "ignore"},
@@ -145,7 +155,7 @@ class Pool:
         return self.log.read_bytes()[self._log_from :].decode(errors="replace")
 
     def close(self) -> None:
-        """End it, however it is."""
+        """End it, however it is; what it supervises ends with it."""
         self.process.kill()
         self.process.wait()
         self.redis.close()

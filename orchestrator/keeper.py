@@ -1,0 +1,73 @@
+"""The hub's care for the sites' workers: canaries, restarts, and queues that are left as they keep ending workers."""
+
+import logging
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Connection
+
+from orchestrator.broker.fleet import Fleet
+from orchestrator.broker.permits import Permits
+from orchestrator.broker.publisher import Publisher
+from orchestrator.services.canary import find_deaf, forget_canary, outlived_canaries, send_canaries
+from orchestrator.services.queue_epochs import Suspect, leave, queue_epochs, suspects
+from orchestrator.services.unclaimed import Unclaimed, unclaimed
+
+log = logging.getLogger(__name__)
+
+
+class Keeper:
+    """Looks after them on the hub's connection; ``give_back`` makes what was taken back ready again."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        publisher: Publisher,
+        permits: Permits,
+        fleet: Fleet,
+        give_back: Callable[[Sequence[Unclaimed]], None],
+    ) -> None:
+        self._connection, self._give_back = connection, give_back
+        self._publisher, self._permits, self._fleet = publisher, permits, fleet
+
+    def look(self) -> None:
+        """About once a second. What is said in Redis is said anew each time, so that it may be forgotten there."""
+        self._leave_queues()
+        self._send_canaries()
+        self._restart_deaf()
+
+    def _send_canaries(self) -> None:
+        with self._connection.begin():
+            outlived = outlived_canaries(self._connection)
+        lost = [one for one in outlived if not self._permits.waiting(one.name)]
+        with self._connection.begin():
+            for one in lost:
+                forget_canary(self._connection, one)
+            canaries = send_canaries(self._connection)
+        self._publisher.send(canaries)
+
+    def _restart_deaf(self) -> None:
+        with self._connection.begin():
+            epochs = queue_epochs(self._connection)
+            deaf, new = find_deaf(self._connection)
+        for one in new:
+            log.warning("%s of %s is there and does not hear: it is asked to restart", one.node, one.site)
+        self._fleet.name_queues(epochs)
+        self._fleet.restart((one.site, one.node, one.boot) for one in deaf)
+
+    def _leave_queues(self) -> None:
+        with self._connection.begin():
+            some = suspects(self._connection)
+        for one in some:
+            if (messages := self._permits.waiting(one.name()) - one.canaries) > 0:
+                self._leave(one, messages)
+
+    def _leave(self, one: Suspect, messages: int) -> None:
+        log.warning(
+            "the workers of %s keep ending: it is left with %d messages for %s", one.name(), messages, one.name(1)
+        )
+        with self._connection.begin():
+            leave(self._connection, one, messages)
+            stranded = [hand for hand in unclaimed(self._connection, 0.0) if hand.queue == one.name(1)]
+        self._fleet.keep(one.name())
+        back = self._permits.revoke(one.site, None, [lost.hand for lost in stranded])
+        self._give_back([lost for lost in stranded if lost.hand.field in back])

@@ -1,0 +1,115 @@
+"""Kombu's transport, made to look at a message before Celery does: what the hub can not have sent is dropped.
+
+Celery trusts envelopes. Of the malformed ones that were tried some end a worker's own process, and some are put back as
+it ends, so that each new start of it dies of them too (docs/decisions/0015-canaries-restarts-and-queue-epochs.md). This is the one place that knows how kombu
+takes a message; what is signed inside is checked later (admission.py).
+"""
+
+import base64
+import json
+import logging
+from typing import Any, Literal, cast
+
+import msgspec
+from kombu.transport import TRANSPORT_ALIASES
+from kombu.transport import redis as kombu_redis
+
+from workers.ending import legible
+
+log = logging.getLogger(__name__)
+
+# Kombu has no types.
+_channel, _transport = cast(Any, kombu_redis).Channel, cast(Any, kombu_redis).Transport
+
+_SHOWN = 200
+
+
+class _Headers(msgspec.Struct):
+    task: str
+    id: str
+    eta: None
+    expires: None
+    retries: Literal[0]
+    timelimit: tuple[None, None]
+    argsrepr: str
+    kwargsrepr: str
+    origin: str
+    root_id: str
+    stamps: dict[str, None]
+    group: None = None
+    parent_id: None = None
+    compression: None = None
+
+
+class _DeliveryInfo(msgspec.Struct):
+    exchange: str
+    routing_key: str
+
+
+class _Properties(msgspec.Struct):
+    correlation_id: str
+    delivery_info: _DeliveryInfo
+    delivery_tag: str
+    body_encoding: Literal["base64"]
+    priority: int
+
+
+class _Envelope(msgspec.Struct):
+    """A message as orchestrator/broker/celery_message.py makes it; whatever else is in it does nothing."""
+
+    body: str
+    headers: _Headers
+    properties: _Properties
+    content_type: Literal["application/json"] = msgspec.field(name="content-type")
+    content_encoding: Literal["utf-8"] = msgspec.field(name="content-encoding")
+
+
+_Body = tuple[list[Any], dict[str, Any], dict[str, Any]]
+
+
+def fault(message: object) -> str | None:
+    """What is wrong with a message as it was put into a queue; None when nothing is."""
+    try:
+        envelope = msgspec.convert(message, _Envelope)
+        msgspec.json.decode(base64.b64decode(envelope.body, validate=True), type=_Body)
+    # binascii.Error and both errors of msgspec are ValueErrors.
+    except (ValueError, RecursionError) as error:
+        return str(error) or type(error).__name__
+    return None
+
+
+class Channel(_channel):
+    """Reads from the queue."""
+
+    def _brpop_read(self, **options: Any) -> Any:
+        inherited: Any = super()
+        try:
+            return inherited._brpop_read(**options)  # noqa: SLF001 - our own
+        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+            # It has been taken out of the queue.
+            _drop("a queue", str(error))
+            return True
+
+
+class Transport(_transport):
+    """Takes what was read to its consumer."""
+
+    Channel = Channel
+
+    def _deliver(self, message: Any, queue: str) -> None:
+        broadcast = queue.endswith(".pidbox")
+        if not broadcast and (wrong := fault(message)):
+            _drop(queue, wrong)
+        else:
+            inherited: Any = super()
+            inherited._deliver(message, queue)  # noqa: SLF001 - our own
+
+
+def _drop(queue: str, wrong: str) -> None:
+    log.error("dropped from %s what is no message of the hub: %s", queue, legible(wrong, _SHOWN))
+
+
+def use_transport() -> None:
+    """Let kombu use this transport for Redis, in this process."""
+    for alias in ("redis", "rediss"):
+        TRANSPORT_ALIASES[alias] = f"{__name__}:{Transport.__name__}"
