@@ -1,4 +1,4 @@
-"""Redis loses its memory, or remembers what is long over: everything is handed out again, and nothing of before counts."""
+"""Redis loses its memory, or remembers what is long over: all is handed out again, and nothing of before counts."""
 
 from tests.integration.hub.conftest import World
 from tests.integration.hub.test_control import work_off
