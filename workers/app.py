@@ -6,6 +6,7 @@ acknowledging late: what is lost is handed out again by the hub, which is the on
 
 import logging
 import socket
+import ssl
 import sys
 from typing import Any, cast
 
@@ -59,7 +60,7 @@ def make_app(site: SiteFile, queue: str, function: str, queue_epoch: int = 0) ->
     use_transport()
     runtime = Runtime(site, site.key_bytes, node_name(site.name, queue, function), queue, function, queue_epoch)
     app: Any = Celery(f"{site.name}.{queue}.{function}", broker=site.redis_url.get_secret_value(), set_as_current=True)
-    app.conf.update(settings(names.queue(site.name, queue, function, queue_epoch)))
+    app.conf.update(settings(names.queue(site.name, queue, function, queue_epoch), tls=_by_tls(site)))
     _add_canary(app, runtime)
     receiver = None
     if function == Function.DISCOVERY:
@@ -76,7 +77,11 @@ def make_app(site: SiteFile, queue: str, function: str, queue_epoch: int = 0) ->
     return app
 
 
-def settings(queue: str) -> dict[str, Any]:
+def _by_tls(site: SiteFile) -> bool:
+    return site.redis_url.get_secret_value().startswith("rediss://")
+
+
+def settings(queue: str, *, tls: bool = False) -> dict[str, Any]:
     """How Celery is to behave (design: reliability, section 2)."""
     return {
         "accept_content": ["json"],
@@ -95,6 +100,8 @@ def settings(queue: str) -> dict[str, Any]:
         "worker_send_task_events": True,
         # Touches only what is acknowledged late, so nothing of ours; without it Celery warns at every reconnect.
         "worker_cancel_long_running_tasks_on_connection_loss": True,
+        # Celery's own default takes any certificate.
+        "broker_use_ssl": {"ssl_cert_reqs": ssl.CERT_REQUIRED} if tls else None,
         "broker_connection_timeout": 5,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,

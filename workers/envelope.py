@@ -1,8 +1,8 @@
 """Kombu's transport, made to look at a message before Celery does: what the hub can not have sent is dropped.
 
 Celery trusts envelopes. Of the malformed ones that were tried some end a worker's own process, and some are put back as
-it ends, so that each new start of it dies of them too (docs/decisions/0015-canaries-restarts-and-queue-epochs.md). This is the one place that knows how kombu
-takes a message; what is signed inside is checked later (admission.py).
+it ends, so that each new start of it dies of them too (docs/decisions/0015-canaries-restarts-and-queue-epochs.md).
+This is the one place that knows how kombu takes a message; what is signed inside is checked later (admission.py).
 """
 
 import base64

@@ -43,12 +43,12 @@ def renew_all(tx: Connection) -> None:
 
 _LAPSED_TASKS = text("""
     select h.task_id, h.attempt, h.site, h.node, t.attempt - t.tries - t.crashes as losses,
-      exists (
-        select from nodes n where n.site = h.site and n.node = h.node and n.left_at is null
-          and n.last_heard > clock_timestamp() - make_interval(secs => :lease)
-      ) as node_lives
-    from handouts h join tasks t on t.id = h.task_id
-    where h.claimed_at is not null and h.heard_at < clock_timestamp() - make_interval(secs => :lease)
+      n.boot <> '' and n.booted_at > h.claimed_at as begun_anew,
+      n.left_at is null and n.last_heard > clock_timestamp() - make_interval(secs => :lease) as node_lives
+    from handouts h join tasks t on t.id = h.task_id left join nodes n on n.site = h.site and n.node = h.node
+    where h.claimed_at is not null and (
+      h.heard_at < clock_timestamp() - make_interval(secs => :lease) or n.boot <> '' and n.booted_at > h.claimed_at
+    )
     order by h.task_id
 """)
 
@@ -65,15 +65,15 @@ def lapsed_tasks(tx: Connection) -> list[Reports]:
     """What is to be concluded about tasks of which nothing was heard for a lease.
 
     Where the node lives and does not hold the task any more, its process has died. Where the node is silent, nobody
-    knows: the task is handed out again and nothing is held against it, unless that happens again and again.
+    knows: the task is handed out again and nothing is held against it, unless that happens again and again. Where it
+    has begun anew since it claimed the task, nobody has to wait for a lease to know the same.
     """
     items: defaultdict[tuple[str, str], list[Item]] = defaultdict(list)
     for row in tx.execute(_LAPSED_TASKS, {"lease": LEASE_S}):
-        died = row.node_lives or row.losses > MOST_LOSSES
+        died = (row.node_lives and not row.begun_anew) or row.losses > MOST_LOSSES
+        lost = f"{row.node} has begun anew" if row.begun_anew else f"nothing was heard of {row.node} for {LEASE_S} s"
         conclusion: Item = (
-            Died(row.task_id, row.attempt, "its process is gone")
-            if died
-            else Returned(row.task_id, row.attempt, f"nothing was heard of {row.node} for {LEASE_S} s")
+            Died(row.task_id, row.attempt, "its process is gone") if died else Returned(row.task_id, row.attempt, lost)
         )
         items[row.site, row.node].append(conclusion)
     return [Reports(site, node, some) for (site, node), some in items.items()]

@@ -42,6 +42,11 @@ class Stage:
         """Where Paris keeps its copies."""
         return self.folder / "paris"
 
+    @property
+    def temporary(self) -> Path:
+        """For files that programs leave behind when they are killed."""
+        return self.folder / "tmp"
+
 
 @contextlib.contextmanager
 def stage(purpose: str) -> Generator[Stage]:
@@ -74,6 +79,7 @@ def _laid_out(folder: Path) -> Stage:
     made.home.chmod(0o711)
     made.files.mkdir()
     made.copies.mkdir()
+    made.temporary.mkdir()
     return made
 
 
@@ -91,6 +97,7 @@ def running(stage: Stage, roots: Sequence[Path], *, actions: Sequence[str] = ())
         command += ["--actions", module]
     # Settings of a real installation must not lead it to that one's database.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ORCHESTRATOR_")}
+    environment["TMPDIR"] = str(stage.temporary)
     log = stage.folder / "up.log"
     with log.open("wb") as output:
         stack = subprocess.Popen(

@@ -196,45 +196,6 @@ def test_a_message_that_still_stands_in_its_queue_is_left_there(world: World) ->
     assert world.one("select attempt from tasks").attempt == 1
 
 
-def test_an_emptied_redis_is_noticed_and_everything_is_handed_out_again(world: World) -> None:
-    job = with_paths(world, 1)
-    old = world.london.parcel()
-    world.redis.flushall()
-    world.london.announce()
-    assert not world.london.claim(old)
-    world.hub.take_over()
-    world.turn(2)
-    assert not world.london.claim(old)
-    new = world.london.parcel()
-    assert (new.epoch, new.tasks[0].attempt) == (old.epoch + 1, 2)
-    assert world.london.claim(new)
-    world.london.finish(new, 1)
-    world.turn()
-    assert world.state(job) == "Success"
-
-
-def test_an_old_redis_that_comes_back_can_not_hand_anything_out(world: World) -> None:
-    job = with_paths(world, 1)
-    kept = {key: world.redis.dump(key) or b"" for key in world.redis.keys("*")}  # type: ignore[union-attr]
-    old = world.london.parcel()
-    world.london.start(old)
-    world.redis.flushall()
-    world.london.announce()
-    world.hub.take_over()
-    world.turn()
-    world.redis.flushall()
-    for key, dumped in kept.items():
-        world.redis.restore(key, 0, dumped)
-    world.london.announce()
-    world.hub.take_over()
-    world.turn(2)
-    copy = world.london.parcel()
-    assert copy.id == old.id
-    assert not world.london.claim(copy)
-    work_off(world, job)
-    assert world.state(job) == "Success"
-
-
 def test_a_new_hub_judges_nobody_at_once(world: World, new_hub: Callable[[], Hub]) -> None:
     with_paths(world, 1)
     parcel = world.london.parcel()
@@ -289,3 +250,27 @@ def test_a_new_hub_finds_what_the_old_one_never_sent(world: World, new_hub: Call
     world.london.announce()
     world.turn(2)
     assert world.one("select attempt from tasks").attempt == 2
+
+
+def test_what_a_worker_held_before_it_began_anew_is_handed_out_at_once(world: World) -> None:
+    job = with_paths(world, 2)
+    parcel = world.london.parcel()
+    world.london.start(parcel)
+    world.turn()
+    world.hub.judge()
+    assert world.one("select attempt, state from tasks") == (1, "Started")
+    world.london.boot = "another"
+    world.london.announce()
+    world.turn()
+    world.hub.judge()
+    world.turn()
+    assert world.one("select attempt, state, tries, crashes from tasks") == (2, "Pending", 0, 0)
+    again = world.london.parcel()
+    world.london.start(again)
+    world.turn()
+    world.hub.judge()
+    assert world.one("select attempt, state from tasks") == (2, "Started"), "what it took since then is its own"
+    world.london.finish(parcel, 2)
+    world.london.finish(again, 2)
+    world.turn()
+    assert world.state(job) == "Success"
