@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python chooses the interpreter; ARGS="..." goes on to the command.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lock clean setup
+.PHONY: help demo test faults check format lock clean setup
 
 export PYTHON
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
@@ -17,9 +17,13 @@ help: ## List what there is to do.
 demo: setup ## See it work: the whole stack on a temporary home, a job with live bars; under a minute.
 	@.venv/bin/orchestrator demo $(ARGS)
 
-test: setup ## Run every test: units and real parts side by side, then real processes; under eight minutes.
+test: setup ## Run every test: units and real parts side by side, then real processes; under fifteen minutes.
 	@$(RUN) pytest -q -n $(WORKERS) --dist loadgroup tests/unit tests/integration $(ARGS)
 	@$(RUN) pytest -q -n 2 --dist loadgroup tests/acceptance $(ARGS)
+	@$(RUN) pytest -q -n 2 --dist loadgroup -m quick tests/faults $(ARGS)
+
+faults: setup ## Do to a stack all that can befall it; SEED=n does it again as it was. Some need root, and say so.
+	@$(RUN) pytest -v -n 2 --dist loadgroup tests/faults $(if $(SEED),--seed=$(SEED)) $(ARGS)
 
 check: setup ## The fast gate: format, lint, types, layers, unit tests (generated documents among them).
 	@$(RUN) ruff format --quiet --check || { echo 'not formatted: run make format'; exit 1; }

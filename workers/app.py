@@ -107,8 +107,9 @@ def settings(queue: str, *, tls: bool = False) -> dict[str, Any]:
         "broker_connection_max_retries": None,
         "broker_transport_options": {
             "visibility_timeout": _VISIBILITY_SECONDS,
-            # Above the seconds that a blocking read may take.
-            "socket_timeout": 30,
+            # Above the second that a blocking read takes. Each connection that is half-open costs the worker's loop so
+            # long, in which it takes nothing.
+            "socket_timeout": 5,
             "socket_connect_timeout": 5,
             "socket_keepalive": True,
             "health_check_interval": 10,

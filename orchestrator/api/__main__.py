@@ -25,7 +25,9 @@ def main() -> int:
     try:
         settings = load_settings()
         arm(os.environ)
-        engine = make_engine(settings.require_database_url(), pool_size=20, statement_timeout_s=30)
+        engine = make_engine(
+            settings.require_database_url(), pool_size=20, statement_timeout_s=30, name="orchestrator api"
+        )
         app = make_app(engine, secret=settings.require_secret(), redis_url=settings.redis_url)
     except ConfigError as error:
         print(error, file=sys.stderr)  # noqa: T201 - there is no log yet

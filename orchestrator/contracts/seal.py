@@ -34,7 +34,7 @@ def unseal(key: bytes, kind: type[T], sealed: bytes) -> T:
         raise BadSeal(f"a {kind.__name__} that is not signed by its site")
     try:
         return msgspec.msgpack.decode(payload, type=kind)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise WireError(f"not a {kind.__name__}: {error}") from error
 
 

@@ -8,18 +8,26 @@ from sqlalchemy import Engine, create_engine, make_url
 
 from orchestrator.errors import ConfigError
 
+# A host that vanishes says nothing. Both ends find out within half a minute: the server has to as well, or the lock of
+# a hub whose host is gone keeps every other hub waiting for hours.
+_KEEPALIVES = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25_000}
+_SERVER_KEEPALIVES = (
+    "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 -c tcp_user_timeout=25000"
+)
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def make_engine(url: str, *, pool_size: int = 10, statement_timeout_s: float | None = None) -> Engine:
+def make_engine(
+    url: str, *, pool_size: int = 10, statement_timeout_s: float | None = None, name: str = "orchestrator"
+) -> Engine:
     """An engine over psycopg 3 for a ``postgresql://`` URL; nothing is connected yet.
 
-    ``statement_timeout_s`` bounds every statement of its connections.
+    ``statement_timeout_s`` bounds every statement of its connections; by ``name`` the database shows whose they are.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() != "postgresql":
         raise ConfigError(f"ORCHESTRATOR_DATABASE_URL names {parsed.get_backend_name()}: it has to be postgresql://...")
-    options = "-c timezone=UTC"
+    options = f"-c timezone=UTC {_SERVER_KEEPALIVES}"
     if statement_timeout_s is not None:
         options += f" -c statement_timeout={int(statement_timeout_s * 1000)}"
     return create_engine(
@@ -28,7 +36,12 @@ def make_engine(url: str, *, pool_size: int = 10, statement_timeout_s: float | N
         max_overflow=pool_size,
         pool_pre_ping=True,
         pool_timeout=10,
-        connect_args={"connect_timeout": 5, "options": options, "keepalives_idle": 10},
+        connect_args={
+            "connect_timeout": 5,
+            "options": options,
+            "fallback_application_name": name,
+            **_KEEPALIVES,
+        },
     )
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,14 +161,16 @@ def make_files(folder: Path, names: Iterable[str]) -> list[Path]:
 
 
 @contextmanager
-def started(home: Path, data: Path, more: Path) -> Generator[Whole]:
-    """``orchestrator up``, used, and stopped; with this process however that dies."""
-    up = ["up", "--home", home, "--port", free_port(), "--flower-port", free_port(), "--concurrency", 2]
-    up += ["--root", data, "--root", more, "--root", LIBRARY, "--actions", ACTIONS]
+def started(
+    home: Path, data: Path, more: Path, *options: object, environment: Mapping[str, str] | None = None, ends: int = 0
+) -> Generator[Whole]:
+    """``orchestrator up``, used, and stopped (or ended as ``ends`` says); with this process however that dies."""
+    up = ["up", "--home", home, "--port", free_port(), "--root", data, "--root", more, "--root", LIBRARY, *options]
     command = tied([sys.executable, "-m", "orchestrator.cli.main", *map(str, up)], SIGTERM)
     said = home.parent / "up.log"
+    told = {**os.environ, **(environment or {})}
     with said.open("wb") as log:
-        stack = subprocess.Popen(command, cwd=data, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        stack = subprocess.Popen(command, cwd=data, env=told, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
         assert wait_until(lambda: stack.poll() is not None or "ready" in said.read_text(), 110), said.read_text()
         assert stack.poll() is None, said.read_text()
@@ -181,7 +183,7 @@ def started(home: Path, data: Path, more: Path) -> Generator[Whole]:
             yield Whole(home, data, more, http, profile)
     finally:
         stack.terminate()
-        assert stack.wait(60) == 0, said.read_text()
+        assert stack.wait(60) == ends, said.read_text()
 
 
 @pytest.fixture(scope="session")
@@ -193,5 +195,6 @@ def whole() -> Iterator[Whole]:
         data, more = top / "data", top / "more"
         data.mkdir()
         more.mkdir()
-        with started(top / "home", data, more) as stack:
+        options = ("--flower-port", free_port(), "--concurrency", 2, "--actions", ACTIONS)
+        with started(top / "home", data, more, *options) as stack:
             yield stack

@@ -16,14 +16,18 @@ from orchestrator.hub import Hub, run
 from tests.integration.hub.conftest import SECRET, Site, World
 from tests.integration.hub.test_main_way import TWO_STEPS, begun
 
+_NOT_UTF8 = msgspec.msgpack.encode(Reports("london", "?")).replace(b"?", b"\xff")
+_KEY = seal.site_key(SECRET, "london")
+
 HOSTILE: dict[str, dict[Any, Any]] = {
     "nothing": {},
     "another field": {"x": b"y"},
     "not sealed": {"d": b"hello"},
     "too short": {"d": b""},
     "another site's key": {"d": seal.seal(seal.site_key(SECRET, "paris"), Reports("london", "n"))},
-    "another site's name": {"d": seal.seal(seal.site_key(SECRET, "london"), Reports("paris", "n"))},
-    "not a report": {"d": seal.seal(seal.site_key(SECRET, "london"), Batch("london", "n", 1, 0, 1, 1))},
+    "another site's name": {"d": seal.seal(_KEY, Reports("paris", "n"))},
+    "signed, and not UTF-8": {"d": seal._mac(_KEY, Reports, _NOT_UTF8) + _NOT_UTF8},
+    "not a report": {"d": seal.seal(_KEY, Batch("london", "n", 1, 0, 1, 1))},
 }
 
 

@@ -1,0 +1,149 @@
+"""Kill -9 at every named moment of the code: in the hub, the API, a worker's child, its parent, a walker."""
+
+import signal
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from orchestrator.client import path_input
+from orchestrator.contracts.failpoints import FAILPOINTS, FOLDER, SPEC, firings, hits
+from orchestrator.stack.ports import LOOPBACK, free_port
+from orchestrator.stack.wait import wait_until
+from tests.faults.stack import SITE
+from tests.faults.trial import END_GOES_ON, TASKS_GO_ON, WALK_GOES_ON, Trial
+
+pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("faults")]
+
+QUICK = {"hub.applied", "hub.committed", "worker.claimed", "worker.path_done", "discovery.sent", "api.submit.committed"}
+WHEN = {
+    "hub.taking_over": 1,
+    "worker.speaking": 1,
+    "discovery.claimed": 1,
+    "discovery.gathered": 20,
+    "discovery.sent": 20,
+}
+"""At which time of coming by it happens; else at the third."""
+FAR = "far"
+
+
+def _named(*prefixes: str) -> list[Any]:
+    names = [name for name in FAILPOINTS if name.startswith(prefixes)]
+    return [pytest.param(name, marks=pytest.mark.quick) if name in QUICK else name for name in names]
+
+
+@pytest.fixture(scope="module")
+def marks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where all processes of these tests note what they came by."""
+    return tmp_path_factory.mktemp("failpoints")
+
+
+def _told(name: str, marks: Path, *more: str) -> dict[str, str]:
+    """What a process is told, so that it dies at this moment, once."""
+    return {SPEC: ",".join([f"{name}=kill@{WHEN.get(name, 3)}/once", *more]), FOLDER: str(marks)}
+
+
+def _fired(name: str, marks: Path) -> bool:
+    return any(firing.name == name for firing in firings(marks))
+
+
+@pytest.mark.parametrize("name", [name for name in _named("hub.") if name != "hub.dequeuing"])
+def test_of_the_hub(name: str, trial: Trial, marks: Path) -> None:
+    trial.begin(paths=100)
+    stack = trial.stack
+    with stack.also(stack.installation.hub(), **_told(name, marks)) as second:
+        trial.under_way(5)
+        assert wait_until(lambda: stack.waiting_hubs() == 1, 30)
+        with trial.fault(f"kill -9 at {name}", 30):
+            stack.kill("hub")
+            assert second.wait(30) == -signal.SIGKILL
+    assert _fired(name, marks)
+    trial.ends()
+
+
+def test_of_the_hub_while_it_cancels(trial: Trial, marks: Path) -> None:
+    trial.begin(paths=200)
+    stack = trial.stack
+    trial.under_way(5)
+    with stack.also(stack.installation.hub(), **{SPEC: "hub.dequeuing=kill@1/once", FOLDER: str(marks)}) as second:
+        assert wait_until(lambda: stack.waiting_hubs() == 1, 30)
+        stack.kill("hub")
+        assert wait_until(lambda: stack.active_hub() == second.pid, 30)
+        with trial.fault("kill -9 at hub.dequeuing", 30, END_GOES_ON):
+            stack.whole.http.post(f"/jobs/{trial.job}/cancel", json={}).raise_for_status()
+            assert second.wait(30) == -signal.SIGKILL
+    trial.ends("Cancelled")
+
+
+@pytest.mark.parametrize("name", _named("worker.", "discovery."))
+def test_of_a_site(name: str, trial: Trial, marks: Path) -> None:
+    stack = trial.stack
+    # A parent speaks for a child, so one has to die.
+    more = ["worker.handled=kill@5/once"] if name == "worker.speaking" else []
+    with stack.also(stack.site(FAR), **_told(name, marks, *more)):
+        assert wait_until(lambda: stack.has_site(FAR), 30)
+        trial.begin(paths=60, site=FAR)
+        with trial.fault(f"kill -9 at {name}", 45, WALK_GOES_ON if name.startswith("discovery") else TASKS_GO_ON):
+            assert wait_until(lambda: _fired(name, marks), 30), "nobody came by"
+        trial.ends()
+    assert wait_until(lambda: not stack.has_site(FAR), 15)
+
+
+@pytest.mark.parametrize("name", _named("api.submit."))
+def test_of_a_submission(name: str, trial: Trial, marks: Path) -> None:
+    """I18: what was not answered is asked again, and is there once."""
+    stack, port, key = trial.stack, free_port(), uuid4().hex
+    body = {"workflow": trial.workflow(), "site": SITE, "paths": [path_input(bytes(trial.folder(5)))]}
+    with stack.also(stack.installation.api(port), **_told(name, marks)) as second:
+        asked = httpx.Client(base_url=f"http://{LOOPBACK}:{port}/api/v1", headers=stack.whole.http.headers)
+        with asked as http:
+            _wait_for(http)
+            for number in range(2):
+                http.post("/jobs", json=body, headers={"Idempotency-Key": f"{key}-{number}"}).raise_for_status()
+            with pytest.raises(httpx.TransportError):
+                http.post("/jobs", json=body, headers={"Idempotency-Key": key})
+        assert second.wait(10) == -signal.SIGKILL
+    again = [stack.whole.http.post("/jobs", json=body, headers={"Idempotency-Key": key}) for _ in range(2)]
+    assert [answer.status_code for answer in again] == [200 if name.endswith(".committed") else 201, 200]
+    assert len({answer.json()["id"] for answer in again}) == 1
+    count = "select count(*) from jobs where idempotency_key = :key"
+    assert stack.record.one(count, key=key) == 1
+    trial.job = again[0].json()["id"]
+    assert trial.wait_for_end() == "Success"
+
+
+@pytest.mark.parametrize("name", _named("api.control."))
+def test_of_a_cancel(name: str, trial: Trial, marks: Path) -> None:
+    stack, port = trial.stack, free_port()
+    trial.begin(paths=100)
+    trial.under_way(5)
+    with stack.also(stack.installation.api(port), **_told(name, marks)) as second:
+        with httpx.Client(base_url=f"http://{LOOPBACK}:{port}/api/v1", headers=stack.whole.http.headers) as http:
+            _wait_for(http)
+            for verb in ("pause", "resume"):
+                http.post(f"/jobs/{trial.job}/{verb}", json={}).raise_for_status()
+            with pytest.raises(httpx.TransportError):
+                http.post(f"/jobs/{trial.job}/cancel", json={})
+        assert second.wait(10) == -signal.SIGKILL
+    assert stack.whole.http.post(f"/jobs/{trial.job}/cancel", json={}).is_success
+    trial.ends("Cancelled")
+
+
+def _wait_for(http: httpx.Client) -> None:
+    def answers() -> bool:
+        try:
+            return http.get("/jobs", params={"limit": 1}).is_success
+        except httpx.TransportError:
+            return False
+
+    assert wait_until(answers, 30)
+
+
+def test_every_moment_was_met(request: pytest.FixtureRequest, marks: Path) -> None:
+    """Last of all: a name in the code that no test comes by is a promise that nobody tries."""
+    if request.config.option.markexpr or request.config.option.keyword:
+        pytest.skip("only some of the moments were chosen")
+    assert hits(marks) >= set(FAILPOINTS)
+    assert {firing.name for firing in firings(marks)} >= set(FAILPOINTS)
