@@ -18,7 +18,7 @@ from orchestrator.broker.connection import connect
 from orchestrator.config import read_secret
 from orchestrator.contracts.names import Function
 from orchestrator.stack.home import secret_of
-from orchestrator.stack.lifeline import end_all, marked
+from orchestrator.stack.lifeline import end_all, is_alive, marked
 from orchestrator.stack.parts import Installation
 from orchestrator.stack.program import Program, launch
 from orchestrator.stack.sites import SitePlan, write_site
@@ -32,12 +32,7 @@ SITE = "london"
 SMALL: Sequence[object] = ("--no-flower", "--site", SITE, "--actions", ACTIONS, "--concurrency", 4)
 """How the stack is started: one site, four tasks at a time."""
 
-
-_PRESENT = """
-    select count(*) = 2 from nodes
-    where site = :site and left_at is null and last_heard > clock_timestamp() - interval '6 s'
-"""
-
+_PRESENT = "select count(*) = 2 from nodes where site = :site and left_at is null"
 
 _WAITING_HUBS = """
     select count(*) from pg_stat_activity a
@@ -85,7 +80,7 @@ class Stack:
         return replace(pool, command=[sys.executable, "-P", "-m", "workers", "--config", str(file)])
 
     def has_site(self, name: str) -> bool:
-        """Whether the hub has heard of both pools of a site, lately."""
+        """Whether the hub has heard of both pools of a site, since it has this name."""
         return self.record.says(_PRESENT, site=name)
 
     def stand(self, seconds: float) -> None:
@@ -96,7 +91,7 @@ class Stack:
         """How many hubs stand by: they are connected, and do not have the lock."""
         return self.record.one(_WAITING_HUBS)
 
-    def active_hub(self) -> int | None:
+    def active_hub(self) -> int:
         """The process of the hub that has the lock, by its heartbeat."""
         return int(self.record.one("select hub from hub_heartbeat").rpartition(":")[2])
 
@@ -106,12 +101,12 @@ class Stack:
         return connect(self.redis_url)
 
     def pid(self, part: str) -> int:
-        """The process of a part, once it has one."""
+        """The process of a part, once it has one that lives."""
         found: list[int] = []
 
         def runs() -> bool:
             pid = self.whole.pid(part)
-            found[:] = [] if pid is None else [pid]
+            found[:] = [pid] if pid is not None and is_alive(pid) else []
             return bool(found)
 
         assert wait_until(runs, 30), f"{part} is not started again"
@@ -124,14 +119,3 @@ class Stack:
     def kill(self, part: str) -> None:
         """SIGKILL to the process of a part."""
         os.kill(self.pid(part), signal.SIGKILL)
-
-    def family(self, part: str) -> list[int]:
-        """A pool's own process and its children."""
-        return [self.pid(part), *self.children(part)]
-
-    def send(self, part: str, number: signal.Signals) -> list[int]:
-        """The signal to a pool with all its processes, the pool's own first; their ids."""
-        pids = self.family(part)
-        for pid in pids:
-            os.kill(pid, number)
-        return pids

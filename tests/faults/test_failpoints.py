@@ -20,13 +20,13 @@ pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("faults")]
 QUICK = {"hub.applied", "hub.committed", "worker.claimed", "worker.path_done", "discovery.sent", "api.submit.committed"}
 WHEN = {
     "hub.taking_over": 1,
+    "hub.dequeuing": 1,
     "worker.speaking": 1,
     "discovery.claimed": 1,
     "discovery.gathered": 20,
     "discovery.sent": 20,
 }
 """At which time of coming by it happens; else at the third."""
-FAR = "far"
 
 
 def _named(*prefixes: str) -> list[Any]:
@@ -36,17 +36,19 @@ def _named(*prefixes: str) -> list[Any]:
 
 @pytest.fixture(scope="module")
 def marks(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where all processes of these tests note what they came by."""
+    """Where the processes of these tests note what they came by: those of each test in a folder of its own."""
     return tmp_path_factory.mktemp("failpoints")
 
 
 def _told(name: str, marks: Path, *more: str) -> dict[str, str]:
     """What a process is told, so that it dies at this moment, once."""
-    return {SPEC: ",".join([f"{name}=kill@{WHEN.get(name, 3)}/once", *more]), FOLDER: str(marks)}
+    folder = marks / name
+    folder.mkdir()
+    return {SPEC: ",".join([f"{name}=kill@{WHEN.get(name, 3)}/once", *more]), FOLDER: str(folder)}
 
 
 def _fired(name: str, marks: Path) -> bool:
-    return any(firing.name == name for firing in firings(marks))
+    return any(firing.name == name for firing in firings(marks / name))
 
 
 @pytest.mark.parametrize("name", [name for name in _named("hub.") if name != "hub.dequeuing"])
@@ -67,7 +69,7 @@ def test_of_the_hub_while_it_cancels(trial: Trial, marks: Path) -> None:
     trial.begin(paths=200)
     stack = trial.stack
     trial.under_way(5)
-    with stack.also(stack.installation.hub(), **{SPEC: "hub.dequeuing=kill@1/once", FOLDER: str(marks)}) as second:
+    with stack.also(stack.installation.hub(), **_told("hub.dequeuing", marks)) as second:
         assert wait_until(lambda: stack.waiting_hubs() == 1, 30)
         stack.kill("hub")
         assert wait_until(lambda: stack.active_hub() == second.pid, 30)
@@ -82,13 +84,12 @@ def test_of_a_site(name: str, trial: Trial, marks: Path) -> None:
     stack = trial.stack
     # A parent speaks for a child, so one has to die.
     more = ["worker.handled=kill@5/once"] if name == "worker.speaking" else []
-    with stack.also(stack.site(FAR), **_told(name, marks, *more)):
-        assert wait_until(lambda: stack.has_site(FAR), 30)
-        trial.begin(paths=60, site=FAR)
+    with stack.also(stack.site(trial.far), **_told(name, marks, *more)):
+        assert wait_until(lambda: stack.has_site(trial.far), 30)
+        trial.begin(paths=60, site=trial.far)
         with trial.fault(f"kill -9 at {name}", 45, WALK_GOES_ON if name.startswith("discovery") else TASKS_GO_ON):
             assert wait_until(lambda: _fired(name, marks), 30), "nobody came by"
         trial.ends()
-    assert wait_until(lambda: not stack.has_site(FAR), 15)
 
 
 @pytest.mark.parametrize("name", _named("api.submit."))
@@ -145,5 +146,6 @@ def test_every_moment_was_met(request: pytest.FixtureRequest, marks: Path) -> No
     """Last of all: a name in the code that no test comes by is a promise that nobody tries."""
     if request.config.option.markexpr or request.config.option.keyword:
         pytest.skip("only some of the moments were chosen")
-    assert hits(marks) >= set(FAILPOINTS)
-    assert {firing.name for firing in firings(marks)} >= set(FAILPOINTS)
+    folders = list(marks.iterdir())
+    assert set().union(*(hits(folder) for folder in folders)) >= set(FAILPOINTS)
+    assert {firing.name for folder in folders for firing in firings(folder)} >= set(FAILPOINTS)

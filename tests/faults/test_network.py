@@ -19,8 +19,6 @@ from tests.faults.trial import Trial
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("network")]
 
-FAR = "far"
-
 
 def _to_redis(stack: Stack) -> tuple[str, int]:
     url = urlsplit(stack.redis_url)
@@ -93,9 +91,9 @@ QUICK = {"a site's connections are reset and refused for 10 s"}
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.quick) if n in QUICK else n for n in TROUBLES])
 def test_of_a_site(name: str, trial: Trial) -> None:
     stack, (befall, within_s) = trial.stack, TROUBLES[name]
-    with proxied(*_to_redis(stack)) as proxy, stack.also(stack.site(FAR, _by(stack, proxy))):
-        assert wait_until(lambda: stack.has_site(FAR), 40)
-        trial.begin(paths=100, seconds=0.2, site=FAR)
+    with proxied(*_to_redis(stack)) as proxy, stack.also(stack.site(trial.far, _by(stack, proxy))):
+        assert wait_until(lambda: stack.has_site(trial.far), 40)
+        trial.begin(paths=100, seconds=0.2, site=trial.far)
         trial.under_way(10)
         with trial.fault(name, within_s):
             befall(stack, proxy)
@@ -141,10 +139,10 @@ def test_of_a_site_on_a_network_of_its_own(name: str, trial: Trial) -> None:
     with (
         island() as isle,
         proxied(*_to_redis(stack), listen=isle.here) as proxy,
-        stack.also(stack.site(FAR, _by(stack, proxy)), *isle.inside),
+        stack.also(stack.site(trial.far, _by(stack, proxy)), *isle.inside),
     ):
-        assert wait_until(lambda: stack.has_site(FAR), 40)
-        trial.begin(paths=100, seconds=0.2, site=FAR)
+        assert wait_until(lambda: stack.has_site(trial.far), 40)
+        trial.begin(paths=100, seconds=0.2, site=trial.far)
         trial.under_way(10)
         with trial.fault(name, within_s):
             befall(stack, isle, proxy)
@@ -155,10 +153,10 @@ def test_of_a_site_on_a_network_of_its_own(name: str, trial: Trial) -> None:
 def test_a_site_vanishes_with_its_network_and_returns(trial: Trial) -> None:
     stack = trial.stack
     with island() as isle, proxied(*_to_redis(stack), listen=isle.here) as proxy:
-        site = stack.site(FAR, _by(stack, proxy))
+        site = stack.site(trial.far, _by(stack, proxy))
         with stack.also(site, *isle.inside):
-            assert wait_until(lambda: stack.has_site(FAR), 40)
-            trial.begin(paths=100, seconds=0.2, site=FAR)
+            assert wait_until(lambda: stack.has_site(trial.far), 40)
+            trial.begin(paths=100, seconds=0.2, site=trial.far)
             trial.under_way(10)
             isle.pull()
         isle.vanish()

@@ -9,7 +9,6 @@ from tests.faults.trial import Trial
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("faults")]
 
-FAR = "narrow"
 MEMORY = 1 << 30
 """What a process of the narrow site may have: somewhat more than it needs."""
 
@@ -49,7 +48,7 @@ def test_one_of_20_tasks_hangs_past_its_time_limit(trial: Trial) -> None:
 
 def test_one_of_61_paths_eats_the_memory(trial: Trial) -> None:
     stack = trial.stack
-    with stack.also(stack.site(FAR), "prlimit", f"--as={MEMORY}", "--"):
-        assert wait_until(lambda: stack.has_site(FAR), 30)
-        _submit(trial, "eats", 61, 1, site=FAR)
+    with stack.also(stack.site(trial.far), "prlimit", f"--as={MEMORY}", "--"):
+        assert wait_until(lambda: stack.has_site(trial.far), 30)
+        _submit(trial, "eats", 61, 1, site=trial.far)
         _only_poison_failed(trial, 1, "MemoryError", 60)

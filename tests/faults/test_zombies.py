@@ -10,12 +10,10 @@ import psutil
 import pytest
 
 from orchestrator.stack.wait import wait_until
-from tests.faults.stack import Stack
 from tests.faults.trial import Trial
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("messages")]
 
-FAR = "twins"
 SKEW_S = 7200
 AHEAD = f"""
 import time
@@ -29,9 +27,9 @@ time.time = lambda: right() + {SKEW_S}
 def test_a_worker_that_stands_still_for_a_lease_has_lost(trial: Trial) -> None:
     stack = trial.stack
     with ExitStack() as both:
-        hosts = [both.enter_context(stack.also(stack.site(FAR), *_on_host(name))) for name in ("one", "two")]
-        assert wait_until(lambda: _nodes(stack) == 4, 30)
-        trial.begin(paths=20, seconds=2.0, site=FAR)
+        hosts = [both.enter_context(stack.also(stack.site(trial.far), *_on_host(name))) for name in ("one", "two")]
+        assert wait_until(lambda: _nodes(trial) == 4, 30)
+        trial.begin(paths=20, seconds=2.0, site=trial.far)
         trial.under_way(2)
         with trial.fault("a worker stands still for longer than a lease", 20):
             still = _all_of(hosts[0].pid)
@@ -77,8 +75,8 @@ def _on_host(name: str) -> list[str]:
     return ["unshare", "--uts", "sh", "-c", f'hostname {name} && exec "$@"', "sh"]
 
 
-def _nodes(stack: Stack) -> int:
-    return stack.record.one("select count(*) from nodes where site = :site and left_at is null", site=FAR)
+def _nodes(trial: Trial) -> int:
+    return trial.stack.record.one("select count(*) from nodes where site = :site", site=trial.far)
 
 
 def _all_of(pid: int) -> list[int]:
@@ -95,11 +93,11 @@ def test_a_worker_whose_clock_is_two_hours_ahead(trial: Trial, tmp_path: Path) -
     stack = trial.stack
     # What Python reads as the time. (libfaketime moves more: the absolute times by which threads and sleeps are timed.)
     (tmp_path / "sitecustomize.py").write_text(AHEAD)
-    with stack.also(stack.site("ahead"), PYTHONPATH=str(tmp_path)):
-        assert wait_until(lambda: stack.has_site("ahead"), 30)
-        skews = stack.record.rows("select clock_skew_s from nodes where site = 'ahead'")
+    with stack.also(stack.site(trial.far), PYTHONPATH=str(tmp_path)):
+        assert wait_until(lambda: stack.has_site(trial.far), 30)
+        skews = stack.record.rows("select clock_skew_s from nodes where site = :site", site=trial.far)
         assert all(abs(skew - SKEW_S) < 60 for skew in chain(*skews)), skews
-        trial.begin(paths=40, site="ahead")
+        trial.begin(paths=40, site=trial.far)
         trial.ends()
     wrong = (
         "select count(*) from tasks where job_id = :job and not (created_at <= started_at and started_at <= ended_at)"

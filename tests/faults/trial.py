@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 from sqlalchemy.exc import DBAPIError
@@ -36,6 +37,8 @@ class Trial:
     def __init__(self, stack: Stack, notes: Path, tell: Tell) -> None:
         self.stack, self.notes, self._tell = stack, notes, tell
         self.job, self.paths = 0, 0
+        self.far = f"far-{uuid4().hex[:8]}"
+        """The name of a site that no other trial has."""
 
     def begin(self, paths: int = 200, seconds: float = 0.05, site: str = SITE) -> int:
         """Submit a job over so many files, each a chain of two tasks that take so long; returns its number."""
@@ -78,8 +81,13 @@ class Trial:
         with suppress(DBAPIError):
             since = self._now()
         if not wait_until(lambda: self.stack.record.says(goes_on, job=self.job, since=since), within_s):
-            raise AssertionError(f"{name}: job {self.job} does not go on within {within_s} s")
+            raise AssertionError(f"{name}: job {self.job} does not go on within {within_s} s; {self._out()}")
         self._tell(FAULT, {"fault": name, "recovered_s": round(time.monotonic() - over, 1)})
+
+    def _out(self) -> str:
+        """What is with the sites, for whoever has to find out why it does not go on."""
+        out = "select to_jsonb(h) - 'tried_bits' as h, clock_timestamp() from handouts h where job_id = :job"
+        return f"with the sites: {self.stack.record.rows(out, job=self.job)}"
 
     def _now(self) -> datetime:
         return self.stack.record.one("select clock_timestamp()")
