@@ -54,9 +54,10 @@ _LAPSED_TASKS = text("""
 
 _LAPSED_WALKS = text("""
     select w.job_id, w.subtree, w.attempt, w.worker, d.site
-    from walks w join discoveries d on d.job_id = w.job_id
-    where w.ended_at is null and w.state = 'Running'
-      and w.heard_at < clock_timestamp() - make_interval(secs => :lease)
+    from walks w join discoveries d on d.job_id = w.job_id left join nodes n on n.site = d.site and n.node = w.worker
+    where w.ended_at is null and w.state = 'Running' and not w.by_hub and (
+      w.heard_at < clock_timestamp() - make_interval(secs => :lease) or n.boot <> '' and n.booted_at > w.begun_at
+    )
     order by w.job_id, w.subtree
 """)
 

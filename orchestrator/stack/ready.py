@@ -17,18 +17,19 @@ def database_time(engine: Engine) -> datetime:
         return connection.execute(select(func.clock_timestamp())).scalar_one()
 
 
-def not_ready(engine: Engine, since: datetime, port: int, flower_port: int | None, pools: Sequence[str]) -> list[str]:
+def not_ready(engine: Engine, since: datetime, port: int, flower_url: str | None, pools: Sequence[str]) -> list[str]:
     """Who has not answered yet. ``pools`` (such as ``london.worker``) do so by announcing themselves since then."""
-    silent = [] if _answers(port, "/health/ready", (200,)) else ["api"]
-    if flower_port is not None and not _answers(flower_port, "/", (200, 401)):
-        silent.append("flower")
+    silent = [] if _is_ready(port) else ["api"]
     present = select(nodes.c.site, nodes.c.function).where(nodes.c.last_heard > since, nodes.c.left_at.is_(None))
     try:
         with engine.connect() as connection:
             announced = {f"{site}.{function}" for site, function in connection.execute(present)}
     except OperationalError:
         return [*silent, "the database"]
-    return [*silent, *(pool for pool in pools if pool not in announced)]
+    silent += (pool for pool in pools if pool not in announced)
+    if flower_url is not None and (silent or not _shown(flower_url).issuperset(pools)):
+        silent.append("flower")
+    return silent
 
 
 def problems_of(engine: Engine, since: datetime) -> list[str]:
@@ -40,8 +41,17 @@ def problems_of(engine: Engine, since: datetime) -> list[str]:
         )
 
 
-def _answers(port: int, path: str, codes: Sequence[int]) -> bool:
+def _is_ready(port: int) -> bool:
     try:
-        return httpx.get(f"http://{LOOPBACK}:{port}{path}", timeout=5, trust_env=False).status_code in codes
+        return httpx.get(f"http://{LOOPBACK}:{port}/health/ready", timeout=5, trust_env=False).is_success
     except httpx.HTTPError:
         return False
+
+
+def _shown(flower_url: str) -> set[str]:
+    """The pools that Flower knows. It looks for itself only once, when it starts, and so it is asked to look again."""
+    try:
+        answer = httpx.get(f"{flower_url}/api/workers", params={"refresh": True}, timeout=10, trust_env=False)
+        return {name.partition("@")[0] for name in answer.json()} if answer.is_success else set()
+    except (httpx.HTTPError, ValueError):
+        return set()

@@ -111,7 +111,7 @@ def _start(supervisor: Supervisor, settings: Settings, options: UpOptions, plan:
         if options.flower_port is not None:
             supervisor.start(installation.flower(options.flower_port))
         say(f"hub, API{', Flower' if options.flower_port else ''} and sites are starting")
-        silent = functools.partial(not_ready, engine, since, options.port, options.flower_port, pools)
+        silent = functools.partial(not_ready, engine, since, options.port, profile.flower_url, pools)
         supervisor.until_answered(silent, READY_SECONDS)
         for problem in problems_of(engine, since):
             say(f"not loaded at {problem}")

@@ -161,7 +161,8 @@ _CHANGE_WALKS = text("""
     update walks set
       state = u.after, sequence = u.sequence, cursor = u.cursor, worker = u.worker, reason = u.reason,
       heard_at = now(), ended_at = case when u.ended then now() end,
-      handed_at = case when u.after = 'Running' then walks.handed_at end
+      handed_at = case when u.after = 'Running' then walks.handed_at end,
+      begun_at = case when u.before = 'Waiting' then clock_timestamp() else walks.begun_at end
     from unnest(
       cast(:job as bigint[]), cast(:subtree as int[]), cast(:attempt as int[]),
       cast(:before as discovery_state[]), cast(:after as discovery_state[]),

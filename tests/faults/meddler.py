@@ -9,7 +9,8 @@ from redis import Redis
 
 from orchestrator.contracts import names
 
-EVERY_SECONDS = 0.03
+EVERY_SECONDS = 0.002
+"""Messages do not stand in a queue for long."""
 
 _SHUFFLE = """
 local there = redis.call('lrange', KEYS[1], 0, -1)

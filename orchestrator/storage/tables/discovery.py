@@ -62,6 +62,7 @@ walks = Table(
         comment="done by the hub itself: it takes over what an earlier job did not bring to a good end",
     ),
     time("handed_at"),
+    time("begun_at", comment="when its present walker was first heard of"),
     time("heard_at"),
     time("ended_at"),
     Index("ix_walks_by_hub", "job_id", postgresql_where=text("by_hub and ended_at is null")),

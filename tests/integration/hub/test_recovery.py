@@ -274,3 +274,27 @@ def test_what_a_worker_held_before_it_began_anew_is_handed_out_at_once(world: Wo
     world.london.finish(again, 2)
     world.turn()
     assert world.state(job) == "Success"
+
+
+def test_a_walk_that_a_worker_was_at_before_it_began_anew_goes_on_at_once(world: World) -> None:
+    world.london.node = "london.discovery@host"
+    world.define([{"name": "noop"}])
+    job = world.submit()
+    world.turn()
+    order = world.london.walk()
+    world.london.claim(order)
+    world.london.batch(order, 1, [b"/data/a"], cursor=b"a")
+    world.turn()
+    world.hub.judge()
+    assert world.one("select state from walks").state == "Running"
+    world.london.boot = "another"
+    world.london.announce()
+    world.turn()
+    world.hub.judge()
+    world.turn(2)
+    again = world.london.walk()
+    assert (again.attempt, again.cursor) == (2, b"a")
+    world.london.claim(again)
+    world.london.batch(again, 2, [b"/data/b"], closed=True)
+    work_off(world, job)
+    assert world.one("select total from progress").total == 2

@@ -638,6 +638,12 @@ def upgrade() -> None:
             comment="done by the hub itself: it takes over what an earlier job did not bring to a good end",
         ),
         sa.Column("handed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "begun_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="when its present walker was first heard of",
+        ),
         sa.Column("heard_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_walks_job_id"), ondelete="CASCADE"),
