@@ -23,7 +23,7 @@ from sqlalchemy.exc import OperationalError
 from orchestrator.broker.connection import connect
 from orchestrator.broker.fleet import Fleet
 from orchestrator.broker.inbox import Inbox, bury, open_entries
-from orchestrator.broker.permits import Permits
+from orchestrator.broker.permits import Permits, Stands
 from orchestrator.broker.publisher import Publisher
 from orchestrator.broker.streams import START, Entry, Streams
 from orchestrator.config import load_settings
@@ -34,7 +34,7 @@ from orchestrator.services.canary import forget_canaries
 from orchestrator.services.expire import expire
 from orchestrator.services.lease import renew_all
 from orchestrator.services.turn import Outbox, apply, hand_out, judge
-from orchestrator.services.unclaimed import Unclaimed, give_back_walks, returned, unclaimed
+from orchestrator.services.unclaimed import PATIENCE_S, Unclaimed, give_back_walks, returned, unclaimed
 from orchestrator.storage.database import make_engine
 from orchestrator.storage.epoch import next_epoch, read_epoch
 from orchestrator.storage.positions import read_positions, write_positions
@@ -78,6 +78,8 @@ class Hub:
             forget_canaries(self._connection)
         if self._permits.epoch() != self._epoch:
             self._begin_epoch()
+        else:
+            self.find_lost(patience_s=0.0)  # what was committed and never published
 
     def tick(self, wait_s: float = 0.0) -> int:
         """One turn; how many entries it applied. Waits up to ``wait_s`` for the first.
@@ -100,23 +102,25 @@ class Hub:
             self._house_keeping()
         return len(entries)
 
-    def find_lost(self) -> None:
+    def find_lost(self, patience_s: float = PATIENCE_S) -> None:
         """Take back what nobody claims: its message is lost, or its site is being drained."""
         with self._connection.begin():
-            suspects = unclaimed(self._connection)
+            suspects = unclaimed(self._connection, patience_s)
         self._give_back(self._lost(suspects))
 
     def _lost(self, suspects: Sequence[Unclaimed]) -> list[Unclaimed]:
         lost: list[Unclaimed] = []
         for site in {one.site for one in suspects}:
             here = [one for one in suspects if one.site == site]
-            gone = self._permits.missing(site, [one.hand for one in here])
+            stands = self._permits.look(site, [one.hand for one in here])
             # What is still there although its queue is empty was popped and never claimed: it is taken back first.
             empty = {queue for queue in {one.queue for one in here} if not self._permits.waiting(queue)}
-            taken = [one.hand for one in here if one.hand.field not in gone and (one.drains or one.queue in empty)]
+            unclaimed_yet = [one for one in here if stands[one.hand.field] is Stands.UNCLAIMED]
+            taken = [one.hand for one in unclaimed_yet if one.drains or one.queue in empty]
             back = self._permits.revoke(site, None, taken)
-            lost += (one for one in here if one.hand.field in back)
-            lost += (one for one in here if one.hand.field in gone and not one.may_be_claimed)
+            lost += (one for one in here if one.hand.field in back or stands[one.hand.field] is Stands.LOST)
+            # Who claimed it may be about to say so; then a lease goes by.
+            lost += (one for one in here if stands[one.hand.field] is Stands.CLAIMED and one.lapsed)
         return lost
 
     def _give_back(self, lost: Sequence[Unclaimed]) -> None:
@@ -166,7 +170,7 @@ class Hub:
     def _send(self) -> None:
         while self._unsent:
             outbox = self._unsent[0]
-            self._publisher.publish(outbox.parcels, outbox.orders, outbox.grants, outbox.gone)
+            self._publisher.publish(outbox.parcels, outbox.orders, outbox.grants, outbox.gone, outbox.heard)
             for stop in outbox.stops:
                 self._permits.stop(stop.job, stop.sites, stop.grace_s)
             if outbox.ended:

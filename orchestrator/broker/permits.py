@@ -1,6 +1,7 @@
 """Handing out and taking back, as the sites' claims see it (contracts/claims.py)."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from enum import Enum
 from typing import cast
 
 from redis import Redis
@@ -8,6 +9,20 @@ from redis import Redis
 from orchestrator.broker.connection import pipeline
 from orchestrator.contracts import names
 from orchestrator.contracts.claims import REVOKE, Hand, revoke_call
+
+
+class Stands(Enum):
+    """How a hand-out stands in Redis."""
+
+    UNCLAIMED = "it can be claimed"
+    CLAIMED = "somebody has claimed it"
+    LOST = "it is not there, and never was or has been forgotten"
+
+
+def _stands(hand: Hand, said: bytes | None) -> Stands:
+    if said == b"%d" % hand.attempt:
+        return Stands.UNCLAIMED
+    return Stands.CLAIMED if said == b"-%d" % hand.attempt else Stands.LOST
 
 
 class Permits:
@@ -29,17 +44,11 @@ class Permits:
         keys, arguments = revoke_call(site, job, hands)
         return {field.decode() for field in cast("list[bytes]", self._revoke(keys=keys, args=arguments))}
 
-    def missing(self, site: str, hands: Sequence[Hand]) -> set[str]:
-        """The fields of those hand-outs that are not there: claimed, or lost."""
-        if not hands:
-            return set()
+    def look(self, site: str, hands: Sequence[Hand]) -> dict[str, Stands]:
+        """How each of these hand-outs stands, by its field."""
         fields = [hand.field for hand in hands]
-        there = cast("list[bytes | None]", self._redis.hmget(names.handouts_key(site), fields))
-        return {
-            hand.field
-            for hand, attempt in zip(hands, there, strict=True)
-            if attempt is None or int(attempt) != hand.attempt
-        }
+        there = cast("list[bytes | None]", self._redis.hmget(names.handouts_key(site), fields) if fields else [])
+        return {hand.field: _stands(hand, said) for hand, said in zip(hands, there, strict=True)}
 
     def waiting(self, queue: str) -> int:
         """How many messages stand in a queue."""

@@ -1,6 +1,7 @@
 """Putting messages into the sites' queues, many in one round trip."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from redis import Redis
 
@@ -11,6 +12,8 @@ from orchestrator.contracts.canary import CANARY_TASK, Canary
 from orchestrator.contracts.claims import task_field, walk_field
 from orchestrator.contracts.failpoints import failpoint
 from orchestrator.contracts.parcel import Parcel, WalkOrder, discovery_task_name
+
+_NOTHING: Mapping[str, Any] = {}
 
 
 class Publisher:
@@ -23,8 +26,9 @@ class Publisher:
         self,
         parcels: Sequence[tuple[Parcel, int]],
         orders: Sequence[WalkOrder],
-        grants: Mapping[str, Mapping[str, int]],
-        gone: Mapping[str, Sequence[str]],
+        grants: Mapping[str, Mapping[str, int]] = _NOTHING,
+        gone: Mapping[str, Sequence[str]] = _NOTHING,
+        heard: Mapping[str, Sequence[str]] = _NOTHING,
     ) -> None:
         """All or nothing: parcels (with their number of paths), orders to walk, and how far walks may go.
 
@@ -32,6 +36,8 @@ class Publisher:
         nothing; sending it again does no harm, since each hand-out is claimed once.
         """
         commands = transaction(self._redis)
+        for site, fields in heard.items():  # first: some of these may be handed out anew
+            commands.hdel(names.handouts_key(site), *fields)
         for parcel, paths in parcels:
             failpoint("hub.publishing")
             queue, message = self._parcel(parcel, paths)

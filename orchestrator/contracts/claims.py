@@ -1,9 +1,11 @@
 """The right to run what was handed out: one script takes it, one takes it back, and both see the same keys.
 
-A hand-out is a field of its site's hash (task -> attempt), written with its message. Claiming removes the field, so
-that a message that comes twice is run once; it also needs the job's permit, which pausing and cancelling take away
-before they commit, and the broker's present epoch, which is new whenever Redis has lost its memory. Where one of
-these is missing the claim fails: what then lies unclaimed is handed out again by the hub, under a new attempt.
+A hand-out is a field of its site's hash (task -> attempt), written with its message. Claiming turns the attempt to its
+negative, so that a message that comes twice is run once, and that the hub can tell what was claimed from what never
+came here; the field goes when the hub has heard of the claim. It also needs the job's permit, which pausing and
+cancelling take away before they commit, and the broker's present epoch, which is new whenever Redis has lost its
+memory. Where one of these is missing the claim fails: what then lies unclaimed is handed out again by the hub, under
+a new attempt.
 """
 
 from collections.abc import Iterable
@@ -17,7 +19,7 @@ if redis.call('sismember', KEYS[2], ARGV[2]) == 0 then return {'permit'} end
 local won = {'won'}
 for place = 3, #ARGV, 2 do
   if redis.call('hget', KEYS[1], ARGV[place]) == ARGV[place + 1] then
-    redis.call('hdel', KEYS[1], ARGV[place])
+    redis.call('hset', KEYS[1], ARGV[place], '-' .. ARGV[place + 1])
     won[#won + 1] = ARGV[place]
   end
 end

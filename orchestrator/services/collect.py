@@ -5,7 +5,7 @@ Read what the reports are about, decide in memory (decide.py), write once.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, Row, text
@@ -47,11 +47,20 @@ class Writing:
     """Task -> seconds from now before which it is not handed out."""
 
 
-def collect(tx: Connection, reports: Sequence[Reports], deltas: Deltas, failures: Failures) -> set[int]:
-    """Apply reports in the order they came; the rows of their jobs are locked. Returns jobs of which a task began."""
+class Collected(NamedTuple):
+    """What a turn's reports have told."""
+
+    begun: frozenset[int] = frozenset()
+    """Jobs of which a task began."""
+    heard: Sequence[tuple[str, int]] = ()
+    """(site, task) that were not known to be claimed before."""
+
+
+def collect(tx: Connection, reports: Sequence[Reports], deltas: Deltas, failures: Failures) -> Collected:
+    """Apply reports in the order they came; the rows of their jobs are locked."""
     items = [(report.site, report.node, item) for report in reports for item in report.items]
     if not items:
-        return set()
+        return Collected()
     tasks = _read_tasks(tx, {item.task for _, _, item in items})
     late: list[Late] = []
     for site, node, item in items:
@@ -61,7 +70,10 @@ def collect(tx: Connection, reports: Sequence[Reports], deltas: Deltas, failures
     _write(tx, touched, deltas)
     _write_failures(tx, touched, failures)
     _write_late(tx, late)
-    return {task.job for task in touched if task.started}
+    return Collected(
+        frozenset(task.job for task in touched if task.started),
+        [(task.site, task.id) for task in touched if task.was is TaskState.PENDING],
+    )
 
 
 _READ = text("""

@@ -73,7 +73,7 @@ def pause(tx: Connection, job: Locked, actor: str, reason: str | None, revoke: R
     if not job.so_already:
         move_job(tx, job.id, job.state, JobEvent.PAUSE_REQUESTED, actor=actor, reason=reason)
         _take_back(tx, job.id, revoke)
-        settle(tx, [job.id], set())
+        settle(tx, [job.id])
 
 
 def resume(tx: Connection, job: Locked, actor: str, reason: str | None) -> None:

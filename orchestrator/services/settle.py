@@ -1,6 +1,6 @@
 """Moving jobs on after their tasks: begun, and ended. Decided from counters, under the lock of the job's row."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
@@ -42,7 +42,7 @@ def lock(tx: Connection, jobs: Iterable[int]) -> None:
     tx.execute(_LOCK, {"jobs": sorted(set(jobs))})
 
 
-def settle(tx: Connection, jobs: Iterable[int], begun: set[int]) -> list[int]:
+def settle(tx: Connection, jobs: Iterable[int], begun: Collection[int] = ()) -> list[int]:
     """Fire what is due for each of these locked jobs; the jobs that have ended by it."""
     ended: list[int] = []
     for row in tx.execute(_READ, {"jobs": sorted(set(jobs))}).all():

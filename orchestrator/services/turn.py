@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, text
 
 from orchestrator.contracts.batch import Batch
+from orchestrator.contracts.claims import task_field, walk_field
 from orchestrator.contracts.parcel import WalkOrder
 from orchestrator.contracts.report import Reports
-from orchestrator.domain.discovery import DISCOVERY
+from orchestrator.domain.discovery import DISCOVERY, DiscoveryState
 from orchestrator.services.announce import announce
 from orchestrator.services.canary import hear
 from orchestrator.services.collect import collect
@@ -37,6 +38,8 @@ class Outbox:
     grants: Grants = field(default_factory=Grants)
     gone: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     """site -> the grants that nobody needs any more."""
+    heard: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    """site -> the hand-outs of whose claims has been heard: their fields (contracts/claims.py)."""
     stops: list[Stop] = field(default_factory=list[Stop])
     ended: list[int] = field(default_factory=list[int])
     """Jobs."""
@@ -60,13 +63,13 @@ def apply(tx: Connection, reports: Sequence[Reports], batches: Sequence[Batch]) 
     lock(tx, jobs)
     deltas, failures = Deltas(), Failures()
     walks = fill(tx, batches, deltas, failures)
-    begun = collect(tx, reports, deltas, failures)
+    collected = collect(tx, reports, deltas, failures)
     failures.write(tx)
     deltas.write(tx)
     tolerate(tx, deltas, failures)
     release(tx, {walk.job for walk in walks.values() if walk.state in DISCOVERY.terminal})
-    ended = settle(tx, jobs, begun)
-    return Outbox(gone=_gone(walks, set(ended)), ended=ended)
+    ended = settle(tx, jobs, collected.begun)
+    return Outbox(gone=_gone(walks, set(ended)), heard=_heard(collected.heard, walks), ended=ended)
 
 
 def hand_out(tx: Connection, epoch: int) -> Outbox:
@@ -80,7 +83,7 @@ def hand_out(tx: Connection, epoch: int) -> Outbox:
     deltas.write(tx)
     release(tx, {job for job, state in redriven.items() if state in DISCOVERY.terminal})
     unsettled = dequeuing | redriven.keys()
-    ended = settle(tx, unsettled, set()) if unsettled else []
+    ended = settle(tx, unsettled) if unsettled else []
     stops = stopping(tx, dequeuing - set(ended)) if dequeuing else []
     return Outbox(parcels, orders, grants(tx, serving), stops=stops, ended=ended)
 
@@ -96,6 +99,16 @@ _JOBS_OF = text("select distinct job_id from handouts where task_id = any(cast(:
 def _jobs_of(tx: Connection, reports: Sequence[Reports]) -> set[int]:
     ids = {item.task for report in reports for item in report.items}
     return set(tx.execute(_JOBS_OF, {"ids": sorted(ids)}).scalars())
+
+
+def _heard(tasks: Sequence[tuple[str, int]], walks: dict[tuple[int, int], Walk]) -> dict[str, list[str]]:
+    heard: defaultdict[str, list[str]] = defaultdict(list)
+    for site, task in tasks:
+        heard[site].append(task_field(task))
+    for walk in walks.values():
+        if walk.was is DiscoveryState.WAITING:
+            heard[walk.site].append(walk_field(walk.job, walk.subtree))
+    return dict(heard)
 
 
 def _gone(walks: dict[tuple[int, int], Walk], ended: set[int]) -> dict[str, list[str]]:

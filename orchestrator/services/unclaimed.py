@@ -31,9 +31,9 @@ class Unclaimed:
     """Its site is being drained: it is taken back wherever it stands."""
 
     @property
-    def may_be_claimed(self) -> bool:
-        """A hand-out that is gone from Redis was claimed or lost: for the time of a lease nobody can tell."""
-        return self.silent_s < LEASE_S
+    def lapsed(self) -> bool:
+        """Whoever has claimed it has not said so for the time of a lease."""
+        return self.silent_s >= LEASE_S
 
 
 _TASKS = text("""

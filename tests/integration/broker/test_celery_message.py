@@ -52,7 +52,7 @@ def worker(tmp_path: Path, redis_url: str) -> Iterator[subprocess.Popen[bytes]]:
 def test_a_stock_worker_runs_a_parcel(worker: subprocess.Popen[bytes], tmp_path: Path, redis_url: str) -> None:
     task = TaskOrder(64, 1, b"paths")
     parcel = Parcel("an-id", "london", "default", "worker", "fs.checksum", 7, 0, {"algorithm": "md5"}, [task], 1e10)
-    Publisher(connect(redis_url), SECRET).publish([(parcel, 500)], [], {}, {})
+    Publisher(connect(redis_url), SECRET).publish([(parcel, 500)], [])
     wait_for(tmp_path / "seen.json", worker)
     seen = json.loads((tmp_path / "seen.json").read_text())
     assert (seen["id"], seen["kwargs"], seen["queue"]) == ("an-id", {}, "london.default.worker")

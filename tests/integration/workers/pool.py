@@ -95,12 +95,12 @@ class Pool:
     def publish(self, parcel: Parcel) -> None:
         """Hand a parcel out as the hub does."""
         self.permits.allow({parcel.site: [parcel.job]})
-        self.publisher.publish([(parcel, 1)], [], {}, {})
+        self.publisher.publish([(parcel, 1)], [])
 
     def publish_order(self, order: WalkOrder) -> None:
         """Hand a walk out as the hub does."""
         self.permits.allow({order.site: [order.job]})
-        self.publisher.publish([], [order], {}, {})
+        self.publisher.publish([], [order])
 
     def publish_message(self, parcel: Parcel, *, task: str | None = None, key: bytes | None = None) -> None:
         """Put only a message into the pool's queue."""
