@@ -3,17 +3,24 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
-from psycopg import Connection as PsycopgConnection
+import psycopg
 from psycopg import sql
 from sqlalchemy import Connection, Table
+from sqlalchemy.exc import DBAPIError
 
 
 def copy_in(tx: Connection, table: Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Add the rows, in the order of ``columns``, as part of the transaction."""
-    raw = cast("PsycopgConnection[Any]", tx.connection.dbapi_connection)
+    """Add the rows, in the order of ``columns``, as part of the transaction.
+
+    Errors are SQLAlchemy's, as those of every other statement: who is away, or full, is told apart from what is wrong.
+    """
+    raw = cast("psycopg.Connection[Any]", tx.connection.dbapi_connection)
     statement = sql.SQL("copy {} ({}) from stdin").format(
         sql.Identifier(table.name), sql.SQL(", ").join(map(sql.Identifier, columns))
     )
-    with raw.cursor() as cursor, cursor.copy(statement) as copy:
-        for row in rows:
-            copy.write_row(row)
+    try:
+        with raw.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+    except psycopg.Error as error:
+        raise DBAPIError.instance(f"copy {table.name}", None, error, psycopg.Error) from error
