@@ -36,16 +36,10 @@ _ORDER_SECONDS = 10.0
 
 
 class Announcer:
-    """Announces one pool.
+    """Announces one pool; ``holding`` are the messages that it has taken and not finished."""
 
-    ``running`` counts what it runs at this moment; ``holding`` are the messages that it has taken and not finished.
-    """
-
-    def __init__(
-        self, runtime: Runtime, concurrency: int, running: Callable[[], int], holding: Callable[[], Sequence[str]]
-    ) -> None:
-        self._runtime, self._concurrency = runtime, concurrency
-        self._running, self._holding = running, holding
+    def __init__(self, runtime: Runtime, concurrency: int, holding: Callable[[], Sequence[str]]) -> None:
+        self._runtime, self._concurrency, self._holding = runtime, concurrency, holding
         # Written to from a signal handler too, which this kind of queue allows. True: it leaves.
         self._news: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -87,7 +81,7 @@ class Announcer:
             log.warning("the hub finds that nothing gets through to this worker: it ends, to be started again")
             self._ends_at = now + _ORDER_SECONDS
             os.kill(os.getpid(), signal.SIGTERM)
-        elif now >= self._ends_at and not self._running():
+        elif now >= self._ends_at and not self._runtime.running:
             log.warning("it could not end in good order")
             os._exit(1)
 
@@ -126,7 +120,7 @@ class Announcer:
             concurrency=self._concurrency,
             version=__version__,
             at=time.time(),
-            running=self._running(),
+            running=self._runtime.running,
             actions=offers if with_offers else None,
             discoveries=(sorted(REGISTRY.discoveries) if walks else []) if with_offers else None,
             problems=[legible(problem, _MAX_PROBLEM) for problem in REGISTRY.problems],

@@ -21,9 +21,7 @@ _FLUSH_SECONDS = 10
 
 def attend(runtime: Runtime, concurrency: int, receiver: Receiver | None) -> None:
     """Announce this pool, watch its children (with a receiver: walkers have none), and send the last reports."""
-    announcer = Announcer(
-        runtime, concurrency, running=lambda: len(state.active_requests), holding=lambda: holding(concurrency)
-    )
+    announcer = Announcer(runtime, concurrency, holding=lambda: holding(busy=runtime.running >= concurrency))
     watch = Watch(runtime, receiver.hand_back) if receiver else None
     parent = os.getpid()
 
@@ -61,12 +59,11 @@ def attend(runtime: Runtime, concurrency: int, receiver: Receiver | None) -> Non
         event.connect(handler, weak=False)
 
 
-def holding(concurrency: int) -> list[str]:
+def holding(*, busy: bool) -> list[str]:
     """The messages that this worker has received and not finished: ids of parcels and orders.
 
     One that it could have begun and has not is none of these: it may never be, and then the hub has to take it back.
     """
-    busy = len(state.active_requests) >= concurrency
     return [id for id, one in list(state.requests.items()) if busy or one.time_start]
 
 

@@ -34,6 +34,8 @@ class Runtime:
         self.stopping = threading.Event()
         """Set in the worker's own process when it has been told to stop: what runs long leaves off at a good place."""
         self.children = Children()
+        self.walks: set[str] = set()
+        """What its walkers are at: ids of orders."""
         self._clients: dict[int, Redis] = {}
         self._reporters: dict[int, StreamReporter] = {}
 
@@ -43,6 +45,11 @@ class Runtime:
         # by another thread at the moment of the fork.
         pid = os.getpid()
         return self._clients.get(pid) or self._clients.setdefault(pid, connect(self.site))
+
+    @property
+    def running(self) -> int:
+        """How many tasks and walks are being worked on. Celery's own count stands still when its loop does."""
+        return len(self.walks) + sum(child.page.running is not None for child in self.children.living())
 
     @property
     def reporter(self) -> StreamReporter:

@@ -46,7 +46,11 @@ def walk(runtime: Runtime, sealed: bytes, task_name: str) -> None:
         log.warning("refused a message for %s: %s", task_name, refusal)
         return
     if runtime.claims.win(order, [Hand(walk_field(order.job, order.subtree), order.attempt)]):
-        _Walk(order, Outlet(runtime, order), DiscoveryContext(runtime.roots)).run(_search(order))
+        runtime.walks.add(order.id)
+        try:
+            _Walk(order, Outlet(runtime, order), DiscoveryContext(runtime.roots)).run(_search(order))
+        finally:
+            runtime.walks.discard(order.id)
 
 
 def accept(runtime: Runtime, sealed: bytes, task_name: str) -> WalkOrder:
