@@ -45,6 +45,7 @@ class Announcer:
         self._thread: threading.Thread | None = None
         self._offers_due = 0.0
         self._ends_at = math.inf
+        self._parent = os.getppid()
 
     def start(self) -> None:
         """Say it a first time, before there is anything that could end this process; then go on in a thread."""
@@ -73,6 +74,12 @@ class Announcer:
             if not leave:
                 self._say()
                 self._restart()
+                self._follow_parent()
+
+    def _follow_parent(self) -> None:
+        """End once whoever started this process has: a signal that comes while it starts may get lost in Celery."""
+        if os.getppid() != self._parent:
+            os.kill(os.getpid(), signal.SIGTERM)
 
     def _restart(self) -> None:
         """End this process when the hub asks this start of it to: in good order, unless nothing comes of that."""
