@@ -63,6 +63,7 @@ class Hub:
         self._behind = True
         """There may be more to read than has been read: nobody is judged by what has not been heard yet."""
         self._beat_at = 0.0
+        self._more = False
 
     def take_over(self) -> None:
         """Begin where the hub before, or this one, was interrupted: apply what has come since, judge nobody yet."""
@@ -87,7 +88,7 @@ class Hub:
         A Redis error says that nothing could be read or sent: what is committed stays, and is sent at the next turn.
         """
         self._send()
-        entries = self._streams.read(self._positions, count=READ, block_ms=int(wait_s * 1000))
+        entries = self._streams.read(self._positions, count=READ, block_ms=0 if self._more else int(wait_s * 1000))
         self._behind = len(entries) >= READ
         if entries:
             failpoint("hub.read")
@@ -97,6 +98,7 @@ class Hub:
             # Before the commit, while the jobs' rows are locked: a pause that comes next takes them away again.
             self._permits.allow(outbox.jobs)
         self._unsent.append(outbox)
+        self._more = outbox.more
         self._send()
         if time.monotonic() - self._beat_at >= IDLE_S:
             self._house_keeping()

@@ -47,16 +47,15 @@ _MOVE_ON = text("update progress set dequeued_to = :to where job_id = :job")
 _FORGET = text("delete from ready where task_id = any(cast(:ids as bigint[]))")
 
 
-def dequeue(tx: Connection, deltas: Deltas) -> set[int]:
-    """One chunk of every job that is being cancelled; these jobs, their rows locked."""
+def dequeue(tx: Connection, deltas: Deltas) -> tuple[set[int], bool]:
+    """One chunk of every job that is being cancelled; these jobs, whose rows are locked, and whether there is more."""
     jobs = tx.execute(_JOBS).all()
-    for job in jobs:
-        if job.waiting:
-            _chunk(tx, job.id, job.dequeued_to, deltas)
-    return {job.id for job in jobs}
+    moved = [_chunk(tx, job.id, job.dequeued_to, deltas) for job in jobs if job.waiting]
+    return {job.id for job in jobs}, any(moved)
 
 
-def _chunk(tx: Connection, job: int, after: int, deltas: Deltas) -> None:
+def _chunk(tx: Connection, job: int, after: int, deltas: Deltas) -> bool:
+    """Take out what waits among the next tasks; False when this came to the end and found nothing."""
     rows = tx.execute(_WAITING, {"job": job, "after": after, "chunk": CHUNK, "mask": STEP_MASK}).all()
     # The rest of a chain that a site is at ends with what the site says of it.
     out = {batch_of(task) for task in tx.execute(_OUT, {"job": job}).scalars()}
@@ -82,6 +81,7 @@ def _chunk(tx: Connection, job: int, after: int, deltas: Deltas) -> None:
     change_tasks(tx, changes)
     failpoint("hub.dequeuing")
     tx.execute(_FORGET, {"ids": [row.id for row in waiting]})
+    return bool(waiting) or len(rows) == CHUNK
 
 
 _STOPPING = text("""

@@ -43,6 +43,8 @@ class Outbox:
     stops: list[Stop] = field(default_factory=list[Stop])
     ended: list[int] = field(default_factory=list[int])
     """Jobs."""
+    more: bool = False
+    """Not all has been done that is to be done in chunks: the next turn is not to be waited for."""
 
     @property
     def jobs(self) -> dict[str, set[int]]:
@@ -75,7 +77,7 @@ def apply(tx: Connection, reports: Sequence[Reports], batches: Sequence[Batch]) 
 def hand_out(tx: Connection, epoch: int) -> Outbox:
     """Hand out what is ready, to whoever is there, and go on emptying what is being cancelled."""
     serving, deltas = lanes(tx), Deltas()
-    dequeuing = dequeue(tx, deltas)
+    dequeuing, more = dequeue(tx, deltas)
     requeue(tx, deltas)
     redriven = take_over(tx, deltas)
     orders = hand_out_walks(tx, serving, epoch)
@@ -85,7 +87,8 @@ def hand_out(tx: Connection, epoch: int) -> Outbox:
     unsettled = dequeuing | redriven.keys()
     ended = settle(tx, unsettled) if unsettled else []
     stops = stopping(tx, dequeuing - set(ended)) if dequeuing else []
-    return Outbox(parcels, orders, grants(tx, serving), stops=stops, ended=ended)
+    more = more or DiscoveryState.RUNNING in redriven.values()
+    return Outbox(parcels, orders, grants(tx, serving), stops=stops, ended=ended, more=more)
 
 
 def judge(tx: Connection) -> Outbox:
