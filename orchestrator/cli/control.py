@@ -6,8 +6,8 @@ import typer
 
 from orchestrator.cli import text
 from orchestrator.cli.output import put_json, put_json_lines, say
-from orchestrator.cli.verb import DONE, Call, verb
-from orchestrator.cli.watch import JobId, follow
+from orchestrator.cli.verb import Call, verb
+from orchestrator.cli.watch import JobId, told
 from orchestrator.contracts.redrive import Left
 
 Why = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; kept in the job's history")]
@@ -76,13 +76,7 @@ def redrive(
         said["include"] = [left.value for left in include]
     with call.client() as client:
         job = client.request("POST", f"/jobs/{job_id}/redrive", said)
-        if watch:
-            return follow(client, job["id"], as_json=call.json)
-    if call.json:
-        put_json(job)
-    else:
-        say(f"job {job['id']} redrives job {job_id}; watch it with: orchestrator watch {job['id']}")
-    return DONE
+        return told(call, client, job, f"job {job['id']} redrives job {job_id}", watch=watch)
 
 
 def why(

@@ -7,10 +7,9 @@ import typer
 
 from orchestrator.cli.fields import read_fields
 from orchestrator.cli.moments import moment_from
-from orchestrator.cli.output import put_json, say
 from orchestrator.cli.starts import read_starts
-from orchestrator.cli.verb import DONE, Call, usage, verb
-from orchestrator.cli.watch import follow
+from orchestrator.cli.verb import Call, usage, verb
+from orchestrator.cli.watch import told
 
 EPILOG = """Examples:
 
@@ -91,10 +90,4 @@ def submit(
             discovery=discovery,
             **times,
         )
-        if watch:
-            return follow(client, job["id"], as_json=call.json)
-    if call.json:
-        put_json(job)
-    else:
-        say(f"job {job['id']} is {job['state']}; watch it with: orchestrator watch {job['id']}")
-    return DONE
+        return told(call, client, job, f"job {job['id']} is {job['state']}", watch=watch)

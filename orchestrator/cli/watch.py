@@ -48,6 +48,17 @@ def follow(client: Client, job_id: int, *, as_json: bool = False) -> int:
     return DONE if last["state"] == "Success" else FAILED
 
 
+def told(call: Call, client: Client, job: dict[str, Any], said: str, *, watch: bool) -> int:
+    """Answer with a job that has just been made: watched to its end, or in a sentence; the exit code."""
+    if watch:
+        return follow(client, job["id"], as_json=call.json)
+    if call.json:
+        put_json(job)
+    else:
+        say(f"{said}; watch it with: orchestrator watch {job['id']}")
+    return DONE
+
+
 def _shown(jobs: Iterable[dict[str, Any]], as_json: bool) -> Iterator[dict[str, Any]]:
     if as_json:
         return _as_json(jobs)

@@ -67,9 +67,7 @@ def fill(tx: Connection, batches: Sequence[Batch], deltas: Deltas, failures: Fai
             filling.late.append(batch)
     touched = [walk for walk in walks.values() if walk.touched]
     for walk in touched:
-        counter = deltas.walks[walk.job]
-        counter[walk.was] -= 1
-        counter[walk.state] += 1
+        deltas.move_walk(walk.job, walk.was, walk.state)
     change_walks(tx, [_change(walk) for walk in touched])
     write_chains(tx, filling.chains, plan, deltas)
     add_walks(tx, filling.shed, deltas)

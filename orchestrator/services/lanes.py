@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
+from orchestrator.services.hold import held
+
 NODE_SILENT_S = 15
 """A node that has not been heard of for so long is given nothing."""
 AHEAD = 2
@@ -60,10 +62,10 @@ _STILL_RUNNING = text("""
     select id from jobs j where id = any(cast(:jobs as bigint[])) and state in ('Pending', 'Started')
     order by id for share
 """)
-_HELD = text("""
-    select h.job_id from holds h where h.job_id = any(cast(:jobs as bigint[])) and h.site is null and h.queue is null
-      and h.released_at is null and coalesce(h.until > clock_timestamp(), true)
-""")
+_HELD = text(
+    f"select id from jobs j where id = any(cast(:jobs as bigint[])) and {held('null::text', 'null::text')}"  # noqa: S608
+)
+"""Held whole, wherever it runs."""
 
 
 def lock_running(tx: Connection, jobs: Iterable[int]) -> set[int]:

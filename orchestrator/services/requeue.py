@@ -28,5 +28,4 @@ def requeue(tx: Connection, deltas: Deltas) -> None:
         ],
     )
     for row in rows:
-        deltas.walks[row.job_id][before] -= 1
-        deltas.walks[row.job_id][after] += 1
+        deltas.move_walk(row.job_id, before, after)

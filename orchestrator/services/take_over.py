@@ -59,8 +59,7 @@ def take_over(tx: Connection, deltas: Deltas) -> dict[int, DiscoveryState]:
             continue
         key = (row.job_id, row.subtree, row.attempt)
         change_walks(tx, [WalkChange(*key, before, after, sequence, cursor, WORKER, None)])
-        deltas.walks[row.job_id][before] -= 1
-        deltas.walks[row.job_id][after] += 1
+        deltas.move_walk(row.job_id, before, after)
         moved[row.job_id] = after
     return moved
 

@@ -36,6 +36,12 @@ class Deltas:
         counter[before] -= n
         counter[after] += n
 
+    def move_walk(self, job: int, before: DiscoveryState, after: DiscoveryState) -> None:
+        """A walk went from one state to another."""
+        counter = self.walks[job]
+        counter[before] -= 1
+        counter[after] += 1
+
     def write(self, tx: Connection) -> None:
         """Add them to the rows, in the order of their keys, so that two transactions can not lock each other out."""
         if steps := sorted(self.steps.items()):

@@ -76,6 +76,7 @@ def test_a_hold_of_something_else_stops_nothing(world: World) -> None:
     hold(world, site="paris", queue="bulk")
     hold(world, owner="somebody")
     job = many(world, 3)
+    hold(world, job=job, owner="somebody")
     work_off(world, job)
     assert world.state(job) == "Success"
 
