@@ -11,6 +11,7 @@ import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from orchestrator.domain.pace import MOST
 from orchestrator.errors import ConfigError
 
 SECRET_CHARACTERS = 32
@@ -39,6 +40,8 @@ class Settings(BaseSettings):
     """What the keys of the sites are derived from: any text of 32 characters or more."""
     secret_file: Path | None = None
     """A file with that text; white space around it does not count."""
+    parcel_tasks: int = Field(default=MOST, ge=1, le=MOST)
+    """So many short tasks travel in one message at most; 1: each alone."""
     url: str | None = None
     """Where the API answers, for the command line."""
     key: SecretStr | None = None

@@ -29,12 +29,14 @@ from orchestrator.broker.streams import START, Entry, Streams
 from orchestrator.config import load_settings
 from orchestrator.contracts import names
 from orchestrator.contracts.failpoints import arm, failpoint
+from orchestrator.domain.pace import MOST
 from orchestrator.keeper import Keeper
 from orchestrator.services.canary import forget_canaries
 from orchestrator.services.expire import expire
 from orchestrator.services.lease import renew_all
+from orchestrator.services.memory import Memory
 from orchestrator.services.turn import Outbox, apply, hand_out, judge
-from orchestrator.services.unclaimed import PATIENCE_S, Unclaimed, give_back_walks, returned, unclaimed
+from orchestrator.services.unclaimed import PATIENCE_S, Unclaimed, give_back, unclaimed
 from orchestrator.storage.database import make_engine
 from orchestrator.storage.epoch import next_epoch, read_epoch
 from orchestrator.storage.positions import read_positions, write_positions
@@ -50,15 +52,16 @@ _SITE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
 class Hub:
-    """The active hub, on one connection that holds the lock."""
+    """The active hub, on one connection that holds the lock; ``most`` tasks travel together at most."""
 
-    def __init__(self, connection: Connection, redis: Redis, secret: bytes, name: str) -> None:
+    def __init__(self, connection: Connection, redis: Redis, secret: bytes, name: str, most: int = MOST) -> None:
         self._connection, self._secret, self._name = connection, secret, name
         self._streams, self._publisher = Streams(redis), Publisher(redis, secret)
         self._permits = Permits(redis)
         self.keeper = Keeper(connection, self._publisher, self._permits, Fleet(redis), self._give_back)
         self._positions: dict[str, str] = {}
         self._unsent: list[Outbox] = []
+        self._memory = Memory(most)
         self._epoch = 0
         self._behind = True
         """There may be more to read than has been read: nobody is judged by what has not been heard yet."""
@@ -81,6 +84,7 @@ class Hub:
             self._begin_epoch()
         else:
             self.find_lost(patience_s=0.0)  # what was committed and never published
+            self._forget_heard()
 
     def tick(self, wait_s: float = 0.0) -> int:
         """One turn; how many entries it applied. Waits up to ``wait_s`` for the first.
@@ -94,7 +98,7 @@ class Hub:
             failpoint("hub.read")
             self._apply(entries)
         with self._connection.begin():
-            outbox = hand_out(self._connection, self._epoch)
+            outbox = hand_out(self._connection, self._epoch, self._memory)
             # Before the commit, while the jobs' rows are locked: a pause that comes next takes them away again.
             self._permits.allow(outbox.jobs)
         self._unsent.append(outbox)
@@ -114,22 +118,30 @@ class Hub:
         lost: list[Unclaimed] = []
         for site in {one.site for one in suspects}:
             here = [one for one in suspects if one.site == site]
-            stands = self._permits.look(site, [one.hand for one in here])
+            stands = self._permits.look(site, [one.id for one in here])
             # What is still there although its queue is empty was popped and never claimed: it is taken back first.
             empty = {queue for queue in {one.queue for one in here} if not self._permits.waiting(queue)}
-            unclaimed_yet = [one for one in here if stands[one.hand.field] is Stands.UNCLAIMED]
-            taken = [one.hand for one in unclaimed_yet if one.drains or one.queue in empty]
+            unclaimed_yet = [one for one in here if stands[one.id] is Stands.UNCLAIMED]
+            taken = [one.id for one in unclaimed_yet if one.drains or one.queue in empty]
             back = self._permits.revoke(site, None, taken)
-            lost += (one for one in here if one.hand.field in back or stands[one.hand.field] is Stands.LOST)
+            lost += (one for one in here if one.id in back or stands[one.id] is Stands.LOST)
             # Who claimed it may be about to say so; then a lease goes by.
-            lost += (one for one in here if stands[one.hand.field] is Stands.CLAIMED and one.lapsed)
+            lost += (one for one in here if stands[one.id] is Stands.CLAIMED and one.lapsed)
         return lost
 
     def _give_back(self, lost: Sequence[Unclaimed]) -> None:
         if lost:
             with self._connection.begin():
-                give_back_walks(self._connection, lost)
-                self._unsent.append(apply(self._connection, returned(lost), []))
+                reports = give_back(self._connection, lost)
+                self._unsent.append(apply(self._connection, reports, [], self._memory))
+
+    def _forget_heard(self) -> None:
+        """Drop what the hub before had heard of, and did not come to say so in Redis."""
+        with self._connection.begin():
+            unheard = {one.id for one in unclaimed(self._connection, 0.0)}
+        sites = {names.stream_parts(stream)[0] for stream in self._positions}
+        heard = {site: sorted(self._permits.known(site) - unheard) for site in sites}
+        self._publisher.publish([], [], heard={site: messages for site, messages in heard.items() if messages})
 
     def _begin_epoch(self) -> None:
         """Redis has lost its memory, or is restored from an old one: nothing that stands in it may be claimed."""
@@ -162,7 +174,7 @@ class Hub:
         positions = {entry.stream: entry.id for entry in entries}
         with self._connection.begin():
             bury(self._connection, inbox.dead)
-            outbox = apply(self._connection, inbox.reports, inbox.batches)
+            outbox = apply(self._connection, inbox.reports, inbox.batches, self._memory)
             write_positions(self._connection, positions)
             failpoint("hub.applied")
         failpoint("hub.committed")
@@ -172,7 +184,8 @@ class Hub:
     def _send(self) -> None:
         while self._unsent:
             outbox = self._unsent[0]
-            self._publisher.publish(outbox.parcels, outbox.orders, outbox.grants, outbox.gone, outbox.heard)
+            parcels = [(sent.parcel, sent.paths) for sent in outbox.parcels]
+            self._publisher.publish(parcels, outbox.orders, outbox.grants, outbox.gone, outbox.heard)
             for stop in outbox.stops:
                 self._permits.stop(stop.job, stop.sites, stop.grace_s)
             if outbox.ended:
@@ -196,7 +209,7 @@ class Hub:
     def judge(self) -> None:
         """Conclude what nobody reported, and what time brings about."""
         with self._connection.begin():
-            self._unsent.append(judge(self._connection))
+            self._unsent.append(judge(self._connection, self._memory))
         with self._connection.begin():
             expire(self._connection, self._permits.revoke)
 
@@ -214,7 +227,7 @@ _BEAT = text("""
 """)
 
 
-def run(engine: Engine, redis: Redis, secret: bytes, stop: threading.Event) -> None:
+def run(engine: Engine, redis: Redis, secret: bytes, stop: threading.Event, most: int = MOST) -> None:
     """Be the hub until ``stop``: wait for the lock, work, and start again when the database or the broker was away."""
     name = f"{socket.gethostname()}:{os.getpid()}"
     while not stop.is_set():
@@ -222,7 +235,7 @@ def run(engine: Engine, redis: Redis, secret: bytes, stop: threading.Event) -> N
             with engine.connect() as connection:
                 connection.detach()  # so that closing it gives up the lock, too
                 if _acquire(connection, stop):
-                    _work(Hub(connection, redis, secret, name), stop)
+                    _work(Hub(connection, redis, secret, name, most), stop)
         except OperationalError as error:
             log.warning("the database does not answer: %s", str(error.orig).strip())
             stop.wait(IDLE_S)
@@ -265,7 +278,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, asked)
     signal.signal(signal.SIGINT, asked)
     engine = make_engine(settings.require_database_url(), pool_size=1, name="orchestrator hub")
-    run(engine, connect(settings.require_redis_url()), settings.require_secret(), stop)
+    run(engine, connect(settings.require_redis_url()), settings.require_secret(), stop, settings.parcel_tasks)
     engine.dispose()
 
 

@@ -67,7 +67,7 @@ class Keeper:
         )
         with self._connection.begin():
             leave(self._connection, one, messages)
-            stranded = [hand for hand in unclaimed(self._connection, 0.0) if hand.queue == one.name(1)]
+            stranded = [lost for lost in unclaimed(self._connection, 0.0) if lost.queue == one.name(1)]
         self._fleet.keep(one.name())
-        back = self._permits.revoke(one.site, None, [lost.hand for lost in stranded])
-        self._give_back([lost for lost in stranded if lost.hand.field in back])
+        back = self._permits.revoke(one.site, None, [lost.id for lost in stranded])
+        self._give_back([lost for lost in stranded if lost.id in back])

@@ -6,12 +6,12 @@ What is not won is dropped without a word: it runs or ran elsewhere, was taken b
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, cast
 
 from redis import Redis, RedisError
 
-from orchestrator.contracts.claims import CLAIM, Hand, claim_call
+from orchestrator.contracts.claims import CLAIM, claim_call
 from orchestrator.contracts.parcel import Parcel, WalkOrder
 from workers.seen import Seen
 
@@ -23,7 +23,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
 
 
 class Claims:
-    """Claims hand-outs of one site; ``stopping`` ends the wait for a broker that is away."""
+    """Claims the messages of one site; ``stopping`` ends the wait for a broker that is away."""
 
     def __init__(
         self,
@@ -37,31 +37,30 @@ class Claims:
         self._connect, self._site, self._seen = connect, site, seen
         self._stopping, self._patience_s = stopping, patience_s
 
-    def win(self, message: Parcel | WalkOrder, hands: Iterable[Hand]) -> frozenset[str]:
-        """The fields of those hand-outs of a message that are ours to run, now and this once."""
-        won = self._insist(message, list(hands))
-        if not won:
+    def win(self, message: Parcel | WalkOrder) -> bool:
+        """Whether what the message hands out is ours to run, now and this once."""
+        if not self._insist(message):
             log.debug("%s of job %s is not ours to run: claimed, taken back or not permitted", message.id, message.job)
+            return False
         # Redis may have been set back to an earlier state, or by somebody: what has been run is not run again.
-        elif not self._seen.first(message.id, message.expires, message.epoch):
+        if not self._seen.first(message.id, message.expires, message.epoch):
             log.warning("refused %s of job %s: it has been run here before", message.id, message.job)
-            return frozenset()
-        return won
+            return False
+        return True
 
-    def take(self, epoch: int, job: int, hands: Iterable[Hand]) -> frozenset[str]:
+    def take(self, epoch: int, job: int, message: str) -> bool:
         """Claim at once and not to run it: what is won is to be handed back. RedisError when there is no answer."""
-        keys, arguments = claim_call(self._site, epoch, job, hands)
+        keys, arguments = claim_call(self._site, epoch, job, message)
         script: Any = self._connect().register_script(CLAIM)
-        answer = cast("list[bytes]", script(keys=keys, args=arguments))
-        return frozenset(field.decode() for field in answer[1:]) if answer[0] == b"won" else frozenset()
+        return cast(bytes, script(keys=keys, args=arguments)) == b"won"
 
-    def _insist(self, message: Parcel | WalkOrder, hands: list[Hand]) -> frozenset[str]:
+    def _insist(self, message: Parcel | WalkOrder) -> bool:
         give_up, pause = time.monotonic() + self._patience_s, _FIRST_PAUSE
         while True:
             try:
-                return self.take(message.epoch, message.job, hands)
+                return self.take(message.epoch, message.job, message.id)
             except RedisError as error:
                 if time.monotonic() + pause > give_up or self._stopping.wait(pause):
                     log.warning("%s is not run, since it can not be claimed: %s", message.id, type(error).__name__)
-                    return frozenset()
+                    return False
                 pause = min(2 * pause, _LONGEST_PAUSE)

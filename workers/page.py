@@ -8,11 +8,12 @@ import mmap
 import struct
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
 from orchestrator.contracts.failpoints import failpoint
+from orchestrator.contracts.parcel import Parcel
 from orchestrator.contracts.report import Item, Started
 from workers.reporter import Reporter
 
@@ -41,6 +42,8 @@ class Entry(NamedTuple):
 class Work(NamedTuple):
     """The parcel that a child is at."""
 
+    message: str
+    """Its id."""
     job: int
     epoch: int
     limit: float
@@ -49,8 +52,8 @@ class Work(NamedTuple):
     """Of the task that runs; -1 = none does."""
 
 
-_WORK, _ENTRY, _DOING = struct.Struct("=qqdi"), struct.Struct("=iqid"), struct.Struct("=i")
-_FIRST = 64
+_WORK, _ENTRY, _DOING = struct.Struct("=qqdi64s"), struct.Struct("=iqid"), struct.Struct("=i")
+_FIRST = 128
 _BYTES = 64 * 1024
 PLACES = (_BYTES - _FIRST) // _ENTRY.size
 """Far more than one parcel has; should a page be full, what is not on it is left to its lease."""
@@ -67,6 +70,10 @@ class Noted:
         self._page.saying(item)
         self._reporter.send(item)
 
+    def hurry(self) -> None:
+        """Pass it on."""
+        self._reporter.hurry()
+
 
 class Page:
     """One child's page. Made by the parent before it forks."""
@@ -77,31 +84,29 @@ class Page:
         """Between the threads of the child."""
         self._places: dict[tuple[int, int], int] = {}
         self._free = list(range(PLACES - 1, -1, -1))
-        self._write(Work(0, 0, 0.0, -1))
+        self._write(Work("", 0, 0, 0.0, -1))
 
     # The child's side.
 
-    def claiming(self, job: int, epoch: int, limit: float, tasks: Iterable[tuple[int, int]]) -> None:
-        """These tasks (number, attempt) of a parcel are about to be claimed."""
+    def claiming(self, parcel: Parcel, limit: float) -> None:
+        """The tasks of a parcel are about to be claimed."""
         with self._lock:
-            self._write(Work(job, epoch, limit, -1))
-            for task in tasks:
+            self._write(Work(parcel.id, parcel.job, parcel.epoch, limit, -1))
+            for task in ((order.task, order.attempt) for order in parcel.tasks):
                 if task not in self._places and self._free:
                     self._places[task] = place = self._free.pop()
                     _ENTRY.pack_into(self._memory, _at(place), Doing.NOTHING, *task, 0.0)
                     self._mark(place, Doing.CLAIMING)
 
-    def claimed(self, tasks: Iterable[tuple[int, int]]) -> None:
-        """Of those that were about to be claimed these were won; the others are somebody else's."""
+    def claimed(self, *, won: bool) -> None:
+        """Those that were about to be claimed were won, or are somebody else's."""
         with self._lock:
-            won = frozenset(tasks)
             for task, place in list(self._places.items()):
-                if self._entry(place).doing is not Doing.CLAIMING:
-                    continue
-                if task in won:
-                    self._mark(place, Doing.CLAIMED)
-                else:
-                    self._forget(task)
+                if self._entry(place).doing is Doing.CLAIMING:
+                    if won:
+                        self._mark(place, Doing.CLAIMED)
+                    else:
+                        self._forget(task)
 
     def saying(self, item: Item) -> None:
         """The hub is about to be told this."""
@@ -113,7 +118,8 @@ class Page:
                 _ENTRY.pack_into(self._memory, _at(place), Doing.RUNNING, *task, time.monotonic())
                 self._write(self.work._replace(place=place))
             else:
-                self._write(self.work._replace(place=-1))
+                if self.work.place == place:
+                    self._write(self.work._replace(place=-1))
                 self._mark(place, Doing.SAID)
 
     def heard(self, items: Sequence[Item]) -> None:
@@ -129,7 +135,8 @@ class Page:
     @property
     def work(self) -> Work:
         """The parcel that the child is at, or was at last."""
-        return Work(*_WORK.unpack_from(self._memory))
+        job, epoch, limit, place, message = _WORK.unpack_from(self._memory)
+        return Work(message.rstrip(b"\0").decode(), job, epoch, limit, place)
 
     @property
     def running(self) -> Entry | None:
@@ -155,7 +162,8 @@ class Page:
             self._free.append(place)
 
     def _write(self, work: Work) -> None:
-        _WORK.pack_into(self._memory, 0, *work)
+        message, *numbers = work
+        _WORK.pack_into(self._memory, 0, *numbers, message.encode())
 
 
 def _at(place: int) -> int:

@@ -1,14 +1,10 @@
 """Taking the messages of one pool of handlers: what may be run here is claimed, and what is won is run."""
 
 import logging
-from collections.abc import Iterable
 from typing import Any, cast
 
-import msgspec
-
-from orchestrator.contracts.claims import Hand, task_field
 from orchestrator.contracts.failpoints import failpoint
-from orchestrator.contracts.parcel import Parcel, TaskOrder
+from orchestrator.contracts.parcel import Parcel
 from orchestrator.contracts.report import Returned, TaskError
 from workers.admission import NotAdmitted, Post, forbidden, opened
 from workers.page import Noted
@@ -58,34 +54,24 @@ class Receiver:
             parcel = self._post.admit(opened(argument), task_name)
         except NotAdmitted:
             return
-        won = self._runtime.claims.take(parcel.epoch, parcel.job, _hands(parcel.tasks))
-        for order in parcel.tasks:
-            if task_field(order.task) in won:
+        if self._runtime.claims.take(parcel.epoch, parcel.job, parcel.id):
+            for order in parcel.tasks:
                 self._runtime.reporter.send(Returned(order.task, order.attempt, "the worker takes nothing new"))
 
     def _run(self, parcel: Parcel, refused: TaskError | None) -> None:
         runtime, page = self._runtime, self._runtime.children.own
         reporter: Reporter = runtime.reporter
         if page:
-            page.claiming(parcel.job, parcel.epoch, _limit(parcel), _numbers(parcel.tasks))
+            page.claiming(parcel, _limit(parcel))
             reporter = Noted(page, reporter)
         failpoint("worker.received")
-        won = runtime.claims.win(parcel, _hands(parcel.tasks))
+        won = runtime.claims.win(parcel)
         failpoint("worker.won")
-        ours = [order for order in parcel.tasks if task_field(order.task) in won]
         if page:
-            page.claimed(_numbers(ours))
+            page.claimed(won=won)
         failpoint("worker.claimed")
-        runner = Runner(REGISTRY.actions, runtime.roots, reporter, self._stops.asked, runtime.node)
-        runner.run(msgspec.structs.replace(parcel, tasks=ours), refused)
-
-
-def _hands(orders: Iterable[TaskOrder]) -> list[Hand]:
-    return [Hand(task_field(order.task), order.attempt) for order in orders]
-
-
-def _numbers(orders: Iterable[TaskOrder]) -> list[tuple[int, int]]:
-    return [(order.task, order.attempt) for order in orders]
+        if won:
+            Runner(REGISTRY.actions, runtime.roots, reporter, self._stops.asked, runtime.node).run(parcel, refused)
 
 
 def _limit(parcel: Parcel) -> float:

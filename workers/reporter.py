@@ -20,6 +20,8 @@ from orchestrator.contracts.seal import seal
 log = logging.getLogger(__name__)
 
 _LINGER_SECONDS = 0.05
+_APART_SECONDS = 0.02
+"""What is hurried is sent at once, unless something was sent so short a time ago."""
 _ENTRY_ITEMS = 500
 _ENTRY_BYTES = 256 * 1024
 _KEPT_BYTES = 64 * 1024 * 1024
@@ -31,6 +33,10 @@ class Reporter(Protocol):
 
     def send(self, item: Item) -> None:
         """Take an item, and see to it that the hub hears it."""
+        ...
+
+    def hurry(self) -> None:
+        """There is nothing more to come for now: whoever waits for it should not wait for others."""
         ...
 
 
@@ -61,6 +67,8 @@ class StreamReporter:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._flushing = 0
+        self._hurried = False
+        self._sent_at = 0.0
 
     def send(self, item: Item) -> None:
         """Take an item; waits while too much is kept already."""
@@ -73,6 +81,14 @@ class StreamReporter:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
                 self._thread.start()
+            # Waking the thread for each item would cost more than the item.
+            if len(self._items) == 1 or self._worth_sending():
+                self._changed.notify_all()
+
+    def hurry(self) -> None:
+        """Send what there is, if nothing was sent a moment ago."""
+        with self._changed:
+            self._hurried = True
             self._changed.notify_all()
 
     def flush(self, seconds: float) -> bool:
@@ -104,7 +120,10 @@ class StreamReporter:
         """The items of the next entry, once there are some; they stay kept until they are sent."""
         with self._changed:
             self._changed.wait_for(lambda: self._items)
-            self._changed.wait_for(self._worth_sending, _LINGER_SECONDS)
+            self._changed.wait_for(lambda: self._hurried or self._worth_sending(), _LINGER_SECONDS)
+            if self._hurried:
+                self._changed.wait_for(self._worth_sending, self._sent_at + _APART_SECONDS - time.monotonic())
+            self._hurried = False
             entry: list[tuple[Item, int]] = []
             size = 0
             for item in self._items:
@@ -118,6 +137,7 @@ class StreamReporter:
         return bool(self._flushing) or len(self._items) >= _ENTRY_ITEMS or self._bytes >= _ENTRY_BYTES
 
     def _sent(self, entry: list[tuple[Item, int]]) -> None:
+        self._sent_at = time.monotonic()
         self._heard([item for item, _ in entry])
         with self._changed:
             for _ in entry:

@@ -3,8 +3,11 @@
 import asyncio
 import inspect
 import logging
+import threading
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 
@@ -13,6 +16,7 @@ from billiard.common import terminate_handler_fired
 from orchestrator.contracts.failpoints import failpoint
 from orchestrator.contracts.parcel import Parcel, TaskOrder
 from orchestrator.contracts.report import Ended, Returned, Started, TaskError
+from orchestrator.domain.pace import ALONE_S
 from orchestrator.errors import Invalid
 from workers.context import Context, Facts, Stopped
 from workers.ending import Order, ending, legible, task_error
@@ -46,22 +50,35 @@ class Runner:
     def run(self, parcel: Parcel, refused: TaskError | None = None) -> None:
         """Run every task of the parcel; with ``refused`` they end with that error instead.
 
-        The only thing that comes out of here is the end of this process, after what has not ended is handed back.
+        When they take longer than tasks that travel together may, those that have not begun are handed back. The only
+        thing that comes out of here is the end of this process, after what has not ended is handed back.
         """
-        waiting = list(reversed(parcel.tasks))
+        # Two threads take from it, and never the same one.
+        waiting = deque(parcel.tasks)
+        patience = threading.Timer(ALONE_S, self._hand_back, (waiting, "the tasks before it take long"))
+        patience.daemon = True
+        if len(waiting) > 1:
+            patience.start()
+        order: TaskOrder | None = None
         try:
-            while waiting:
-                order = waiting[-1]
+            while (order := _next(waiting)) is not None:
                 if self._asked_to_stop(parcel.job):
                     self._reporter.send(Returned(order.task, order.attempt, "the job is being stopped"))
                 else:
                     self._run_task(parcel, order, refused)
-                waiting.pop()
                 failpoint("worker.between_tasks")
         except SystemExit:
-            for order in reversed(waiting):
-                self._reporter.send(Returned(order.task, order.attempt, "the worker is being stopped"))
+            if order:
+                waiting.appendleft(order)
+            self._hand_back(waiting, "the worker is being stopped")
             raise
+        finally:
+            patience.cancel()
+        self._reporter.hurry()
+
+    def _hand_back(self, waiting: deque[TaskOrder], reason: str) -> None:
+        while (order := _next(waiting)) is not None:
+            self._reporter.send(Returned(order.task, order.attempt, reason))
 
     def _run_task(self, parcel: Parcel, order: TaskOrder, refused: TaskError | None) -> None:
         started_at, clock = time.time(), time.monotonic()
@@ -141,6 +158,12 @@ def call(action: Action, ctx: Context, paths: Sequence[Any], timeout: float | No
 def unknown_action(name: str) -> TaskError:
     """What is said of a task whose action is not here."""
     return TaskError("UnknownAction", f"this node does not offer {name!r}: is its plugin installed and loaded here?")
+
+
+def _next(waiting: deque[TaskOrder]) -> TaskOrder | None:
+    with suppress(IndexError):
+        return waiting.popleft()
+    return None
 
 
 def _finish(result: object) -> None:

@@ -50,6 +50,9 @@ class Result:
 class _Kept:
     items: list[Item] = field(default_factory=list[Item])
 
+    def hurry(self) -> None:
+        pass
+
     def send(self, item: Item) -> None:
         self.items.append(item)
 

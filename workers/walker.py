@@ -6,7 +6,6 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 
 from orchestrator.contracts.batch import Shed
-from orchestrator.contracts.claims import Hand, walk_field
 from orchestrator.contracts.failpoints import failpoint
 from orchestrator.contracts.parcel import WalkOrder, discovery_task_name
 from orchestrator.contracts.paths import pack, unpack
@@ -45,7 +44,7 @@ def walk(runtime: Runtime, sealed: bytes, task_name: str) -> None:
     except NotAdmitted as refusal:
         log.warning("refused a message for %s: %s", task_name, refusal)
         return
-    if runtime.claims.win(order, [Hand(walk_field(order.job, order.subtree), order.attempt)]):
+    if runtime.claims.win(order):
         runtime.walks.add(order.id)
         try:
             _Walk(order, Outlet(runtime, order), DiscoveryContext(runtime.roots)).run(_search(order))

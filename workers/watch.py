@@ -12,7 +12,6 @@ from contextlib import suppress
 
 from redis import RedisError
 
-from orchestrator.contracts.claims import Hand, task_field
 from orchestrator.contracts.failpoints import failpoint
 from orchestrator.contracts.report import Returned, TaskError
 from workers.aftermath import Verdict, aftermath, ended_how
@@ -91,10 +90,8 @@ class Watch:
         if not unsure:
             return
         work = child.page.work
-        hands = [Hand(task_field(entry.task), entry.attempt) for entry in unsure]
-        won = self._runtime.claims.take(work.epoch, work.job, hands)
-        for entry in unsure:
-            if task_field(entry.task) in won:
+        if self._runtime.claims.take(work.epoch, work.job, work.message):
+            for entry in unsure:
                 self._reporter.send(Returned(entry.task, entry.attempt, reason))
 
     def _give_back(self, waiting: Sequence[Message]) -> None:

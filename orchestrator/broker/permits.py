@@ -8,7 +8,7 @@ from redis import Redis
 
 from orchestrator.broker.connection import pipeline
 from orchestrator.contracts import names
-from orchestrator.contracts.claims import REVOKE, Hand, revoke_call
+from orchestrator.contracts.claims import CLAIMED, OUT, REVOKE, revoke_call
 
 
 class Stands(Enum):
@@ -19,10 +19,7 @@ class Stands(Enum):
     LOST = "it is not there, and never was or has been forgotten"
 
 
-def _stands(hand: Hand, said: bytes | None) -> Stands:
-    if said == b"%d" % hand.attempt:
-        return Stands.UNCLAIMED
-    return Stands.CLAIMED if said == b"-%d" % hand.attempt else Stands.LOST
+_STANDS = {OUT.encode(): Stands.UNCLAIMED, CLAIMED.encode(): Stands.CLAIMED}
 
 
 class Permits:
@@ -39,16 +36,21 @@ class Permits:
             commands.sadd(names.permits_key(site), *sorted(some))
         commands.execute()
 
-    def revoke(self, site: str, job: int | None, hands: Sequence[Hand]) -> set[str]:
-        """Take the job's permit and these hand-outs back, at once; the fields of those that nobody had claimed."""
-        keys, arguments = revoke_call(site, job, hands)
-        return {field.decode() for field in cast("list[bytes]", self._revoke(keys=keys, args=arguments))}
+    def revoke(self, site: str, job: int | None, messages: Sequence[str]) -> set[str]:
+        """Take the job's permit and these messages back, at once; those of them that nobody had claimed."""
+        keys, arguments = revoke_call(site, job, messages)
+        return {message.decode() for message in cast("list[bytes]", self._revoke(keys=keys, args=arguments))}
 
-    def look(self, site: str, hands: Sequence[Hand]) -> dict[str, Stands]:
-        """How each of these hand-outs stands, by its field."""
-        fields = [hand.field for hand in hands]
-        there = cast("list[bytes | None]", self._redis.hmget(names.handouts_key(site), fields) if fields else [])
-        return {hand.field: _stands(hand, said) for hand, said in zip(hands, there, strict=True)}
+    def look(self, site: str, messages: Sequence[str]) -> dict[str, Stands]:
+        """How each of these messages stands, by its id."""
+        key = names.handouts_key(site)
+        there = cast("list[bytes | None]", self._redis.hmget(key, list(messages)) if messages else [])
+        return {id: _STANDS.get(said or b"", Stands.LOST) for id, said in zip(messages, there, strict=True)}
+
+    def known(self, site: str) -> set[str]:
+        """The messages that stand there."""
+        there = cast("list[bytes]", self._redis.hkeys(names.handouts_key(site)))
+        return {message.decode(errors="replace") for message in there}
 
     def waiting(self, queue: str) -> int:
         """How many messages stand in a queue."""

@@ -9,7 +9,7 @@ from orchestrator.broker.celery_message import celery_message
 from orchestrator.broker.connection import pipeline, transaction
 from orchestrator.contracts import names, seal
 from orchestrator.contracts.canary import CANARY_TASK, Canary
-from orchestrator.contracts.claims import task_field, walk_field
+from orchestrator.contracts.claims import OUT
 from orchestrator.contracts.failpoints import failpoint
 from orchestrator.contracts.parcel import Parcel, WalkOrder, discovery_task_name
 
@@ -33,20 +33,19 @@ class Publisher:
         """All or nothing: parcels (with their number of paths), orders to walk, and how far walks may go.
 
         A hand-out and its message come into being together. After a Redis error nobody knows whether that was all or
-        nothing; sending it again does no harm, since each hand-out is claimed once.
+        nothing; sending it again does no harm, since each message is claimed once.
         """
         commands = transaction(self._redis)
-        for site, fields in heard.items():  # first: some of these may be handed out anew
-            commands.hdel(names.handouts_key(site), *fields)
+        for site, messages in heard.items():
+            commands.hdel(names.handouts_key(site), *messages)
         for parcel, paths in parcels:
             failpoint("hub.publishing")
             queue, message = self._parcel(parcel, paths)
-            hands = {task_field(task.task): task.attempt for task in parcel.tasks}
-            commands.hset(names.handouts_key(parcel.site), mapping={**hands})
+            commands.hset(names.handouts_key(parcel.site), parcel.id, OUT)
             commands.lpush(queue, message)
         for order in orders:
             queue, message = self._order(order)
-            commands.hset(names.handouts_key(order.site), walk_field(order.job, order.subtree), str(order.attempt))
+            commands.hset(names.handouts_key(order.site), order.id, OUT)
             commands.lpush(queue, message)
         for site, walks in grants.items():
             commands.hset(names.grants_key(site), mapping={**walks})

@@ -49,7 +49,7 @@ STOP = -1
 
 
 def handouts_key(site: str) -> str:
-    """A hash of what has been handed out and not claimed yet (contracts/claims.py)."""
+    """A hash of the messages whose claims the hub has not heard of yet (contracts/claims.py)."""
     return f"{PREFIX}:{site}:handouts"
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, text
 
 from orchestrator.domain.chain import task_id
+from orchestrator.domain.retry import RetryPolicy, policy_of
 from orchestrator.domain.task import TaskState
 from orchestrator.storage import tables
 from orchestrator.storage.copy import copy_in
@@ -29,12 +30,22 @@ class Chain(NamedTuple):
     """Names and notes from the steps before, packed."""
 
 
-Lane = tuple[str, str, str]
-Plan = Mapping[tuple[int, int], Sequence[Lane | None]]
-"""(job, rule) -> the lane of each step of its chain; None where the step waits for the end of discovery."""
+class Link(NamedTuple):
+    """One step of a rule's chain: all that is the same for its tasks."""
+
+    place: tuple[str, str, str]
+    """Its lane: site, queue, function."""
+    waits: bool
+    """For the end of discovery."""
+    action: str
+    policy: RetryPolicy
+
+
+Plan = Mapping[tuple[int, int], Sequence[Link]]
+"""(job, rule) -> its chain, step by step."""
 
 _PLAN = text("""
-    select job_id, rule, site, queue, function, waits from job_steps
+    select job_id, rule, site, queue, function, waits, action, options -> 'retries' as retries from job_steps
     where job_id = any(cast(:jobs as bigint[])) order by job_id, rule, step
 """)
 _IDS = text("select nextval('batches_id_seq') from generate_series(1, :n)")
@@ -42,9 +53,10 @@ _IDS = text("select nextval('batches_id_seq') from generate_series(1, :n)")
 
 def read_plan(tx: Connection, jobs: Iterable[int]) -> Plan:
     """The chains that these jobs' rules make."""
-    plan: defaultdict[tuple[int, int], list[Lane | None]] = defaultdict(list)
+    plan: defaultdict[tuple[int, int], list[Link]] = defaultdict(list)
     for row in tx.execute(_PLAN, {"jobs": sorted(set(jobs))}):
-        plan[row.job_id, row.rule].append(None if row.waits else (row.site, row.queue, row.function))
+        place = (row.site, row.queue, row.function)
+        plan[row.job_id, row.rule].append(Link(place, row.waits, row.action, policy_of(row.retries)))
     return dict(plan)
 
 
@@ -58,18 +70,18 @@ def write_chains(tx: Connection, chains: Sequence[Chain], plan: Plan, deltas: De
     ready_rows: list[tuple[Any, ...]] = []
     carry_rows: list[tuple[Any, ...]] = []
     for id, chain in zip(ids, chains, strict=True):
-        lanes = plan[chain.job, chain.rule]
+        links = plan[chain.job, chain.rule]
         batch_rows.append((id, chain.job, chain.rule, chain.subtree, chain.sequence, chain.n, chain.paths))
         first = task_id(id, chain.first)
         task_rows.append((first, chain.job, chain.rule, TaskState.PENDING, chain.n))
-        later = range(first + 1, task_id(id, len(lanes)))
+        later = range(first + 1, task_id(id, len(links)))
         task_rows += ((task, chain.job, chain.rule, TaskState.PENDING, 0) for task in later)
-        if (lane := lanes[chain.first]) is not None:
-            ready_rows.append((*lane, chain.job, first))
+        if not links[chain.first].waits:
+            ready_rows.append((*links[chain.first].place, chain.job, first))
         if chain.carry is not None:
             carry_rows.append((first, chain.carry))
-        deltas.jobs[chain.job]["open_tasks"] += len(lanes) - chain.first
-        for step in range(chain.first, len(lanes)):
+        deltas.jobs[chain.job]["open_tasks"] += len(links) - chain.first
+        for step in range(chain.first, len(links)):
             deltas.steps[chain.job, chain.rule, step][TaskState.PENDING] += 1
     copy_in(tx, tables.batches, ("id", "job_id", "rule", "subtree", "sequence", "n", "paths"), batch_rows)
     copy_in(tx, tables.tasks, ("id", "job_id", "rule", "state", "given"), task_rows)

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 import msgspec
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, text
 
-from orchestrator.contracts.claims import Hand, task_field, walk_field
 from orchestrator.domain.batch_job import BATCH_JOB, JobEvent, JobState
 from orchestrator.errors import NotFound
 from orchestrator.services.lease import LEASE_S
@@ -22,8 +21,8 @@ from orchestrator.storage.transitions import move_job
 GRACE_S = 30.0
 """How long a running task may take to stop before its process is killed."""
 
-Revoke = Callable[[str, int, Sequence[Hand]], set[str]]
-"""``(site, job, hands)``: take the job's permit and its unclaimed hand-outs back; the fields of those taken back."""
+Revoke = Callable[[str, int, Sequence[str]], set[str]]
+"""``(site, job, messages)``: take the job's permit and its unclaimed messages back; those that were taken back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,50 +109,47 @@ def _sites(tx: Connection, job: int) -> frozenset[str]:
     return frozenset(tx.execute(_SITES, {"job": job}).scalars())
 
 
-_HANDS = text("select task_id, attempt, site from handouts where job_id = :job order by task_id")
-_WALKS = text("""
-    select w.subtree, w.attempt, d.site from walks w join discoveries d on d.job_id = w.job_id
+_PARCELS = text("""
+    select p.id, p.site, count(*) as tasks from parcels p join handouts h on h.parcel = p.id
+    where p.job_id = :job group by p.id, p.site order by p.id
+""")
+_ORDERS = text("""
+    select w.order_id as id, d.site from walks w join discoveries d on d.job_id = w.job_id
     where w.job_id = :job and w.ended_at is null and w.state = 'Waiting' and w.handed_at is not null
 """)
 
 
 def _take_back(tx: Connection, job: int, revoke: Revoke) -> Taken:
     """Revoke at every site; what was not claimed is ready again, and waits."""
-    tasks, walks = tx.execute(_HANDS, {"job": job}).all(), tx.execute(_WALKS, {"job": job}).all()
-    hands: defaultdict[str, list[Hand]] = defaultdict(list)
-    for row in tasks:
-        hands[row.site].append(Hand(task_field(row.task_id), row.attempt))
-    for row in walks:
-        hands[row.site].append(Hand(walk_field(job, row.subtree), row.attempt))
-    back = {site: revoke(site, job, hands[site]) for site in sorted(_sites(tx, job))}
-    queued = [row.task_id for row in tasks if task_field(row.task_id) in back[row.site]]
-    _return_tasks(tx, job, queued)
-    _return_walks(tx, job, [row for row in walks if walk_field(job, row.subtree) in back[row.site]])
-    return Taken(len(queued), len(tasks) - len(queued))
+    parcels, orders = tx.execute(_PARCELS, {"job": job}).all(), tx.execute(_ORDERS, {"job": job}).all()
+    messages: defaultdict[str, list[str]] = defaultdict(list)
+    for row in (*parcels, *orders):
+        messages[row.site].append(row.id)
+    back: set[str] = set()
+    for site in sorted(_sites(tx, job)):
+        back |= revoke(site, job, messages[site])
+    if back:
+        tx.execute(_RETURN_TASKS, {"ids": sorted(back), "job": job})
+        tx.execute(_FORGET_PARCELS, {"ids": sorted(back)})
+        tx.execute(_RETURN_WALKS, {"ids": sorted(back), "job": job})
+    queued = sum(row.tasks for row in parcels if row.id in back)
+    return Taken(queued, sum(row.tasks for row in parcels) - queued)
 
 
 _RETURN_TASKS = text("""
     with back as (
-      delete from handouts where task_id = any(cast(:ids as bigint[])) returning task_id, job_id, site, queue, function
+      delete from handouts where parcel = any(cast(:ids as text[])) returning task_id, parcel
     ),
     counted as (
       update progress set out = out - (select count(*) from back) where job_id = :job
     )
-    insert into ready (site, queue, function, job_id, task_id) select site, queue, function, job_id, task_id from back
+    insert into ready (site, queue, function, job_id, task_id)
+    select p.site, p.queue, p.function, p.job_id, back.task_id from back join parcels p on p.id = back.parcel
 """)
 
-
-def _return_tasks(tx: Connection, job: int, ids: Sequence[int]) -> None:
-    if ids:
-        tx.execute(_RETURN_TASKS, {"ids": list(ids), "job": job})
-
+_FORGET_PARCELS = text("delete from parcels where id = any(cast(:ids as text[]))")
 
 _RETURN_WALKS = text("""
     update walks set handed_at = null
-    where job_id = :job and subtree = any(cast(:subtrees as int[])) and state = 'Waiting'
+    where job_id = :job and order_id = any(cast(:ids as text[])) and state = 'Waiting'
 """)
-
-
-def _return_walks(tx: Connection, job: int, rows: Sequence[Row[tuple[int, int, str]]]) -> None:
-    if rows:
-        tx.execute(_RETURN_WALKS, {"job": job, "subtrees": [row.subtree for row in rows]})

@@ -12,6 +12,8 @@ from orchestrator.domain.halving import Hunt, culprit
 from orchestrator.domain.retry import RetryPolicy
 from orchestrator.domain.task import TASK, TaskEvent, TaskState
 
+HUB = "hub"
+"""Stands for a node where the hub itself concludes something."""
 KILLER = TaskError("WorkerDied", "kills its worker")
 
 
@@ -24,6 +26,10 @@ class Task:
     rule: int
     action: str
     site: str
+    parcel: str
+    """The message by which it is with the site."""
+    claimed: bool
+    """Somebody there has begun with that message."""
     last_step: int
     batch_size: int
     attempt: int
@@ -105,6 +111,7 @@ def take(task: Task | None, site: str, node: str, item: Item) -> str | None:
                 return "already Started"
             _claim(task, node)
         case Returned():
+            task.claimed = task.claimed or node != HUB
             task.back(TaskEvent.RETURNED)
         case Died():
             _begun(task, node)
@@ -117,7 +124,7 @@ def take(task: Task | None, site: str, node: str, item: Item) -> str | None:
 
 def _claim(task: Task, node: str) -> None:
     task.fire(TaskEvent.CLAIMED)
-    task.started, task.worker = True, node
+    task.started, task.claimed, task.worker = True, True, node
 
 
 def _begun(task: Task, node: str) -> None:

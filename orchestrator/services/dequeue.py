@@ -41,7 +41,7 @@ _WAITING = text("""
     from tasks t where t.job_id = :job and t.id > :after order by t.id limit :chunk
 """)
 
-_OUT = text("select task_id from handouts where job_id = :job")
+_OUT = text("select h.task_id from parcels p join handouts h on h.parcel = p.id where p.job_id = :job")
 
 _MOVE_ON = text("update progress set dequeued_to = :to where job_id = :job")
 _FORGET = text("delete from ready where task_id = any(cast(:ids as bigint[]))")
@@ -86,7 +86,7 @@ def _chunk(tx: Connection, job: int, after: int, deltas: Deltas) -> bool:
 
 _STOPPING = text("""
     select j.id, extract(epoch from j.dequeue_by - clock_timestamp())::float8 - :lease as grace_s,
-      array(select distinct h.site from handouts h where h.job_id = j.id)
+      array(select distinct p.site from parcels p where p.job_id = j.id)
         || array(select d.site from discoveries d where d.job_id = j.id) as sites
     from jobs j where j.id = any(cast(:jobs as bigint[]))
 """)
@@ -99,8 +99,8 @@ def stopping(tx: Connection, jobs: Iterable[int]) -> list[Stop]:
 
 
 _OVERDUE = text("""
-    select h.task_id, h.attempt, h.site, coalesce(h.node, 'hub') as node
-    from jobs j join handouts h on h.job_id = j.id
+    select h.task_id, h.attempt, p.site, coalesce(p.node, 'hub') as node
+    from jobs j join parcels p on p.job_id = j.id join handouts h on h.parcel = p.id
     where j.ended_at is null and j.state = 'Dequeuing' and j.dequeue_by < clock_timestamp()
 """)
 

@@ -1,123 +1,124 @@
-"""Handing out tasks that are ready: within each lane's credits, fair between jobs, weighted by priority."""
+"""Handing out tasks that are ready: rows first, and messages that follow from them."""
 
 import time
 import uuid
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, RowMapping, text
+from sqlalchemy import Connection, Row, RowMapping, text
 
 from orchestrator.contracts.failpoints import failpoint
 from orchestrator.contracts.names import Function
 from orchestrator.contracts.parcel import Parcel, TaskOrder
 from orchestrator.contracts.paths import count, number, to_bits
-from orchestrator.domain.chain import STEP_BITS, STEP_MASK
+from orchestrator.domain.chain import STEP_BITS
 from orchestrator.domain.halving import Hunt
-from orchestrator.services.hold import held
+from orchestrator.services.choose import Load, choose
 from orchestrator.services.lanes import EXPIRES_S, Lane, lock_running
+from orchestrator.services.memory import Memory, Step
+from orchestrator.storage import tables
+from orchestrator.storage.copy import copy_in
 from orchestrator.storage.counters import Deltas
 
-_CHOOSE = text(f"""
-    with lane as (
-      select * from unnest(
-        cast(:site as text[]), cast(:queue as text[]), cast(:function as text[]), cast(:credits as int[])
-      ) as u(site, queue, function, credits)
-    ),
-    fair as (
-      select lane.site, lane.queue, lane.function, lane.credits, j.id as job_id, r.task_id,
-        row_number() over (
-          partition by lane.site, lane.queue, lane.function
-          order by r.turn / (j.priority + 1.0), j.priority desc, j.id
-        ) as place
-      from lane
-      cross join jobs j
-      cross join lateral (
-        select r.task_id, row_number() over (order by r.task_id) as turn from ready r
-        where r.site = lane.site and r.queue = lane.queue and r.function = lane.function and r.job_id = j.id
-          and (r.run_after is null or r.run_after <= clock_timestamp())
-        order by r.task_id limit lane.credits
-      ) r
-      where j.ended_at is null and j.state in ('Pending', 'Started')
-        and coalesce(j.not_before <= clock_timestamp(), true) and not {held("lane.site", "lane.queue")}
-    )
-    select job_id, task_id, site, queue, function from fair where place <= credits
-""")  # noqa: S608 - our own words
-
-_TAKE = text("""
-    with picked as (
-      delete from ready using unnest(
-        cast(:job_id as bigint[]), cast(:task_id as bigint[]), cast(:site as text[]), cast(:queue as text[]),
-        cast(:function as text[])
-      ) as u(job, task, site, queue, function)
-      where ready.site = u.site and ready.queue = u.queue and ready.function = u.function
-        and ready.job_id = u.job and ready.task_id = u.task
-      returning ready.task_id, ready.job_id, ready.site, ready.queue, ready.function
-    ),
-    handed as (
-      update tasks set attempt = attempt + 1, dispatched_at = now() from picked where tasks.id = picked.task_id
-      returning tasks.id, tasks.rule, tasks.attempt, tasks.given, tasks.given_bits, tasks.settled_bits,
-        tasks.suspect_bits, picked.job_id, picked.site, picked.queue, picked.function
-    )
-    select h.*, b.n, b.paths, c.carry, s.step, s.action, s.params, s.options
-    from handed h
-    join batches b on b.id = h.id >> :bits
-    join job_steps s on s.job_id = h.job_id and s.rule = h.rule and s.step = (h.id & :mask)
-    left join carries c on c.task_id = h.id
-    order by h.id
-""")
-
-_HAND_OUT = text("""
-    insert into handouts (task_id, job_id, attempt, parcel, tried_bits, site, queue, function)
-    select * from unnest(
-      cast(:task as bigint[]), cast(:job as bigint[]), cast(:attempt as int[]), cast(:parcel as text[]),
-      cast(:tried as bytea[]), cast(:site as text[]), cast(:queue as text[]), cast(:function as text[]))
-""")
+MOST_BYTES = 1024 * 1024
+"""Of paths in one message: a larger parcel becomes several."""
 
 
-Sent = tuple[Parcel, int]
-"""A parcel to be published once its hand-out is committed, with the number of paths in it."""
+class Sent(NamedTuple):
+    """A parcel, to be published once its hand-out is committed."""
+
+    parcel: Parcel
+    paths: int
+    """How many are in it."""
+    seconds: float
+    """What it is thought to take."""
+    tried: Sequence[bytes | None]
+    """Of each task, which paths this attempt handles; None = all that it was given."""
 
 
-def hand_out_tasks(tx: Connection, lanes: Sequence[Lane], epoch: int, deltas: Deltas) -> list[Sent]:
+def hand_out_tasks(tx: Connection, lanes: Sequence[Lane], epoch: int, memory: Memory, deltas: Deltas) -> list[Sent]:
     """Move tasks from ``ready`` to ``handouts`` under a new attempt; what is to be published for it.
 
     The rows of their jobs stay locked until the end of the transaction, so that no pause comes between.
     """
-    free = [lane for lane in lanes if lane.credits > 0 and lane.function != Function.DISCOVERY]
-    rows = _take(tx, free)
-    if not rows:
+    loads = choose(tx, [lane for lane in lanes if lane.function != Function.DISCOVERY], memory)
+    if not loads:
         return []
-    tried = [_tried(row) for row in rows]
-    named = {(lane.site, lane.queue, lane.function): lane.epoch for lane in free}
-    sent = [
-        _parcel(row, bits, epoch, named[row["site"], row["queue"], row["function"]])
-        for row, bits in zip(rows, tried, strict=True)
-    ]
-    for row in rows:
-        deltas.jobs[row["job_id"]]["out"] += 1
-    columns: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in ("site", "queue", "function")}
-    columns["task"] = [row["id"] for row in rows]
-    columns["job"] = [row["job_id"] for row in rows]
-    columns["attempt"] = [row["attempt"] for row in rows]
-    columns["parcel"] = [parcel.id for parcel, _ in sent]
-    columns["tried"] = tried
-    tx.execute(_HAND_OUT, columns)
+    running = lock_running(tx, {load.step.job for load in loads})
+    loads = [load for load in loads if load.step.job in running]
+    taken, steps = _take(tx, loads), _read_steps(tx, loads)
+    sent = [one for load in loads for one in _pack(load, taken, steps[load.step], epoch)]
+    _write(tx, sent)
+    for one in sent:
+        deltas.jobs[one.parcel.job]["out"] += len(one.parcel.tasks)
     failpoint("hub.handing_out")
     return sent
 
 
-def _take(tx: Connection, free: Sequence[Lane]) -> Sequence[RowMapping]:
-    """Choose what is next in these lanes, and take it out of ``ready`` where its job still runs."""
-    if not free:
-        return []
-    asked = {name: [getattr(lane, name) for lane in free] for name in ("site", "queue", "function", "credits")}
-    chosen = tx.execute(_CHOOSE, asked).mappings().all()
-    if not chosen:
-        return []
-    running = lock_running(tx, (row["job_id"] for row in chosen))
-    still = [row for row in chosen if row["job_id"] in running]
-    columns = {name: [row[name] for row in still] for name in ("job_id", "task_id", "site", "queue", "function")}
-    return tx.execute(_TAKE, columns | {"bits": STEP_BITS, "mask": STEP_MASK}).mappings().all()
+_TAKE = text("""
+    with taken as (
+      delete from ready using unnest(
+        cast(:task as bigint[]), cast(:job as bigint[]), cast(:site as text[]), cast(:queue as text[]),
+        cast(:function as text[])
+      ) as u(task, job, site, queue, function)
+      where ready.site = u.site and ready.queue = u.queue and ready.function = u.function
+        and ready.job_id = u.job and ready.task_id = u.task
+      returning ready.task_id
+    )
+    update tasks t set attempt = attempt + 1, dispatched_at = now()
+    from taken join batches b on b.id = taken.task_id >> :bits left join carries c on c.task_id = taken.task_id
+    where t.id = taken.task_id
+    returning t.id, t.attempt, t.given_bits, t.settled_bits, t.suspect_bits, b.n, b.paths, c.carry
+""")
+
+
+def _take(tx: Connection, loads: Sequence[Load]) -> dict[int, RowMapping]:
+    """Take them out of ``ready``, under their next attempt."""
+    rows = [(task, load.step.job, *load.lane.place) for load in loads for task in load.tasks]
+    if not rows:
+        return {}
+    columns = zip(("task", "job", "site", "queue", "function"), zip(*rows, strict=True), strict=True)
+    asked: dict[str, Any] = {name: list(values) for name, values in columns}
+    return {row["id"]: row for row in tx.execute(_TAKE, asked | {"bits": STEP_BITS}).mappings()}
+
+
+_STEPS = text("""
+    select s.job_id, s.rule, s.step, s.action, s.params, s.options
+    from job_steps s
+    join unnest(cast(:job as bigint[]), cast(:rule as int[]), cast(:step as int[])) as u(job, rule, step)
+      on s.job_id = u.job and s.rule = u.rule and s.step = u.step
+""")
+
+
+def _read_steps(tx: Connection, loads: Sequence[Load]) -> dict[Step, Row[Any]]:
+    """What these tasks are to do: apart from them, since it is the same for many and may be large."""
+    jobs, rules, steps = zip(*{load.step for load in loads}, strict=True) if loads else ((), (), ())
+    rows = tx.execute(_STEPS, {"job": list(jobs), "rule": list(rules), "step": list(steps)})
+    return {Step(row.job_id, row.rule, row.step): row for row in rows}
+
+
+def _pack(load: Load, taken: dict[int, RowMapping], step: Row[Any], epoch: int) -> Iterator[Sent]:
+    """The parcels of a load: one, unless its paths are too many bytes."""
+    parts: list[list[RowMapping]] = []
+    size = 0
+    for task in load.tasks:
+        row = taken[task]
+        size += len(row["paths"]) + len(row["carry"] or b"")
+        if not parts or size > MOST_BYTES:
+            parts.append([])
+            size = len(row["paths"]) + len(row["carry"] or b"")
+        parts[-1].append(row)
+    for part in parts:
+        tried = [_tried(row) for row in part]
+        orders = [_order(row, bits) for row, bits in zip(part, tried, strict=True)]
+        paths = sum(count(order.given, row["n"]) for order, row in zip(orders, part, strict=True))
+        seconds = load.seconds * len(part) / len(load.tasks)
+        yield Sent(_parcel(load, step, orders, epoch), paths, seconds, tried)
+
+
+def _order(row: RowMapping, tried: bytes | None) -> TaskOrder:
+    given = row["given_bits"] if tried is None else tried
+    return TaskOrder(row["id"], row["attempt"], row["paths"], given, row["carry"])
 
 
 def _tried(row: RowMapping) -> bytes | None:
@@ -129,22 +130,43 @@ def _tried(row: RowMapping) -> bytes | None:
     return to_bits(hunt.next_try(), row["n"])
 
 
-def _parcel(row: RowMapping, tried: bytes | None, epoch: int, queue_epoch: int) -> Sent:
-    which = row["given_bits"] if tried is None else tried
-    parcel = Parcel(
+def _parcel(load: Load, step: Row[Any], orders: list[TaskOrder], epoch: int) -> Parcel:
+    return Parcel(
         id=str(uuid.uuid4()),
-        site=row["site"],
-        queue=row["queue"],
-        function=row["function"],
-        action=row["action"],
-        job=row["job_id"],
-        step=row["step"],
-        params=row["params"],
-        tasks=[TaskOrder(row["id"], row["attempt"], row["paths"], which, row["carry"])],
+        site=load.lane.site,
+        queue=load.lane.queue,
+        function=load.lane.function,
+        action=step.action,
+        job=load.step.job,
+        step=load.step.step,
+        params=step.params,
+        tasks=orders,
         expires=time.time() + EXPIRES_S,
-        timeout=row["options"].get("timeout_s"),
-        hard_timeout=row["options"].get("hard_timeout_s"),
+        timeout=step.options.get("timeout_s"),
+        hard_timeout=step.options.get("hard_timeout_s"),
         epoch=epoch,
-        queue_epoch=queue_epoch,
+        queue_epoch=load.lane.epoch,
     )
-    return parcel, count(which, row["n"])
+
+
+def _write(tx: Connection, sent: Sequence[Sent]) -> None:
+    """Write down what is with the sites from here on."""
+    copy_in(
+        tx,
+        tables.parcels,
+        ("id", "job_id", "site", "queue", "function", "seconds"),
+        [
+            (parcel.id, parcel.job, parcel.site, parcel.queue, parcel.function, seconds)
+            for parcel, _, seconds, _ in sent
+        ],
+    )
+    copy_in(
+        tx,
+        tables.handouts,
+        ("task_id", "parcel", "attempt", "tried_bits"),
+        [
+            (order.task, one.parcel.id, order.attempt, tried)
+            for one in sent
+            for order, tried in zip(one.parcel.tasks, one.tried, strict=True)
+        ],
+    )

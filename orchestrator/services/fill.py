@@ -9,9 +9,8 @@ from sqlalchemy import Connection, text
 
 from orchestrator.contracts.batch import Batch
 from orchestrator.domain.batch_job import BATCH_JOB, JobState
-from orchestrator.domain.chain import STEP_MASK
 from orchestrator.domain.discovery import DISCOVERY, DiscoveryEvent, DiscoveryState
-from orchestrator.services.chains import Chain, read_plan, write_chains
+from orchestrator.services.chains import Chain, Plan, write_chains
 from orchestrator.services.failures import Failures
 from orchestrator.storage import tables
 from orchestrator.storage.copy import copy_in
@@ -30,6 +29,8 @@ class Walk:
     job_state: JobState
     site: str
     method: str
+    order: str
+    """The message by which it was handed out."""
     attempt: int
     state: DiscoveryState
     sequence: int
@@ -54,12 +55,13 @@ class Filling:
     late: list[Batch] = field(default_factory=list[Batch])
 
 
-def fill(tx: Connection, batches: Sequence[Batch], deltas: Deltas, failures: Failures) -> dict[tuple[int, int], Walk]:
+def fill(
+    tx: Connection, batches: Sequence[Batch], plan: Plan, deltas: Deltas, failures: Failures
+) -> dict[tuple[int, int], Walk]:
     """Apply batches in the order they came; the jobs' rows are locked. Returns the walks that were heard of."""
     if not batches:
         return {}
-    walks, plan = _read_walks(tx, batches), read_plan(tx, (batch.job for batch in batches))
-    filling = Filling()
+    walks, filling = _read_walks(tx, batches), Filling()
     for batch in batches:
         if all((batch.job, found.rule) in plan for found in batch.found):
             _take(batch, walks.get((batch.job, batch.subtree)), filling, deltas, failures)
@@ -124,8 +126,8 @@ def _change(walk: Walk) -> WalkChange:
 
 
 _READ = text("""
-    select w.job_id, w.subtree, j.state as job_state, d.site, d.method, w.attempt, w.state, w.sequence, w.cursor,
-      w.worker
+    select w.job_id, w.subtree, j.state as job_state, d.site, d.method, w.order_id, w.attempt, w.state, w.sequence,
+      w.cursor, w.worker
     from unnest(cast(:job as bigint[]), cast(:subtree as int[])) as u(job, subtree)
     join walks w on w.job_id = u.job and w.subtree = u.subtree
     join discoveries d on d.job_id = w.job_id
@@ -138,27 +140,11 @@ def _read_walks(tx: Connection, batches: Iterable[Batch]) -> dict[tuple[int, int
     rows = tx.execute(_READ, {"job": [job for job, _ in keys], "subtree": [subtree for _, subtree in keys]})
     return {
         (row.job_id, row.subtree): Walk(
-            row.job_id, row.subtree, JobState(row.job_state), row.site, row.method, row.attempt,
+            row.job_id, row.subtree, JobState(row.job_state), row.site, row.method, row.order_id, row.attempt,
             DiscoveryState(row.state), row.sequence, row.cursor, DiscoveryState(row.state), row.worker,
         )
         for row in rows
     }  # fmt: skip
-
-
-def release(tx: Connection, jobs: Iterable[int]) -> None:
-    """Discovery of these jobs has ended: what waited for that is ready. Once a job, over its tasks of such steps."""
-    tx.execute(_RELEASE, {"jobs": sorted(set(jobs)), "mask": STEP_MASK})
-
-
-_RELEASE = text("""
-    insert into ready (site, queue, function, job_id, task_id)
-    select s.site, s.queue, s.function, t.job_id, t.id
-    from job_steps s
-    join discoveries d on d.job_id = s.job_id and d.state in ('Closed', 'Broken')
-    join tasks t on t.job_id = s.job_id and t.rule = s.rule and (t.id & :mask) = s.step
-    where s.job_id = any(cast(:jobs as bigint[])) and s.waits and t.state = 'Pending' and t.given > 0 and t.attempt = 0
-    on conflict do nothing
-""")
 
 
 class NewWalk(NamedTuple):

@@ -8,42 +8,60 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
+from orchestrator.domain.pace import PARCEL_S
 from orchestrator.services.hold import held
 
 NODE_SILENT_S = 15
 """A node that has not been heard of for so long is given nothing."""
 AHEAD = 2
-"""Tasks with a site for each process that runs them: one runs, one waits at hand."""
+"""Parcels with a site for each process that runs them: one runs, one waits at hand."""
+MOST_AHEAD = 32
+"""The same for parcels that take next to no time, as long as all of them together take no longer."""
 EXPIRES_S = 7 * 24 * 3600.0
 """A message that is older is refused; hand-outs are made anew long before."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """A queue's function at a site: how many can run there at once, and how many tasks it has been handed."""
+    """A queue's function at a site: how many can run there at once, and how many parcels it has been handed."""
 
     site: str
     queue: str
     function: str
     concurrency: int
     out: int
+    out_s: float
+    """What these are thought to take, in seconds."""
     epoch: int = 0
     """In its queue's name."""
 
     @property
-    def credits(self) -> int:
-        """How many more tasks it can be handed."""
-        return max(0, self.concurrency * AHEAD - self.out)
+    def place(self) -> tuple[str, str, str]:
+        """Which it is."""
+        return self.site, self.queue, self.function
+
+    @property
+    def places(self) -> int:
+        """How many more parcels it can be handed, however short they are."""
+        return max(0, self.concurrency * MOST_AHEAD - self.out)
+
+    def takes(self, parcels: int, seconds: float) -> bool:
+        """Whether it can be handed one more, after so many in this turn that take so long in all."""
+        if self.out + parcels < self.concurrency * AHEAD:
+            return True
+        return parcels < self.places and self.out_s + seconds < self.concurrency * AHEAD * PARCEL_S
 
 
 _LANES = text("""
     select n.site, q.queue, n.function, sum(n.concurrency) as concurrency, coalesce(max(l.epoch), 0) as epoch,
-      (select count(*) from handouts h
-       where h.site = n.site and h.queue = q.queue and h.function = n.function) as out
+      coalesce(min(o.n), 0) as out, coalesce(min(o.seconds), 0.0) as out_s
     from nodes n
     join sites s on s.name = n.site and s.enabled and not s.draining
     cross join unnest(n.queues) as q(queue)
     left join lanes l on l.site = n.site and l.queue = q.queue and l.function = n.function
+    left join (
+      select site, queue, function, count(*) as n, sum(seconds) as seconds from parcels group by 1, 2, 3
+    ) o on o.site = n.site and o.queue = q.queue and o.function = n.function
     where n.left_at is null and not n.draining and not n.deaf
       and n.last_heard > clock_timestamp() - make_interval(secs => :silent)
     group by n.site, q.queue, n.function
@@ -53,7 +71,7 @@ _LANES = text("""
 def lanes(tx: Connection) -> list[Lane]:
     """Every lane that a live node serves, and hears."""
     return [
-        Lane(row.site, row.queue, row.function, row.concurrency, row.out, row.epoch)
+        Lane(row.site, row.queue, row.function, row.concurrency, row.out, row.out_s, row.epoch)
         for row in tx.execute(_LANES, {"silent": NODE_SILENT_S})
     ]
 

@@ -1,26 +1,28 @@
 """One turn of the hub: what came in, applied in one transaction, and what is to be sent for it afterwards."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, text
 
 from orchestrator.contracts.batch import Batch
-from orchestrator.contracts.claims import task_field, walk_field
 from orchestrator.contracts.parcel import WalkOrder
 from orchestrator.contracts.report import Reports
 from orchestrator.domain.discovery import DISCOVERY, DiscoveryState
 from orchestrator.services.announce import announce
 from orchestrator.services.canary import hear
+from orchestrator.services.chains import read_plan
 from orchestrator.services.collect import collect
 from orchestrator.services.dequeue import Stop, dequeue, overdue, stopping
 from orchestrator.services.dispatch import Sent, hand_out_tasks
 from orchestrator.services.failures import Failures
-from orchestrator.services.fill import Walk, fill, release
+from orchestrator.services.fill import Walk, fill
 from orchestrator.services.grant import Grants, grants
 from orchestrator.services.lanes import lanes
 from orchestrator.services.lease import lapsed_tasks, lapsed_walks
+from orchestrator.services.memory import Memory
+from orchestrator.services.ready import release
 from orchestrator.services.requeue import requeue
 from orchestrator.services.send_walks import hand_out_walks
 from orchestrator.services.settle import lock, settle
@@ -39,7 +41,7 @@ class Outbox:
     gone: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     """site -> the grants that nobody needs any more."""
     heard: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
-    """site -> the hand-outs of whose claims has been heard: their fields (contracts/claims.py)."""
+    """site -> the messages of whose claims has been heard (contracts/claims.py)."""
     stops: list[Stop] = field(default_factory=list[Stop])
     ended: list[int] = field(default_factory=list[int])
     """Jobs."""
@@ -50,12 +52,12 @@ class Outbox:
     def jobs(self) -> dict[str, set[int]]:
         """Site -> the jobs of which something is handed out there."""
         jobs: defaultdict[str, set[int]] = defaultdict(set)
-        for message in (*(parcel for parcel, _ in self.parcels), *self.orders):
+        for message in (*(sent.parcel for sent in self.parcels), *self.orders):
             jobs[message.site].add(message.job)
         return jobs
 
 
-def apply(tx: Connection, reports: Sequence[Reports], batches: Sequence[Batch]) -> Outbox:
+def apply(tx: Connection, reports: Sequence[Reports], batches: Sequence[Batch], memory: Memory) -> Outbox:
     """Bring the record up to what the sites say."""
     announce(tx, reports)
     hear(tx, reports)
@@ -64,24 +66,26 @@ def apply(tx: Connection, reports: Sequence[Reports], batches: Sequence[Batch]) 
     jobs = _jobs_of(tx, reports) | {batch.job for batch in batches}
     lock(tx, jobs)
     deltas, failures = Deltas(), Failures()
-    walks = fill(tx, batches, deltas, failures)
-    collected = collect(tx, reports, deltas, failures)
+    plan = read_plan(tx, jobs)
+    walks = fill(tx, batches, plan, deltas, failures)
+    collected = collect(tx, reports, plan, memory, deltas, failures)
     failures.write(tx)
     deltas.write(tx)
     tolerate(tx, deltas, failures)
     release(tx, {walk.job for walk in walks.values() if walk.state in DISCOVERY.terminal})
     ended = settle(tx, jobs, collected.begun)
+    memory.forget(ended)
     return Outbox(gone=_gone(walks, set(ended)), heard=_heard(collected.heard, walks), ended=ended)
 
 
-def hand_out(tx: Connection, epoch: int) -> Outbox:
+def hand_out(tx: Connection, epoch: int, memory: Memory) -> Outbox:
     """Hand out what is ready, to whoever is there, and go on emptying what is being cancelled."""
     serving, deltas = lanes(tx), Deltas()
     dequeuing, more = dequeue(tx, deltas)
     requeue(tx, deltas)
     redriven = take_over(tx, deltas)
     orders = hand_out_walks(tx, serving, epoch)
-    parcels = hand_out_tasks(tx, serving, epoch, deltas)
+    parcels = hand_out_tasks(tx, serving, epoch, memory, deltas)
     deltas.write(tx)
     release(tx, {job for job, state in redriven.items() if state in DISCOVERY.terminal})
     unsettled = dequeuing | redriven.keys()
@@ -91,12 +95,15 @@ def hand_out(tx: Connection, epoch: int) -> Outbox:
     return Outbox(parcels, orders, grants(tx, serving), stops=stops, ended=ended, more=more)
 
 
-def judge(tx: Connection) -> Outbox:
+def judge(tx: Connection, memory: Memory) -> Outbox:
     """Conclude what nobody reported: lapsed leases, and cancelled work whose grace is over."""
-    return apply(tx, [*overdue(tx), *lapsed_tasks(tx)], lapsed_walks(tx))
+    return apply(tx, [*overdue(tx), *lapsed_tasks(tx)], lapsed_walks(tx), memory)
 
 
-_JOBS_OF = text("select distinct job_id from handouts where task_id = any(cast(:ids as bigint[]))")
+_JOBS_OF = text("""
+    select distinct p.job_id from handouts h join parcels p on p.id = h.parcel
+    where h.task_id = any(cast(:ids as bigint[]))
+""")
 
 
 def _jobs_of(tx: Connection, reports: Sequence[Reports]) -> set[int]:
@@ -104,13 +111,13 @@ def _jobs_of(tx: Connection, reports: Sequence[Reports]) -> set[int]:
     return set(tx.execute(_JOBS_OF, {"ids": sorted(ids)}).scalars())
 
 
-def _heard(tasks: Sequence[tuple[str, int]], walks: dict[tuple[int, int], Walk]) -> dict[str, list[str]]:
+def _heard(parcels: Iterable[tuple[str, str]], walks: dict[tuple[int, int], Walk]) -> dict[str, list[str]]:
     heard: defaultdict[str, list[str]] = defaultdict(list)
-    for site, task in tasks:
-        heard[site].append(task_field(task))
+    for site, parcel in parcels:
+        heard[site].append(parcel)
     for walk in walks.values():
         if walk.was is DiscoveryState.WAITING:
-            heard[walk.site].append(walk_field(walk.job, walk.subtree))
+            heard[walk.site].append(walk.order)
     return dict(heard)
 
 

@@ -1,33 +1,31 @@
-"""Hand-outs that nobody claims: their message was lost, stands in a queue that moves past it, or is not to be begun."""
+"""Messages that nobody claims: they were lost, stand in a queue that moves past them, or are not to be begun."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
 from orchestrator.contracts import names
-from orchestrator.contracts.claims import Hand, task_field, walk_field
 from orchestrator.contracts.report import Item, Reports, Returned
+from orchestrator.services.decide import HUB
 from orchestrator.services.lease import LEASE_S
 
 PATIENCE_S = 8.0
-"""So long a hand-out may lie unheard of before it is looked for: more than the period of announcements."""
+"""So long a message may lie unheard of before it is looked for: more than the period of announcements."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unclaimed:
-    """A task or a walk that was handed out and not claimed, as far as the database knows."""
+    """A parcel or an order to walk that was handed out and not claimed, as far as the database knows."""
 
+    id: str
     site: str
     queue: str
     """The Celery queue into which it was put."""
-    hand: Hand
     silent_s: float
     """How long nothing was heard of it."""
-    task: int | None
-    walk: tuple[int, int] | None
-    drains: bool = False
+    drains: bool
     """Its site is being drained: it is taken back wherever it stands."""
 
     @property
@@ -36,83 +34,50 @@ class Unclaimed:
         return self.silent_s >= LEASE_S
 
 
-_TASKS = text("""
-    select h.task_id, h.attempt, h.site, h.queue, h.function, coalesce(s.draining, false) as drains,
-      coalesce(l.epoch, 0) as epoch,
-      extract(epoch from clock_timestamp() - h.heard_at)::float8 as silent_s
-    from handouts h left join sites s on s.name = h.site
-    left join lanes l on l.site = h.site and l.queue = h.queue and l.function = h.function
-    where h.claimed_at is null and (s.draining or h.heard_at <= clock_timestamp() - make_interval(secs => :patience))
-    order by h.task_id limit 5000
-""")
+_PARCELS = """
+    select p.id, p.site, p.queue, p.function, coalesce(l.epoch, 0) as epoch, coalesce(s.draining, false) as drains,
+      extract(epoch from clock_timestamp() - p.heard_at)::float8 as silent_s
+    from parcels p left join sites s on s.name = p.site
+    left join lanes l on l.site = p.site and l.queue = p.queue and l.function = p.function
+    where p.claimed_at is null and (s.draining or p.heard_at <= clock_timestamp() - make_interval(secs => :patience))
+"""
 
-_WALKS = text("""
-    select w.job_id, w.subtree, w.attempt, d.site, d.queue, coalesce(s.draining, false) as drains,
-      coalesce(l.epoch, 0) as epoch,
-      extract(epoch from clock_timestamp() - w.heard_at)::float8 as silent_s
+_ORDERS = """
+    select w.order_id, d.site, d.queue, 'discovery', coalesce(l.epoch, 0), coalesce(s.draining, false),
+      extract(epoch from clock_timestamp() - w.heard_at)::float8
     from walks w join discoveries d on d.job_id = w.job_id left join sites s on s.name = d.site
     left join lanes l on l.site = d.site and l.queue = d.queue and l.function = 'discovery'
     where w.ended_at is null and w.state = 'Waiting' and w.handed_at is not null
       and (s.draining or w.heard_at <= clock_timestamp() - make_interval(secs => :patience))
-    order by w.job_id, w.subtree limit 5000
-""")
+"""
+
+_UNCLAIMED = text(f"({_PARCELS} order by p.id limit 5000) union all ({_ORDERS} order by w.order_id limit 5000)")
 
 
 def unclaimed(tx: Connection, patience_s: float = PATIENCE_S) -> list[Unclaimed]:
     """What has lain for longer than this; at a site that is being drained, for however short."""
-    tasks = [
-        Unclaimed(
-            row.site,
-            names.queue(row.site, row.queue, row.function, row.epoch),
-            Hand(task_field(row.task_id), row.attempt),
-            row.silent_s,
-            row.task_id,
-            None,
-            row.drains,
-        )
-        for row in tx.execute(_TASKS, {"patience": patience_s})
+    return [
+        Unclaimed(row.id, row.site, names.queue(row.site, row.queue, row.function, row.epoch), row.silent_s, row.drains)
+        for row in tx.execute(_UNCLAIMED, {"patience": patience_s})
     ]
-    walks = [
-        Unclaimed(
-            row.site,
-            names.queue(row.site, row.queue, names.Function.DISCOVERY, row.epoch),
-            Hand(walk_field(row.job_id, row.subtree), row.attempt),
-            row.silent_s,
-            None,
-            (row.job_id, row.subtree),
-            row.drains,
-        )
-        for row in tx.execute(_WALKS, {"patience": patience_s})
-    ]
-    return tasks + walks
 
 
-def returned(lost: Iterable[Unclaimed]) -> list[Reports]:
-    """The reports that give lost tasks back."""
-    items: defaultdict[str, list[Item]] = defaultdict(list)
-    for one in lost:
-        if one.task is not None:
-            reason = "the site is being drained" if one.drains else "its message was lost"
-            items[one.site].append(Returned(one.task, one.hand.attempt, reason))
-    return [Reports(site, "hub", some) for site, some in items.items()]
-
+_TASKS = text("select task_id, attempt, parcel from handouts where parcel = any(cast(:ids as text[])) order by task_id")
 
 _GIVE_BACK = text("""
     update walks set handed_at = null
-    from unnest(cast(:job as bigint[]), cast(:subtree as int[]), cast(:attempt as int[])) as u(job, subtree, attempt)
-    where walks.job_id = u.job and walks.subtree = u.subtree and walks.attempt = u.attempt and walks.state = 'Waiting'
+    where ended_at is null and order_id = any(cast(:ids as text[])) and state = 'Waiting' and handed_at is not null
 """)
 
 
-def give_back_walks(tx: Connection, lost: Sequence[Unclaimed]) -> None:
-    """Let lost walks wait for a walker again."""
-    walks = [(one.walk, one.hand.attempt) for one in lost if one.walk is not None]
-    if walks:
-        tx.execute(
-            _GIVE_BACK,
-            {
-                "job": [walk[0] for walk, _ in walks],
-                "subtree": [walk[1] for walk, _ in walks],
-                "attempt": [attempt for _, attempt in walks],
-            },
-        )
+def give_back(tx: Connection, lost: Sequence[Unclaimed]) -> list[Reports]:
+    """Let lost walks wait for a walker again; the reports that give lost tasks back."""
+    ids = {"ids": [one.id for one in lost]}
+    tx.execute(_GIVE_BACK, ids)
+    by_id = {one.id: one for one in lost}
+    items: defaultdict[str, list[Item]] = defaultdict(list)
+    for row in tx.execute(_TASKS, ids):
+        one = by_id[row.parcel]
+        reason = "the site is being drained" if one.drains else "its message was lost"
+        items[one.site].append(Returned(row.task_id, row.attempt, reason))
+    return [Reports(site, HUB, some) for site, some in items.items()]

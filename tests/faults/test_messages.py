@@ -85,7 +85,7 @@ def _some_task(trial: Trial) -> tuple[int, int]:
 
 def _forge(trial: Trial, redis: Any) -> None:
     """A site, rightly signed, reports on another site's task, which is out."""
-    out = "select task_id, attempt from handouts where job_id = :job"
+    out = "select task_id, attempt from parcels p join handouts h on h.parcel = p.id where p.job_id = :job"
     assert wait_until(lambda: bool(trial.stack.record.rows(out, job=trial.job)), 20)
     task = trial.stack.record.rows(out, job=trial.job)[0]
     key = seal.site_key(trial.stack.installation.secret, "forger")

@@ -50,7 +50,10 @@ Held = list[tuple[int, int]]
 
 def _held(trial: Trial) -> Held:
     """What the worker on the first host had claimed."""
-    held = "select task_id, attempt from handouts where job_id = :job and claimed_at is not null and node like '%@one'"
+    held = """
+        select h.task_id, h.attempt from parcels p join handouts h on h.parcel = p.id
+        where p.job_id = :job and p.claimed_at is not null and p.node like '%@one'
+    """
     found: Held = []
 
     def reported() -> bool:

@@ -86,7 +86,7 @@ class Trial:
 
     def _out(self) -> str:
         """What is with the sites, for whoever has to find out why it does not go on."""
-        out = "select to_jsonb(h) - 'tried_bits' as h, clock_timestamp() from handouts h where job_id = :job"
+        out = "select to_jsonb(p) as parcel, clock_timestamp() from parcels p where job_id = :job"
         return f"with the sites: {self.stack.record.rows(out, job=self.job)}"
 
     def _now(self) -> datetime:

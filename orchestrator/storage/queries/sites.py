@@ -36,9 +36,11 @@ _WAITING = text(f"""
 """)  # noqa: S608 - the only thing put in is a number of ours
 
 _WITH_SITE = text("""
-    select site, queue, function, count(claimed_at) as running, count(*) - count(claimed_at) as waiting,
-        extract(epoch from now() - min(handed_at) filter (where claimed_at is null))::float8 as oldest_s
-    from handouts where site = any(:sites) group by 1, 2, 3
+    select p.site, p.queue, p.function, count(*) filter (where t.state = 'Started') as running,
+        count(*) filter (where t.state <> 'Started') as waiting,
+        extract(epoch from now() - min(p.handed_at) filter (where t.state <> 'Started'))::float8 as oldest_s
+    from parcels p join handouts h on h.parcel = p.id join tasks t on t.id = h.task_id
+    where p.site = any(:sites) group by 1, 2, 3
 """)
 
 _WALKS = text("""
@@ -53,7 +55,7 @@ _WALKS = text("""
 
 _OUT = text("""
     select site, count(*)::int as out from (
-        select site from handouts
+        select p.site from parcels p join handouts h on h.parcel = p.id
         union all
         select d.site from walks w join discoveries d on d.job_id = w.job_id
         where w.ended_at is null and w.handed_at is not null) these

@@ -37,10 +37,10 @@ _JOB = text("""
 
 _LANES = text("""
     select s.site, s.queue, s.function, s.action, sum(s.pending)::bigint as pending,
-      (select count(*) from handouts h where h.job_id = :job and h.site = s.site and h.queue = s.queue
-         and h.function = s.function) as out,
-      (select extract(epoch from clock_timestamp() - min(h.heard_at))::int from handouts h
-       where h.job_id = :job and h.site = s.site and h.queue = s.queue and h.function = s.function) as silent_s,
+      (select count(*) from parcels p join handouts h on h.parcel = p.id
+       where p.job_id = :job and p.site = s.site and p.queue = s.queue and p.function = s.function) as out,
+      (select extract(epoch from clock_timestamp() - min(p.heard_at))::int from parcels p
+       where p.job_id = :job and p.site = s.site and p.queue = s.queue and p.function = s.function) as silent_s,
       exists (select from ready r where r.site = s.site and r.queue = s.queue and r.function = s.function
          and r.job_id = :job) as ready,
       (select count(*) from nodes n where n.site = s.site and n.function = s.function and s.queue = any(n.queues)
@@ -54,13 +54,14 @@ _TASK = text("""
     select t.id, t.job_id, t.rule, t.state, t.attempt, t.tries, t.crashes, t.given, t.worker, t.started_at,
       t.suspect_bits is not null as hunted, s.site, s.queue, s.function, s.action, s.waits,
       r.task_id is not null as ready, r.run_after, r.run_after > clock_timestamp() as later,
-      h.claimed_at, h.handed_at, h.heard_at,
-      extract(epoch from clock_timestamp() - h.heard_at)::int as silent_s
+      p.claimed_at, p.handed_at, p.heard_at, p.node,
+      extract(epoch from clock_timestamp() - p.heard_at)::int as silent_s
     from tasks t
     join job_steps s on s.job_id = t.job_id and s.rule = t.rule and s.step = (t.id & :mask)
     left join ready r on r.site = s.site and r.queue = s.queue and r.function = s.function
       and r.job_id = t.job_id and r.task_id = t.id
     left join handouts h on h.task_id = t.id
+    left join parcels p on p.id = h.parcel
     where t.id = :task
 """)
 
@@ -69,11 +70,11 @@ _LANE = text("""
       coalesce(sum(n.concurrency), 0)::int as slots, count(n.node)::int as nodes,
       count(n.node) filter (where :action = any(n.actions))::int as offering,
       count(n.node) filter (where n.deaf)::int as deaf,
-      (select count(*) from handouts h
-       where h.site = :site and h.queue = :queue and h.function = :function)::int as out,
-      array(select h.job_id || ' (' || count(*) || ')' from handouts h
-        where h.site = :site and h.queue = :queue and h.function = :function
-        group by h.job_id order by count(*) desc limit 5) as jobs
+      (select count(*) from parcels p
+       where p.site = :site and p.queue = :queue and p.function = :function)::int as out,
+      array(select p.job_id || ' (' || count(*) || ')' from parcels p join handouts h on h.parcel = p.id
+        where p.site = :site and p.queue = :queue and p.function = :function
+        group by p.job_id order by count(*) desc limit 5) as jobs
     from sites s
     left join nodes n on n.site = s.name and n.left_at is null and not n.draining and :queue = any(n.queues)
       and n.function = :function and n.last_heard > clock_timestamp() - make_interval(secs => :silent)
@@ -179,6 +180,9 @@ def _task(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
         since = f"{row.started_at:%H:%M:%S} UTC" if row.started_at else "just now"
         detail = f"it runs on {row.worker} since {since}; last heard of {row.silent_s or 0} s ago"
         yield _cause("running", detail, "nothing: it is worked on")
+    elif row.claimed_at is not None:
+        detail = f"it is with {row.node}, among tasks that are done one after the other"
+        yield _cause("queued", detail, "the end of those before it; when they take long it is handed out again")
     elif row.handed_at is not None:
         detail = f"it was handed to {row.site}.{row.queue}.{row.function} at {row.handed_at:%H:%M:%S} UTC"
         yield _cause("queued", f"{detail} and waits for a free process", "a process that becomes free")
@@ -220,7 +224,7 @@ def _lane(tx: Connection, site: str, queue: str, function: str, action: str | No
     if lane.deaf:
         yield _deaf(name, lane.deaf)
     elif lane.nodes and lane.out >= lane.slots:
-        detail = f"{name} is busy: {lane.out} tasks with its {lane.slots} processes, of jobs {', '.join(lane.jobs)}"
+        detail = f"{name} is busy: {lane.out} parcels with its {lane.slots} processes, of jobs {', '.join(lane.jobs)}"
         yield _cause("busy", detail, "the end of one of them, or a higher priority")
 
 

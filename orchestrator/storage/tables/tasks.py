@@ -4,6 +4,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -118,22 +119,30 @@ ready = Table(
     comment="Tasks that could be handed out now.",
 )
 
-handouts = Table(
-    "handouts",
+parcels = Table(
+    "parcels",
     metadata,
-    Column("task_id", BigInteger, ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True),
+    Column("id", Text, primary_key=True, comment="of its message, too"),
     job(),
-    Column("attempt", Integer, nullable=False),
-    Column("parcel", Text, nullable=False),
     Column("site", Text, nullable=False),
     Column("queue", Text, nullable=False),
     Column("function", Text, nullable=False),
-    Column("tried_bits", LargeBinary, comment="which paths this attempt handles; null = all that it was given"),
+    Column("seconds", Float, nullable=False, comment="what its tasks are thought to take, all in all"),
     Column("node", Text, comment="who claimed it"),
     time("handed_at", now=True),
     time("claimed_at"),
     time("heard_at", now=True),
-    Index("ix_handouts_job_id", "job_id"),
+    Index("ix_parcels_job_id", "job_id"),
+    comment="Messages that hand out tasks: as long as a task of it is with the site.",
+)
+
+handouts = Table(
+    "handouts",
+    metadata,
+    Column("task_id", BigInteger, ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True),
+    Column("parcel", Text, ForeignKey("parcels.id", ondelete="CASCADE"), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("tried_bits", LargeBinary, comment="which paths this attempt handles; null = all that it was given"),
     Index("ix_handouts_parcel", "parcel"),
     comment="Tasks that are with a site: few, whatever the size of a job.",
 )

@@ -42,6 +42,12 @@ def make_ready(tx: Connection, site: str, tasks: int, *, function: str = "worker
         )
 
 
+def hand_out(tx: Connection, job: int, task: int) -> None:
+    lane = {"site": "london", "queue": "default", "function": "worker"}
+    tx.execute(insert(tables.parcels).values(id="p", job_id=job, seconds=0.5, **lane))
+    tx.execute(insert(tables.handouts).values(task_id=task, parcel="p", attempt=1))
+
+
 def site(api: Client, name: str) -> dict[str, Any]:
     answer = api.get(f"/api/v1/sites/{name}")
     assert answer.status_code == 200, answer.text
@@ -54,8 +60,7 @@ def test_a_site_that_is_well(api: Client, engine: Engine):
         make_ready(tx, "london", 3, since_s_ago=5)
         job = add_job(tx)
         task = add_chain(tx, job, [b"/a"], [{"state": TaskState.STARTED, "given": 1}]) << 6
-        out = {"task_id": task, "job_id": job, "attempt": 1, "parcel": "p", "site": "london", "queue": "default"}
-        tx.execute(insert(tables.handouts).values(**out, function="worker", claimed_at=text("now()")))
+        hand_out(tx, job, task)
         walk = {"job_id": job, "subtree": 0, "input": b"", "state": DiscoveryState.RUNNING}
         tx.execute(insert(tables.walks).values(**walk))
     told = site(api, "london")
@@ -141,8 +146,7 @@ def test_what_is_with_a_draining_site_is_told(api: Client, engine: Engine):
         add_site(tx, "london")
         job = add_job(tx)
         task = add_chain(tx, job, [b"/a"], [{"given": 1}]) << 6
-        out = {"task_id": task, "job_id": job, "attempt": 1, "parcel": "p", "site": "london", "queue": "default"}
-        tx.execute(insert(tables.handouts).values(**out, function="worker"))
+        hand_out(tx, job, task)
         walk = {"job_id": job, "subtree": 0, "input": b"", "state": DiscoveryState.WAITING}
         tx.execute(insert(tables.walks).values(**walk, handed_at=text("now()")))
         tx.execute(insert(tables.walks).values(**(walk | {"subtree": 1})))

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from orchestrator.broker.permits import Permits
 from orchestrator.contracts import names
 from orchestrator.contracts.batch import Batch
-from orchestrator.contracts.claims import walk_field
+from orchestrator.contracts.claims import OUT
 from orchestrator.contracts.parcel import RuleOrder, WalkOrder
 from orchestrator.contracts.paths import PathList, pack, unpack
 from orchestrator.contracts.seal import seal, site_key, unseal
@@ -78,7 +78,7 @@ class Hub:
         """Hand these walks out: from now on they can be claimed, and their entries count."""
         for due in orders:
             self.permits.allow({SITE: [due.job]})
-            self.redis.hset(names.handouts_key(SITE), walk_field(due.job, due.subtree), due.attempt)
+            self.redis.hset(names.handouts_key(SITE), due.id, OUT)
             self.orders[due.subtree] = due
             self.kept.setdefault(due.subtree, [])
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.contracts import names
-from orchestrator.contracts.claims import Hand, walk_field
+from orchestrator.contracts.claims import CLAIMED
 from orchestrator.contracts.parcel import RuleOrder, WalkOrder
 from orchestrator.contracts.paths import PathList, pack, unpack
 from orchestrator.contracts.seal import seal, site_key
@@ -278,11 +278,11 @@ def test_nothing_is_walked_that_can_not_be_claimed(at: Runtime, hub: Hub, tmp_pa
     due = order(tmp_path)
     assert refused(hub, at, due)
     hub.expect(due)
-    assert refused(hub, at, order(tmp_path, attempt=2))
+    assert refused(hub, at, order(tmp_path))
     assert refused(hub, at, order(tmp_path, epoch=2))
-    assert hub.permits.revoke(SITE, due.job, [Hand(walk_field(due.job, due.subtree), due.attempt)])
+    assert hub.permits.revoke(SITE, due.job, [due.id])
     assert refused(hub, at, due)
-    hub.redis.hset(names.handouts_key(SITE), walk_field(due.job, due.subtree), due.attempt)
+    hub.redis.hset(names.handouts_key(SITE), due.id, CLAIMED)
     assert refused(hub, at, due)
     hub.expect(due)
     hub.redis.delete(names.EPOCH_KEY)

@@ -17,7 +17,7 @@ from orchestrator.broker.permits import Permits
 from orchestrator.contracts import names, seal
 from orchestrator.contracts.batch import Batch, Found
 from orchestrator.contracts.canary import CANARY_TASK, Canary
-from orchestrator.contracts.claims import CLAIM, Hand, claim_call, task_field, walk_field
+from orchestrator.contracts.claims import CLAIM, claim_call
 from orchestrator.contracts.parcel import Parcel, WalkOrder
 from orchestrator.contracts.paths import PathList, pack
 from orchestrator.contracts.report import ActionOffer, Announcement, Ended, Item, Reports, Started
@@ -98,14 +98,9 @@ class Site:
         return parcel
 
     def claim(self, message: Parcel | WalkOrder) -> bool:
-        """Claim what a message holds, as a worker does; whether all of it was won."""
-        if isinstance(message, Parcel):
-            hands = [Hand(task_field(order.task), order.attempt) for order in message.tasks]
-        else:
-            hands = [Hand(walk_field(message.job, message.subtree), message.attempt)]
-        keys, arguments = claim_call(self.name, message.epoch, message.job, hands)
-        said = self.redis.register_script(CLAIM)(keys=keys, args=arguments)
-        return said[0] == b"won" and len(said) == len(hands) + 1
+        """Claim what a message holds, as a worker does; whether it was won."""
+        keys, arguments = claim_call(self.name, message.epoch, message.job, message.id)
+        return self.redis.register_script(CLAIM)(keys=keys, args=arguments) == b"won"
 
     def start(self, parcel: Parcel) -> None:
         """Claim a parcel and say that its tasks have begun."""
@@ -203,7 +198,7 @@ def world(engine: Engine, redis_url: str) -> Iterator[World]:
     redis = connect(redis_url)
     with engine.connect() as connection:
         connection.detach()
-        hub = Hub(connection, redis, SECRET, "test")
+        hub = Hub(connection, redis, SECRET, "test", most=1)
         hub.take_over()
         world = World(engine, redis, hub, Site(redis, "london"), Site(redis, "paris"))
         world.turn()

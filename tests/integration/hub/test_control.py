@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.contracts.claims import Hand, task_field
+from orchestrator.contracts.claims import OUT
 from orchestrator.contracts.parcel import Parcel
 from orchestrator.contracts.report import Died, Ended, Problem
 from orchestrator.errors import IllegalTransition
@@ -230,8 +230,7 @@ def test_a_hand_out_that_is_published_after_a_pause_can_not_be_claimed(world: Wo
     late = drain_queue(world)
     world.control(pause, job)
     for parcel in late:  # as if HSET and LPUSH came only now
-        hand = Hand(task_field(parcel.tasks[0].task), parcel.tasks[0].attempt)
-        world.redis.hset("orchestrator:london:handouts", hand.field, str(hand.attempt))
+        world.redis.hset("orchestrator:london:handouts", parcel.id, OUT)
         assert not world.london.claim(parcel)
     world.control(resume, job)
     work_off(world, job)

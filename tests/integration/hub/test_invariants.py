@@ -16,8 +16,9 @@ from tests.integration.hub.test_control import work_off
 from tests.integration.hub.test_main_way import TWO_STEPS
 
 ONE_READY = "(select min(task_id) from ready)"
-CLAIMED = "(select min(task_id) from handouts where claimed_at is not null)"
-SENT = "(select min(task_id) from handouts where claimed_at is null)"
+CLAIMED = "(select min(task_id) from handouts h join parcels p on p.id = h.parcel where claimed_at is not null)"
+SENT = "(select min(task_id) from handouts h join parcels p on p.id = h.parcel where claimed_at is null)"
+PARCEL = "id = (select parcel from handouts where task_id = {0})"
 IN_PARTS = "(select min(id) from tasks where settled_bits is not null)"
 DONE = "(select min(id) from tasks where state = 'Success' and (id & 63) = 0)"
 WAITING = "(select max(id) from tasks where state = 'Pending' and (id & 63) = 1)"
@@ -27,11 +28,14 @@ BREAKS: Mapping[str, Sequence[Sequence[str]]] = {
     "an open task is ready, with a site, or waits for the step before it or for discovery": [
         [f"delete from ready where task_id = {ONE_READY}"],
         [f"delete from handouts where task_id = {CLAIMED}"],
-        [f"insert into ready select site, queue, function, job_id, task_id from handouts where task_id = {SENT}"],
+        [
+            ("insert into ready select site, queue, function, job_id, task_id from handouts h "
+            f"join parcels p on p.id = h.parcel where task_id = {SENT}")
+        ],
         ["update job_steps set waits = true"],
     ],
     "a lease that has lapsed is judged": [
-        [f"update handouts set heard_at = heard_at - interval '80 s' where task_id = {CLAIMED}"],
+        [f"update parcels set heard_at = heard_at - interval '80 s' where {PARCEL.format(CLAIMED)}"],
         ["update walks set heard_at = heard_at - interval '80 s' where state = 'Running'"],
     ],
     "a step's counters are its tasks": [
@@ -59,14 +63,14 @@ BREAKS: Mapping[str, Sequence[Sequence[str]]] = {
         [f"update ready set task_id = 1 where task_id = {ONE_READY}"],
         ["update jobs set ended_at = now()"],
     ],
-    "what is handed out is pending until it is claimed, and then started": [
-        [f"update handouts set claimed_at = null where task_id = {CLAIMED}"],
-        [f"update handouts set claimed_at = now() where task_id = {SENT}"],
+    "what is handed out has not ended, and has begun only if it was claimed": [
+        [f"update parcels set claimed_at = null where {PARCEL.format(CLAIMED)}"],
+        [f"update tasks set state = 'Skipped' where id = {SENT}"],
     ],
     "deaths are few: a logarithm of halvings for each path that is settled": [
         [f"update tasks set attempt = 90, crashes = 19 where id = {IN_PARTS}"]
     ],
-    "a task is at its step's site": [[f"update handouts set site = 'rome' where task_id = {SENT}"]],
+    "a task is at its step's site": [[f"update parcels set site = 'rome' where {PARCEL.format(SENT)}"]],
     "a job's counters are its rows": [
         [f"update progress set {counter} = {counter} + 1"]
         for counter in ("open_tasks", "bad_tasks", "out", "failed", "aborted", "processed")
@@ -125,7 +129,7 @@ BREAKS: Mapping[str, Sequence[Sequence[str]]] = {
     "every job that nobody holds has ended": [["select 1"]],
     "nothing of an ended job is open or with a site": [
         ["update jobs set state = 'Cancelled', ended_at = now() where id = :running"],
-        [f"update handouts set job_id = :ended where task_id = {SENT}"],
+        [f"update parcels set job_id = :ended where {PARCEL.format(SENT)}"],
     ],
     "nothing is handed out after cancel was asked for": [
         [
@@ -134,7 +138,7 @@ BREAKS: Mapping[str, Sequence[Sequence[str]]] = {
         ],
     ],
     "nothing of a paused job is with a site": [
-        ["update jobs set state = 'Paused' where id = :running", "delete from handouts"],
+        ["update jobs set state = 'Paused' where id = :running", "delete from parcels"],
         [
             "update jobs set state = 'Paused' where id = :running",
             "update walks set handed_at = null, state = 'Stopped' where job_id = :running",

@@ -27,7 +27,7 @@ def with_paths(world: World, n: int, chain: list[dict[str, Any]] | None = None) 
 def age(world: World, seconds: float) -> None:
     """Let time pass for everything that is with a site, by the database's clock."""
     with world.engine.begin() as tx:
-        for table, columns in (("handouts", ("heard_at",)), ("walks", ("heard_at",)), ("nodes", ("last_heard",))):
+        for table, columns in (("parcels", ("heard_at",)), ("walks", ("heard_at",)), ("nodes", ("last_heard",))):
             for column in columns:
                 tx.exec_driver_sql(f"update {table} set {column} = {column} - interval '{seconds} seconds'")
 

@@ -7,7 +7,7 @@ from redis import Redis
 
 from orchestrator.broker.permits import Permits
 from orchestrator.contracts import names
-from orchestrator.contracts.claims import Hand, task_field
+from orchestrator.contracts.claims import CLAIMED, OUT
 from orchestrator.contracts.parcel import Parcel, TaskOrder
 from orchestrator.contracts.paths import PathList, pack
 from orchestrator.contracts.report import Ended, Item, Started
@@ -37,24 +37,28 @@ def test_a_message_that_comes_three_times_is_run_once(pool: Pool) -> None:
 
 
 def test_what_has_been_taken_back_is_not_run(pool: Pool) -> None:
-    pool.publish(pool.parcel("sleep", [b"/x"], params={"seconds": 1.5}))
+    runs = pool.parcel("sleep", [b"/x"], params={"seconds": 1.5})
+    pool.publish(runs)
     pool.until(lambda: pool.items, "the beginning of the task")
     pool.job += 1
-    pool.publish(pool.parcel("noop", [], tasks=[TaskOrder(2, 1, BATCH), TaskOrder(3, 7, BATCH)]))
+    back = pool.parcel("noop", [], tasks=[TaskOrder(2, 1, BATCH), TaskOrder(3, 7, BATCH)])
+    pool.publish(back)
     pool.publish(pool.parcel("noop", [], tasks=[TaskOrder(4, 1, BATCH)]))
-    hands = [Hand(task_field(task), attempt) for task, attempt in ((1, 1), (2, 1), (3, 6))]
-    assert pool.permits.revoke(pool.site, None, hands) == {task_field(2)}
-    pool.ended(task=3, attempt=7)
+    assert pool.permits.revoke(pool.site, None, [runs.id, back.id, "another"]) == {back.id}
     pool.ended(task=4)
-    assert 2 not in {item.task for item in finish(pool)}
+    assert {item.task for item in finish(pool)} == {1, 4}
 
 
 def no_permit(pool: Pool, _parcel: Parcel) -> None:
     pool.permits.revoke(pool.site, pool.job, [])
 
 
-def another_attempt(pool: Pool, _parcel: Parcel) -> None:
-    pool.redis.hset(names.handouts_key(pool.site), task_field(2), 2)
+def somebody_elses(pool: Pool, parcel: Parcel) -> None:
+    pool.redis.hset(names.handouts_key(pool.site), parcel.id, CLAIMED)
+
+
+def taken_back(pool: Pool, parcel: Parcel) -> None:
+    pool.redis.hdel(names.handouts_key(pool.site), parcel.id)
 
 
 def another_epoch(pool: Pool, parcel: Parcel) -> None:
@@ -69,7 +73,7 @@ def nothing_left(pool: Pool, _parcel: Parcel) -> None:
     pool.redis.delete(names.EPOCH_KEY, names.handouts_key(pool.site), names.permits_key(pool.site))
 
 
-@pytest.mark.parametrize("change", [no_permit, another_attempt, another_epoch, no_epoch, nothing_left])
+@pytest.mark.parametrize("change", [no_permit, somebody_elses, taken_back, another_epoch, no_epoch, nothing_left])
 def test_what_can_not_be_claimed_is_not_run(pool: Pool, change: Callable[[Pool, Parcel], None]) -> None:
     pool.publish(pool.parcel("sleep", [b"/x"], params={"seconds": 1.0}))
     pool.until(lambda: pool.items, "the beginning of the task")
@@ -102,19 +106,18 @@ def test_while_redis_is_away_it_is_asked_again_and_then_nothing_is_run(redis_url
     permits = Permits(redis)
     permits.begin_epoch(1, ["london"])
     permits.allow({"london": [1]})
-    redis.hset(names.handouts_key("london"), "1", 1)
+    redis.hset(names.handouts_key("london"), "p", OUT)
     parcel = Parcel("p", "london", "default", "worker", "noop", 1, 0, {}, [], time.time() + 60, epoch=1)
-    hands = [Hand("1", 1)]
-    assert not Claims(lambda: nowhere, "london", Seen(), threading.Event(), patience_s=0.5).win(parcel, hands)
-    won: list[frozenset[str]] = []
+    assert not Claims(lambda: nowhere, "london", Seen(), threading.Event(), patience_s=0.5).win(parcel)
+    won: list[bool] = []
     patient = Claims(lambda: redis if there.is_set() else nowhere, "london", Seen(), threading.Event(), patience_s=60)
-    waits = threading.Thread(target=lambda: won.append(patient.win(parcel, hands)), daemon=True)
+    waits = threading.Thread(target=lambda: won.append(patient.win(parcel)), daemon=True)
     waits.start()
     waits.join(0.5)
     assert waits.is_alive()
     there.set()
     waits.join(20)
-    assert won == [frozenset({"1"})]
-    assert not patient.win(parcel, hands)
+    assert won == [True]
+    assert not patient.win(parcel)
     redis.close()
     nowhere.close()

@@ -11,7 +11,9 @@ from pydantic import SecretStr
 from redis import Redis
 
 from orchestrator.broker.permits import Permits
+from orchestrator.contracts.claims import CLAIMED, OUT
 from orchestrator.contracts.names import Function, handouts_key, reports_stream
+from orchestrator.contracts.parcel import Parcel, TaskOrder
 from orchestrator.contracts.report import Died, Item, Reports, Returned, Started
 from orchestrator.contracts.seal import unseal
 from workers.page import Page
@@ -44,6 +46,11 @@ def runtime(redis_url: str, tmp_path: Path) -> Runtime:
     return Runtime(site, KEY, "london.worker@here", "default", "worker")
 
 
+def parcel(*tasks: tuple[int, int]) -> Parcel:
+    orders = [TaskOrder(task, attempt, b"") for task, attempt in tasks]
+    return Parcel("p", "london", "default", "worker", "noop", 7, 0, {}, orders, 0.0, epoch=1)
+
+
 def after_death(runtime: Runtime, redis: Redis, was_at: Callable[[Page], None]) -> list[Item]:
     """What is said of a child that was at this."""
     watch = Watch(runtime, lambda _name, _argument: None)
@@ -60,17 +67,24 @@ def after_death(runtime: Runtime, redis: Redis, was_at: Callable[[Page], None]) 
 
 
 def test_what_it_did_not_get_is_claimed_in_its_place_and_handed_back(runtime: Runtime, redis: Redis) -> None:
-    redis.hset(handouts_key("london"), mapping={"1": 4, "2": 1, "9": 1})
-    # The second one is somebody else's by now, under another attempt: of that nothing may be said.
-    said = after_death(runtime, redis, lambda page: page.claiming(7, 1, 0.0, [(1, 4), (2, 3)]))
-    assert said == [Returned(1, 4, KILLED)]
-    assert redis.hgetall(handouts_key("london")) == {b"1": b"-4", b"2": b"1", b"9": b"1"}
+    redis.hset(handouts_key("london"), mapping={"p": OUT, "another": OUT})
+    said = after_death(runtime, redis, lambda page: page.claiming(parcel((1, 4), (2, 3)), 0.0))
+    assert said == [Returned(1, 4, KILLED), Returned(2, 3, KILLED)]
+    assert redis.hgetall(handouts_key("london")) == {b"p": b"claimed", b"another": b"out"}
+
+
+@pytest.mark.parametrize("there", [{}, {"p": CLAIMED}])
+def test_of_what_is_somebody_elses_by_now_nothing_is_said(
+    runtime: Runtime, redis: Redis, there: dict[str, str]
+) -> None:
+    redis.hset(handouts_key("london"), mapping={"another": OUT, **there})
+    assert after_death(runtime, redis, lambda page: page.claiming(parcel((1, 4)), 0.0)) == []
 
 
 def test_what_it_got_is_not_asked_for_again(runtime: Runtime, redis: Redis) -> None:
     def was_at(page: Page) -> None:
-        page.claiming(7, 1, 0.0, [(1, 1), (2, 1)])
-        page.claimed([(1, 1), (2, 1)])
+        page.claiming(parcel((1, 1), (2, 1)), 0.0)
+        page.claimed(won=True)
         page.saying(Started(1, 1, time.time()))
 
     assert after_death(runtime, redis, was_at) == [Died(1, 1, KILLED), Returned(2, 1, KILLED)]

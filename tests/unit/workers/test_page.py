@@ -3,10 +3,12 @@ import signal
 import time
 from collections.abc import Callable
 
+from orchestrator.contracts.parcel import Parcel, TaskOrder
 from orchestrator.contracts.report import Died, Ended, Item, Returned, Started, TaskError
 from workers.aftermath import Verdict, aftermath, ended_how
 from workers.page import PLACES, Doing, Entry, Noted, Page, Work
 
+ID = "0b4ba3b1-6f0c-4c9e-9d63-2a9b7a0d3c11"
 CLAIMING, CLAIMED, RUNNING, SAID = Doing.CLAIMING, Doing.CLAIMED, Doing.RUNNING, Doing.SAID
 
 
@@ -16,6 +18,14 @@ class Kept:
 
     def send(self, item: Item) -> None:
         self.items.append(item)
+
+    def hurry(self) -> None:
+        pass
+
+
+def parcel(*tasks: tuple[int, int], id: str = "p", job: int = 1, epoch: int = 1) -> Parcel:
+    orders = [TaskOrder(task, attempt, b"") for task, attempt in tasks]
+    return Parcel(id, "london", "default", "worker", "noop", job, 0, {}, orders, 0.0, epoch=epoch)
 
 
 def in_a_child(page: Page, work: Callable[[], None]) -> None:
@@ -38,8 +48,8 @@ def test_the_parent_reads_what_a_child_was_at() -> None:
 
     def work() -> None:
         reporter = Noted(page, Kept())
-        page.claiming(7, 3, 1.5, [(1, 1), (2, 2), (3, 1), (4, 9)])
-        page.claimed([(1, 1), (2, 2), (4, 9)])
+        page.claiming(parcel((1, 1), (2, 2), (4, 9), id=ID, job=7, epoch=3), 1.5)
+        page.claimed(won=True)
         for item in (Started(1, 1, 0.0), Ended(1, 1, 0.0), Started(2, 2, 0.0)):
             reporter.send(item)
 
@@ -50,40 +60,51 @@ def test_the_parent_reads_what_a_child_was_at() -> None:
     assert running is not None
     assert running[:3] == (2, 2, RUNNING)
     assert before <= running.begun <= time.monotonic()
-    assert page.work._replace(place=0) == Work(7, 3, 1.5, 0)
+    assert page.work._replace(place=0) == Work(ID, 7, 3, 1.5, 0)
 
 
 def test_before_the_answer_to_a_claim_nothing_is_known() -> None:
     page = Page()
-    in_a_child(page, lambda: page.claiming(1, 1, 0.0, [(1, 1)]))
+    in_a_child(page, lambda: page.claiming(parcel((1, 1)), 0.0))
     assert doing(page) == {1: CLAIMING}
 
 
 def test_what_the_hub_has_heard_is_forgotten_and_only_then() -> None:
     page, kept = Page(), Kept()
     reporter = Noted(page, kept)
-    page.claiming(1, 1, 0.0, [(1, 1), (2, 1)])
-    page.claimed([(1, 1), (2, 1)])
+    page.claiming(parcel((1, 1), (2, 1)), 0.0)
+    page.claimed(won=True)
     reporter.send(Started(1, 1, 0.0))
     page.heard(kept.items)
     assert doing(page) == {1: RUNNING, 2: CLAIMED}
     reporter.send(Ended(1, 1, 0.0))
     assert page.running is None
     # The same once more, which is not won, hides nothing of the first.
-    page.claiming(1, 1, 0.0, [(1, 1)])
-    page.claimed([])
+    page.claiming(parcel((1, 1), (3, 1)), 0.0)
+    assert doing(page) == {1: SAID, 2: CLAIMED, 3: CLAIMING}
+    page.claimed(won=False)
     assert doing(page) == {1: SAID, 2: CLAIMED}
     reporter.send(Returned(2, 1))
     page.heard(kept.items)
     assert page.entries() == []
 
 
+def test_what_is_handed_back_meanwhile_leaves_what_runs() -> None:
+    page = Page()
+    page.claiming(parcel((1, 1), (2, 1)), 0.0)
+    page.claimed(won=True)
+    page.saying(Started(1, 1, 0.0))
+    page.saying(Returned(2, 1))
+    assert page.running is not None
+    assert doing(page) == {1: RUNNING, 2: SAID}
+
+
 def test_a_full_page_takes_no_more_and_is_free_again() -> None:
     page = Page()
     for _ in range(3):
         many = [(task, 1) for task in range(PLACES + 10)]
-        page.claiming(1, 1, 0.0, many)
-        page.claimed(many)
+        page.claiming(parcel(*many), 0.0)
+        page.claimed(won=True)
         assert len(page.entries()) == PLACES
         page.saying(Started(PLACES + 5, 1, 0.0))
         assert page.running is None

@@ -306,6 +306,9 @@ class Kept:
     def send(self, item: Item) -> None:
         self.items.append(item)
 
+    def hurry(self) -> None:
+        pass
+
 
 def parcel(tasks: list[TaskOrder], action: str = "act") -> Parcel:
     return Parcel("p", "london", "default", "worker", action, 1, 0, {}, tasks, 0.0)

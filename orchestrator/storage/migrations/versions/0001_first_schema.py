@@ -681,30 +681,38 @@ def upgrade() -> None:
         comment="Names and notes that a task was handed by the step before it.",
     )
     op.create_table(
-        "handouts",
-        sa.Column("task_id", sa.BigInteger(), nullable=False),
+        "parcels",
+        sa.Column("id", sa.Text(), nullable=False, comment="of its message, too"),
         sa.Column("job_id", sa.BigInteger(), nullable=False),
-        sa.Column("attempt", sa.Integer(), nullable=False),
-        sa.Column("parcel", sa.Text(), nullable=False),
         sa.Column("site", sa.Text(), nullable=False),
         sa.Column("queue", sa.Text(), nullable=False),
         sa.Column("function", sa.Text(), nullable=False),
+        sa.Column("seconds", sa.Float(), nullable=False, comment="what its tasks are thought to take, all in all"),
+        sa.Column("node", sa.Text(), nullable=True, comment="who claimed it"),
+        sa.Column("handed_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column("claimed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("heard_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_parcels_job_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_parcels")),
+        comment="Messages that hand out tasks: as long as a task of it is with the site.",
+    )
+    op.create_index("ix_parcels_job_id", "parcels", ["job_id"], unique=False)
+    op.create_table(
+        "handouts",
+        sa.Column("task_id", sa.BigInteger(), nullable=False),
+        sa.Column("parcel", sa.Text(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column(
             "tried_bits",
             sa.LargeBinary(),
             nullable=True,
             comment="which paths this attempt handles; null = all that it was given",
         ),
-        sa.Column("node", sa.Text(), nullable=True, comment="who claimed it"),
-        sa.Column("handed_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
-        sa.Column("claimed_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("heard_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
-        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_handouts_job_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["parcel"], ["parcels.id"], name=op.f("fk_handouts_parcel"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["task_id"], ["tasks.id"], name=op.f("fk_handouts_task_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("task_id", name=op.f("pk_handouts")),
         comment="Tasks that are with a site: few, whatever the size of a job.",
     )
-    op.create_index("ix_handouts_job_id", "handouts", ["job_id"], unique=False)
     op.create_index("ix_handouts_parcel", "handouts", ["parcel"], unique=False)
     op.execute(guards.FUNCTION)
     for trigger in guards.triggers().values():

@@ -47,33 +47,33 @@ _OPEN_AT_THE_END = f"""
     from jobs j cross join lateral (
       select format('task %s is %s', t.id, t.state) from tasks t where t.job_id = j.id and t.state in ({TASK_OPEN})
       union all
-      select format('task %s is with %s', h.task_id, h.site) from handouts h where h.job_id = j.id
+      select format('parcel %s is with %s', p.id, p.site) from parcels p where p.job_id = j.id
     ) x(said)
     where j.id = any(cast(:jobs as bigint[])) and j.state in ({JOB_ENDS})
 """
 
 _SINCE = """
-    select format('task %s of job %s (%s) was handed out at %s, and the request is of %s',
-      h.task_id, j.id, j.state, h.handed_at, said.at)
+    select format('parcel %s of job %s (%s) was handed out at %s, and the request is of %s',
+      p.id, j.id, j.state, p.handed_at, said.at)
     from jobs j
-    join handouts h on h.job_id = j.id
+    join parcels p on p.job_id = j.id
     cross join lateral (
       select max(at) as at from history where job_id = j.id and event = '{event}'
     ) said
-    where j.id = any(cast(:jobs as bigint[])) and j.state = '{state}' and h.handed_at > said.at
+    where j.id = any(cast(:jobs as bigint[])) and j.state = '{state}' and p.handed_at > said.at
 """
 
 _HELD = """
-    select format('task %s of job %s was handed out at %s, and hold %s is of %s',
-      o.task_id, o.job_id, o.handed_at, h.id, h.at)
-    from holds h join handouts o on o.job_id = h.job_id
+    select format('parcel %s of job %s was handed out at %s, and hold %s is of %s',
+      p.id, p.job_id, p.handed_at, h.id, h.at)
+    from holds h join parcels p on p.job_id = h.job_id
     where h.job_id = any(cast(:jobs as bigint[])) and h.site is null and h.queue is null and h.released_at is null
-      and (h.until is null or h.until > clock_timestamp()) and o.handed_at > h.at
+      and (h.until is null or h.until > clock_timestamp()) and p.handed_at > h.at
 """
 
 _PAUSED = """
-    select format('task %s of job %s is with %s', h.task_id, j.id, h.site)
-    from jobs j join handouts h on h.job_id = j.id
+    select format('parcel %s of job %s is with %s', p.id, j.id, p.site)
+    from jobs j join parcels p on p.job_id = j.id
     where j.id = any(cast(:jobs as bigint[])) and j.state = 'Paused'
     union all
     select format('walk %s of job %s is %s, handed out at %s', w.subtree, j.id, w.state, w.handed_at)

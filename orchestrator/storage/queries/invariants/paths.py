@@ -121,7 +121,8 @@ _SUMS = f"""
       where t.job_id = any(cast(:jobs as bigint[])) group by 1
     ) c on c.job_id = p.job_id
     left join (
-      select job_id, count(*) as n from handouts where job_id = any(cast(:jobs as bigint[])) group by 1
+      select p.job_id, count(*) as n from parcels p join handouts o on o.parcel = p.id
+      where p.job_id = any(cast(:jobs as bigint[])) group by 1
     ) h on h.job_id = p.job_id
     cross join lateral (values
       ('open_tasks', p.open_tasks, coalesce(c.open_tasks, 0)), ('bad_tasks', p.bad_tasks, coalesce(c.bad_tasks, 0)),

@@ -30,10 +30,10 @@ _PLACED = f"""
 """
 
 _LAPSED = """
-    select format('task %s, attempt %s at %s: last heard of at %s', h.task_id, h.attempt, h.node, h.heard_at)
-    from handouts h, hub_heartbeat beat
-    where h.job_id = any(cast(:jobs as bigint[])) and h.claimed_at is not null
-      and h.heard_at < beat.at - make_interval(secs => :patience)
+    select format('parcel %s at %s: last heard of at %s', p.id, p.node, p.heard_at)
+    from parcels p, hub_heartbeat beat
+    where p.job_id = any(cast(:jobs as bigint[])) and p.claimed_at is not null
+      and p.heard_at < beat.at - make_interval(secs => :patience)
     union all
     select format('walk %s of job %s at %s: last heard of at %s', w.subtree, w.job_id, w.worker, w.heard_at)
     from walks w join jobs j on j.id = w.job_id, hub_heartbeat beat
@@ -80,8 +80,8 @@ _DISCOVERY_STATE = """
 
 _ATTEMPTS = """
     select format('task %s is handed out under attempt %s, and is at %s', h.task_id, h.attempt, t.attempt)
-    from handouts h join tasks t on t.id = h.task_id
-    where h.job_id = any(cast(:jobs as bigint[])) and h.attempt <> t.attempt
+    from parcels p join handouts h on h.parcel = p.id join tasks t on t.id = h.task_id
+    where p.job_id = any(cast(:jobs as bigint[])) and h.attempt <> t.attempt
 """
 
 _TRIES = """
@@ -128,20 +128,22 @@ _READY = """
 """
 
 _HANDED_OUT = """
-    select format('task %s is %s, and was claimed at %s', t.id, t.state, h.claimed_at)
-    from handouts h join tasks t on t.id = h.task_id
-    where h.job_id = any(cast(:jobs as bigint[]))
-      and t.state <> case when h.claimed_at is null then 'Pending' else 'Started' end::task_state
+    select format('task %s is %s, and was claimed at %s', t.id, t.state, p.claimed_at)
+    from parcels p join handouts h on h.parcel = p.id join tasks t on t.id = h.task_id
+    where p.job_id = any(cast(:jobs as bigint[]))
+      and t.state <> 'Pending' and (t.state <> 'Started' or p.claimed_at is null)
 """
 
 _PLACE = """
     select format('task %s is at %s.%s.%s, and its step at %s.%s.%s',
-      h.task_id, h.site, h.queue, h.function, s.site, s.queue, s.function)
-    from handouts h
+      h.task_id, p.site, p.queue, p.function, s.site, s.queue, s.function)
+    from parcels p
+    join handouts h on h.parcel = p.id
     join tasks t on t.id = h.task_id
     join job_steps s on s.job_id = t.job_id and s.rule = t.rule and s.step = (t.id & :mask)
-    where h.job_id = any(cast(:jobs as bigint[]))
-      and (s.site, s.queue, s.function) is distinct from (h.site, h.queue, h.function)
+    where p.job_id = any(cast(:jobs as bigint[])) and (
+      t.job_id <> p.job_id or (s.site, s.queue, s.function) is distinct from (p.site, p.queue, p.function)
+    )
 """
 
 CHECKS = (
@@ -154,7 +156,7 @@ CHECKS = (
     Check("I7", "each try and each death had an attempt, and tries are capped", _TRIES),
     Check("I8", "a step begins after the one before it has ended well", _ORDER),
     Check("I11", "what is ready is pending, in a job that runs, in its step's lane", _READY),
-    Check("I11", "what is handed out is pending until it is claimed, and then started", _HANDED_OUT),
+    Check("I11", "what is handed out has not ended, and has begun only if it was claimed", _HANDED_OUT),
     Check("I13", "deaths are few: a logarithm of halvings for each path that is settled", _CRASHES),
     Check("I14", "a task is at its step's site", _PLACE),
 )

@@ -1,0 +1,155 @@
+"""What is handed out next: parcel by parcel, within each lane's credits, to the job whose turn it is."""
+
+from collections import defaultdict, deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, text
+
+from orchestrator.domain.chain import step_of
+from orchestrator.domain.shares import weight
+from orchestrator.services.hold import held
+from orchestrator.services.lanes import Lane
+from orchestrator.services.memory import Memory, Step
+
+_PARCEL_S = 0.01
+"""What a parcel counts for at least: it takes a place, however short its tasks are."""
+_MOST_LOOKED_AT = 2048
+"""Tasks of one job, of which a lane's next parcels are made."""
+
+
+@dataclass(slots=True)
+class Load:
+    """Tasks of one step that travel together."""
+
+    lane: Lane
+    step: Step
+    tasks: list[int] = field(default_factory=list[int])
+    paths: int = 0
+    seconds: float = 0.0
+    """What they are thought to take."""
+
+
+class _Ready(NamedTuple):
+    task: int
+    paths: int
+
+
+_Piles = dict[Step, deque[_Ready]]
+"""What a job has ready, step by step, in order."""
+_Key = tuple[Lane, int]
+"""A job, in a lane."""
+
+
+def choose(tx: Connection, lanes: Sequence[Lane], memory: Memory) -> list[Load]:
+    """As many parcels as these lanes take; nothing is written."""
+    free = [lane for lane in lanes if lane.takes(0, 0.0)]
+    waiting = _waiting(tx, free)
+    next_ones: list[_Key] = []
+    for lane, weights in waiting.items():
+        shares = memory.shares[lane.place]
+        shares.keep(weights)
+        next_ones += ((lane, job) for job in shares.order(weights)[: lane.places])
+    piles = _look(tx, next_ones, memory)
+    return [load for lane, weights in waiting.items() for load in _share_out(lane, weights, piles, memory)]
+
+
+# The jobs that have something ready are found by skipping through the key of `ready`, whatever waits in each of them.
+_WAITING = text(f"""
+    with recursive lane as (
+      select * from unnest(cast(:site as text[]), cast(:queue as text[]), cast(:function as text[]))
+        with ordinality as u(site, queue, function, place)
+    ),
+    found as (
+      select lane.*, next.job_id from lane cross join lateral (
+        select r.job_id from ready r where r.site = lane.site and r.queue = lane.queue and r.function = lane.function
+        order by r.job_id limit 1) next
+      union all
+      select found.site, found.queue, found.function, found.place, next.job_id from found cross join lateral (
+        select r.job_id from ready r where r.site = found.site and r.queue = found.queue
+          and r.function = found.function and r.job_id > found.job_id
+        order by r.job_id limit 1) next
+    )
+    select found.place - 1 as place, j.id, j.priority from found join jobs j on j.id = found.job_id
+    where j.ended_at is null and j.state in ('Pending', 'Started')
+      and coalesce(j.not_before <= clock_timestamp(), true) and not {held("found.site", "found.queue")}
+""")  # noqa: S608 - our own words
+
+
+def _waiting(tx: Connection, free: Sequence[Lane]) -> dict[Lane, dict[int, float]]:
+    """The jobs that have something ready in each of these lanes, and may go on, with their weights."""
+    waiting: defaultdict[Lane, dict[int, float]] = defaultdict(dict)
+    if free:
+        asked = {name: [getattr(lane, name) for lane in free] for name in ("site", "queue", "function")}
+        for row in tx.execute(_WAITING, asked):
+            waiting[free[row.place]][row.id] = weight(row.priority)
+    return waiting
+
+
+_LOOK = text("""
+    select u.place - 1 as place, r.task_id, t.rule, t.given
+    from unnest(
+      cast(:site as text[]), cast(:queue as text[]), cast(:function as text[]), cast(:job as bigint[]),
+      cast(:most as int[])
+    ) with ordinality as u(site, queue, function, job, most, place)
+    cross join lateral (
+      select r.task_id from ready r
+      where r.site = u.site and r.queue = u.queue and r.function = u.function and r.job_id = u.job
+        and (r.run_after is null or r.run_after <= clock_timestamp())
+      order by r.task_id limit u.most
+    ) r
+    join tasks t on t.id = r.task_id
+    order by r.task_id
+""")
+
+
+def _look(tx: Connection, jobs: Sequence[_Key], memory: Memory) -> dict[_Key, _Piles]:
+    """Of each of these jobs as many tasks as could be handed out now."""
+    piles: dict[_Key, _Piles] = {key: {} for key in jobs}
+    if jobs:
+        most = memory.most_of({job for _, job in jobs})
+        asked: dict[str, list[Any]] = {
+            name: [getattr(lane, name) for lane, _ in jobs] for name in ("site", "queue", "function")
+        }
+        asked["job"] = [job for _, job in jobs]
+        asked["most"] = [min(most[job] * lane.places, _MOST_LOOKED_AT) for lane, job in jobs]
+        for row in tx.execute(_LOOK, asked):
+            lane, job = jobs[int(row.place)]
+            step = Step(job, row.rule, step_of(row.task_id))
+            piles[lane, job].setdefault(step, deque()).append(_Ready(row.task_id, row.given))
+    return piles
+
+
+def _share_out(
+    lane: Lane, weights: Mapping[int, float], piles: Mapping[_Key, _Piles], memory: Memory
+) -> Iterator[Load]:
+    """One parcel after the other, to whichever job is next."""
+    shares = memory.shares[lane.place]
+    loads = {job: _loads(lane, piles[lane, job], memory) for job in weights if (lane, job) in piles}
+    parcels, seconds = 0, 0.0
+    while loads and lane.takes(parcels, seconds):
+        job = shares.next(loads)
+        load = next(loads[job], None)
+        if load is None:
+            del loads[job]
+            continue
+        shares.give(job, max(_PARCEL_S, load.seconds), weights[job])
+        parcels, seconds = parcels + 1, seconds + load.seconds
+        yield load
+
+
+def _loads(lane: Lane, piles: _Piles, memory: Memory) -> Iterator[Load]:
+    """Parcels of what a job has ready, the oldest chains first; where that is little, all processes get some."""
+    while piles:
+        step = min(piles, key=lambda step: piles[step][0])
+        pile, pace, load = piles[step], memory.paces[step], Load(lane, step)
+        share = -(-len(pile) // lane.concurrency)
+        while pile and len(load.tasks) < share and pace.fits(len(load.tasks) + 1, load.paths + pile[0].paths):
+            ready = pile.popleft()
+            load.tasks.append(ready.task)
+            load.paths += ready.paths
+        if not pile:
+            del piles[step]
+        load.seconds = pace.seconds(load.paths)
+        yield load

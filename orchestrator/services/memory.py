@@ -1,0 +1,76 @@
+"""What the hub remembers from turn to turn, and can learn anew: how long tasks take, and whose turn it is."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from orchestrator.contracts.report import Died, Ended, Item
+from orchestrator.domain.pace import MOST, Pace
+from orchestrator.domain.shares import Shares
+from orchestrator.services.decide import Task
+
+
+class Step(NamedTuple):
+    """One step of one rule's chain of a job: its tasks are of one kind."""
+
+    job: int
+    rule: int
+    step: int
+
+
+Place = tuple[str, str, str]
+"""A lane: site, queue, function."""
+
+
+@dataclass(slots=True)
+class Memory:
+    """Never needed: a hub that knows nothing yet sends small parcels, and begins all shares anew."""
+
+    most: int = MOST
+    """Tasks in a parcel, at most."""
+    paces: defaultdict[Step, Pace] = field(init=False)
+    shares: defaultdict[Place, Shares] = field(default_factory=lambda: defaultdict(Shares))
+
+    def __post_init__(self) -> None:
+        self.paces = defaultdict(lambda: Pace(self.most))
+
+    def most_of(self, jobs: set[int]) -> dict[int, int]:
+        """How many tasks of each of these jobs may travel together at most, of whichever step."""
+        most = dict.fromkeys(jobs, 1)
+        for step, pace in self.paces.items():
+            if step.job in most:
+                most[step.job] = max(most[step.job], pace.tasks)
+        return most
+
+    def forget(self, jobs: Iterable[int]) -> None:
+        """These have ended."""
+        ended = set(jobs)
+        for step in [step for step in self.paces if step.job in ended]:
+            del self.paces[step]
+
+
+@dataclass(slots=True)
+class Lessons:
+    """What one turn's reports tell about how long tasks take."""
+
+    memory: Memory
+    _taken: dict[Step, tuple[int, float, float]] = field(default_factory=dict[Step, tuple[int, float, float]])
+    """Paths, seconds in all, seconds of the longest."""
+    _slow: set[Step] = field(default_factory=set[Step])
+
+    def add(self, task: Task, item: Item) -> None:
+        """Something that was said of a task, and counts."""
+        step = Step(task.job, task.rule, task.step)
+        if isinstance(item, Ended):
+            paths, seconds, longest = self._taken.get(step, (0, 0.0, 0.0))
+            self._taken[step] = paths + task.tried.bit_count(), seconds + item.seconds, max(longest, item.seconds)
+        elif isinstance(item, Died):
+            self._slow.add(step)
+
+    def learn(self) -> None:
+        """Take it to heart."""
+        for step, taken in self._taken.items():
+            self.memory.paces[step].learn(*taken)
+        for step in self._slow:
+            self.memory.paces[step].tasks = 1
