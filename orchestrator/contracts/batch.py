@@ -54,4 +54,6 @@ class Batch(msgspec.Struct, omit_defaults=True):
     """Why it failed for good."""
     stopped: bool = False
     """It stops at this cursor, as it was asked to."""
+    asks: bool = False
+    """It is no entry of its own: the walk has sent that number, and has been waiting for its grant since."""
     v: int = VERSION

@@ -85,6 +85,11 @@ def _take(batch: Batch, walk: Walk | None, filling: Filling, deltas: Deltas, fai
     if walk.state is DiscoveryState.WAITING:
         walk.fire(DiscoveryEvent.BEGUN)
         walk.worker = batch.node
+    if batch.node == walk.worker and batch.sequence > walk.sequence + (0 if batch.asks else 1):
+        # What it sent before that is lost, with Redis's memory, and nobody sends it again: from the cursor, then.
+        walk.fire(DiscoveryEvent.HALTED)
+    if walk.state in _OVER or batch.asks:
+        return
     if batch.node != walk.worker or (batch.sequence and batch.sequence != walk.sequence + 1):
         filling.late.append(batch)
         return

@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.5
 _SHORTEST_WAIT, _LONGEST_WAIT = 0.05, 0.5
 _LONGEST_BACKOFF = 5.0
+_ASK_SECONDS = 5.0
+"""How long it waits for a grant before it says again how far it has come: what it sent may have been lost."""
 _PATIENCE_SECONDS = 60.0
 """How long a dead Redis is tried again at least, however soon the order expires."""
 
@@ -85,8 +87,12 @@ class Outlet:
         self.over = closed or stopped or broken is not None
 
     def _await_grant(self) -> None:
-        wait = _SHORTEST_WAIT
+        wait, ask_at = _SHORTEST_WAIT, time.monotonic() + _ASK_SECONDS
         while self._sequence >= self._grant and not self.stopping:
+            if time.monotonic() >= ask_at:
+                asks = self._batch(self._sequence, None)
+                asks.asks, ask_at = True, time.monotonic() + _ASK_SECONDS
+                self._publish(asks)
             self._look_at = 0.0
             self.look()
             if self._sequence < self._grant or self.stopping:

@@ -19,6 +19,7 @@ from orchestrator.stack.redis import prepare_redis
 from tests.integration.discovery.site import KEY, SITE, Hub, make_files, order, process, run, running, runtime, until
 from workers import walker
 from workers.admission import NotAdmitted
+from workers.discovery import outlet
 from workers.discovery.finding import DiscoveryContext, Found
 from workers.registry import REGISTRY, discovery
 from workers.runtime import Runtime
@@ -59,8 +60,9 @@ def test_it_says_that_it_begins_and_sends_all_numbered_and_closes(at: Runtime, h
 
 
 def test_an_empty_tree_closes_with_nothing(at: Runtime, hub: Hub, tmp_path: Path) -> None:
-    hub.expect(order(tmp_path))
-    run(at, order(tmp_path))
+    due = order(tmp_path)
+    hub.expect(due)
+    run(at, due)
     assert [(entry.sequence, entry.closed, entry.found) for entry in (hub.read(), hub.seen)[1]] == [
         (0, False, []),
         (1, True, []),
@@ -91,6 +93,20 @@ def test_it_sends_no_further_than_it_is_granted(at: Runtime, hub: Hub, tmp_path:
         hub.say(w0=10**6)
     assert sorted(hub.paths()) == sorted(expected)
     assert max(entry.sequence for entry in hub.seen) == len(hub.kept[0])
+
+
+def test_what_waits_long_for_a_grant_says_how_far_it_has_come(
+    at: Runtime, hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outlet, "_ASK_SECONDS", 0.2)
+    make_files(tmp_path, 10, 10)
+    due = order(tmp_path, rules=[RuleOrder(batch_size=10)], grant=3)
+    hub.expect(due)
+    with running(at, due):
+        until(lambda: (hub.read(), [entry.sequence for entry in hub.seen if entry.asks])[1][:2] == [3, 3])
+        hub.say(w0=10**6)
+    hub.read()
+    assert [entry.sequence for entry in hub.seen if not entry.asks] == list(range(12))
 
 
 def test_it_stops_at_a_checkpoint_and_another_goes_on_from_there(at: Runtime, hub: Hub, tmp_path: Path) -> None:

@@ -180,7 +180,7 @@ def held_by(world: World) -> list[tuple[str, bool]]:
 
 
 def test_beyond_its_tolerance_a_job_is_held_and_the_count_begins_anew_when_it_is_released(world: World) -> None:
-    job = filled(world, 8, 10, tolerance={"failed_count": 5})
+    job = filled(world, 40, 10, tolerance={"failed_count": 5})
     fail_next(world, 10, 5)
     assert held_by(world) == []
     fail_next(world, 10, 1)
