@@ -2,12 +2,11 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-Roots = Callable[[], Mapping[str, int]]
-"""The process of every part, by its name; what it has started belongs to it."""
+from benchmarks.processes import parts
 
 _LOOK_S = 1.0
 """A look costs some milliseconds of the processor that is being measured."""
@@ -20,7 +19,7 @@ def by_part(roots: Mapping[str, int]) -> dict[str, float]:
     PSS shares what several processes have in common evenly between them, so that a sum counts it once.
     """
     found: Counter[str] = Counter()
-    for pid, part in _parts(roots):
+    for pid, part in parts(roots):
         try:
             found[part] += _pss_kib(pid)
         except (OSError, ValueError):
@@ -29,8 +28,11 @@ def by_part(roots: Mapping[str, int]) -> dict[str, float]:
 
 
 @contextmanager
-def peak(roots: Roots) -> Generator[Mapping[str, float]]:
-    """The most of every part while this is open (MiB), looked at once a second; under ``all`` the greatest sum."""
+def peak(roots: Callable[[], Mapping[str, int]]) -> Generator[Mapping[str, float]]:
+    """The most of every part while this is open (MiB), looked at once a second; under ``all`` the greatest sum.
+
+    ``roots`` has the process of each part now.
+    """
     most: dict[str, float] = {}
     done = threading.Event()
 
@@ -50,28 +52,6 @@ def peak(roots: Roots) -> Generator[Mapping[str, float]]:
     finally:
         done.set()
         thread.join()
-
-
-def _parts(roots: Mapping[str, int]) -> Iterator[tuple[int, str]]:
-    """Every process that is a root or comes from one, with the part of the nearest."""
-    parents = dict(_parents())
-    names = {pid: part for part, pid in roots.items()}
-    for pid in parents:
-        nearest = pid
-        while nearest and nearest not in names:
-            nearest = parents.get(nearest, 0)
-        if nearest:
-            yield pid, names[nearest]
-
-
-def _parents() -> Iterator[tuple[int, int]]:
-    for process in Path("/proc").iterdir():
-        if process.name.isdecimal():
-            try:
-                status = (process / "stat").read_bytes()
-            except OSError:
-                continue
-            yield int(process.name), int(status.rpartition(b")")[2].split()[1])
 
 
 def _pss_kib(pid: int) -> int:

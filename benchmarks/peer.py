@@ -15,6 +15,7 @@ from benchmarks.environment import python_of
 from benchmarks.machine import ROOT
 from benchmarks.servers import postgres, redis
 from orchestrator.stack.lifeline import end_all, marked, marks, tied
+from orchestrator.stack.ports import free_port
 from orchestrator.stack.program import tail
 
 
@@ -38,8 +39,13 @@ class Peer:
 
 
 RAW_CELERY = Peer("raw_celery", "raw Celery", ["redis"], "nothing")
+PROCRASTINATE = Peer("procrastinate_tasks", "Procrastinate", ["postgres"], "PostgreSQL", share=0.1)
+CANVAS = Peer("celery_canvas", "Celery canvas", ["redis", "postgres"], "PostgreSQL", share=0.05)
+DBOS = Peer("dbos_workflows", "DBOS", ["postgres"], "PostgreSQL", share=0.025)
+PREFECT = Peer("prefect_flow", "Prefect", [], "SQLite", share=0.01)
+DAGSTER = Peer("dagster_job", "Dagster", ["postgres"], "PostgreSQL", share=0.005)
+PEERS = {peer.name: peer for peer in (RAW_CELERY, PROCRASTINATE, CANVAS, DBOS, PREFECT, DAGSTER)}
 SERVERS = {"redis": redis, "postgres": postgres}
-PEERS = {peer.name: peer for peer in (RAW_CELERY,)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +83,11 @@ def running(peer: Peer) -> Generator[Running]:
         home = Path(folder)
         home.chmod(0o711)  # root's database is another user's, who has to pass through
         servers = {name: kept.enter_context(SERVERS[name](home)) for name in peer.servers}
-        told = {"PEER_FOLDER": str(home), **{f"PEER_{name.upper()}_URL": one.url for name, one in servers.items()}}
+        told = {
+            "PEER_FOLDER": str(home),
+            "PEER_PORT": str(free_port()),
+            **{f"PEER_{name.upper()}_URL": one.url for name, one in servers.items()},
+        }
         process = kept.enter_context(_launched(peer, python, home, told))
         if process.stdin is None or process.stdout is None:
             raise PeerFailed("its program has no pipes")

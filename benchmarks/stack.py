@@ -35,11 +35,13 @@ class Stack:
     client: Client
     profile: Profile
 
-    def define(self, *chain: str, batch_size: int = 1, discovery: str | None = None, **rule: object) -> str:
-        """A new workflow with one rule and a chain of these actions; its name."""
+    def define(
+        self, *chain: str | Document, batch_size: int = 1, kind: str = "all", discovery: str | None = None
+    ) -> str:
+        """A new workflow with one rule for this kind of paths, and a chain of these actions; its name."""
         name = f"bench_{uuid4().hex[:8]}"
-        steps = [{"name": action} for action in chain]
-        rules = [{"type": "all", **rule, "batch_size": batch_size, "action": steps}]
+        steps = [{"name": step} if isinstance(step, str) else step for step in chain]
+        rules = [{"type": kind, "batch_size": batch_size, "action": steps}]
         self.client.apply_workflow(name, {"name": name, "discovery": discovery, "filter_rules": rules})
         return name
 
@@ -87,11 +89,9 @@ class Stack:
 
 
 @contextmanager
-def started(
-    *options: str, roots: Sequence[Path] = (), variables: Mapping[str, str] | None = None, site: str = SITE
-) -> Generator[Stack]:
-    """A stack with one site of two worker processes, without Flower unless ``options`` of ``up`` say otherwise."""
-    more = ["--site", site, *(options or ("--no-flower",))]
+def started(*options: str, roots: Sequence[Path] = (), variables: Mapping[str, str] | None = None) -> Generator[Stack]:
+    """A stack for as long as it is looked at: with one site of two worker processes, unless ``up`` is told else."""
+    more = options or ("--site", SITE, "--no-flower")
     with stage("bench") as made, running(made, [made.files, *roots], options=more, variables=variables):
         profile = read_profile(made.home)
         with Client(profile.url, profile.key) as client:

@@ -9,6 +9,7 @@ from typing import Any
 
 from benchmarks.figures import Figure, Missing
 
+_BAR = r"\|"
 _KEPT = {True: "kept", False: "**missed**", None: ""}
 
 
@@ -46,11 +47,10 @@ def _lines(results: Results) -> Iterator[str]:
     yield "| workload | who | size | what | median | range | target | | peak PSS, MiB |"
     yield "|---|---|---|---|---:|---|---|---|---|"
     for one in results.figures:
-        yield (
-            f"| {one.workload} | {one.who} | {one.size} | {one.what}{f' ({one.note})' if one.note else ''} "
-            f"| {_number(one.median)} {one.unit} | {_range(one.values)} | {one.target} | {_KEPT[one.kept]} "
-            f"| {_memory(one.memory)} |"
-        )
+        what = f"{one.what} ({one.note})" if one.note else one.what
+        told = (one.workload, one.who, one.size, what, f"{_number(one.median)} {one.unit}", _range(one.values))
+        cells = (*told, one.target, _KEPT[one.kept], _memory(one.memory))
+        yield f"| {' | '.join(cell.replace('|', _BAR) for cell in cells)} |"
     if results.missing:
         yield ""
         yield "Not measured:"

@@ -33,7 +33,9 @@ def _measure(
     sizes = {OURS: plan.size(BATCHES), **{peer.title: plan.size(BATCHES * peer.share, 5) for peer in peers}}
     with started(variables=variables) as stack:
         plan.meet(stack)
-        sides: dict[str, Side[float]] = {OURS: plan.ours(stack, _job(stack, sizes[OURS]))}
+        run = chains(stack)
+        run(plan.size(WARM_UP))
+        sides: dict[str, Side[float]] = {OURS: plan.ours(stack, lambda: run(sizes[OURS]))}
         for peer in peers:
             sides[peer.title] = plan.theirs(peer, lambda it, n=sizes[peer.title]: STEPS * n / it.ask("chains", n))
         taken = plan.take_turns(workload, sides)
@@ -47,13 +49,13 @@ def _measure(
             yield Figure(workload, OURS, f"throughput over that of {peer.title}", "x", over, at_least=bound)
 
 
-def _job(stack: Stack, batches: int) -> Callable[[], float]:
+def chains(stack: Stack) -> Callable[[int], float]:
+    """What runs a job of so many batches and gives its tasks a second, once all of it is seen to be done."""
     workflow = stack.define(*["noop"] * STEPS)
-    stack.timed(workflow, names(WARM_UP))
 
-    def chains() -> float:
+    def run(batches: int) -> float:
         seconds, job = stack.timed(workflow, names(batches))
         stack.check(job, batches, STEPS)
         return STEPS * batches / seconds
 
-    return chains
+    return run
