@@ -126,4 +126,4 @@ def _read(answers: IO[str], home: Path) -> dict[str, Any]:
 
 
 def _died(home: Path) -> PeerFailed:
-    return PeerFailed(f"its program ended: {' / '.join(tail(home / 'peer.log', 3).splitlines())}")
+    return PeerFailed(f"its program ended: {' / '.join(tail(home / 'peer.log', 3).splitlines())[:300]}")

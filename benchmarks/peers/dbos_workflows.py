@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import psycopg
@@ -63,6 +63,8 @@ def work() -> None:
     )
     DBOS.launch()
     DBOS.register_queue("items", worker_concurrency=10, polling_interval_sec=0.05)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     sys.stdin.read()  # until who started this ends
 
 
@@ -70,23 +72,14 @@ def work() -> None:
 def at_work() -> Generator[Measures]:
     """With its workers, warm."""
     command = [sys.executable, "-P", "-m", "benchmarks.peers.dbos_workflows", "work"]
-    workers: list[subprocess.Popen[bytes]] = []
-    try:
-        for _ in range(PROCESSES):
-            workers.append(subprocess.Popen(command, stdin=subprocess.PIPE))  # noqa: PERF401 - ended also if one fails
-        wait_for(_is_made, 60, "its tables", 0.1)
+    with ExitStack() as workers:
+        for _ in range(PROCESSES):  # one after the other: the first makes the tables
+            worker = workers.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+            workers.callback(worker.terminate)
+            if worker.stdout is None or b"ready" not in worker.stdout.read1(100):
+                raise RuntimeError("a worker did not start")
         chains(20)
         yield {"chains": chains}
-    finally:
-        for worker in workers:
-            worker.terminate()
-            worker.wait()
-
-
-def _is_made() -> bool:
-    with psycopg.connect(POSTGRES) as connection:
-        found = connection.execute("SELECT to_regclass('dbos.workflow_status') IS NOT NULL").fetchone()
-    return bool(found and found[0])
 
 
 if __name__ == "__main__":
