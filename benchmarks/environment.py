@@ -6,8 +6,8 @@ from pathlib import Path
 
 from benchmarks.machine import ROOT
 
-CACHE = ROOT / ".peers"
-REQUIREMENTS = Path(__file__).parent / "peers" / "requirements"
+CACHE = ROOT / ".bench"
+REQUIREMENTS = Path(__file__).parent / "requirements"
 
 
 class NotInstalled(Exception):
@@ -31,3 +31,7 @@ def _run(command: list[str]) -> None:
     if done.returncode != 0:
         last = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()][-1:]
         raise NotInstalled(f"not installed: {last[0] if last else 'the installer said nothing'}")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{python_of(sys.argv[1])}\n")
