@@ -14,6 +14,7 @@ from typing import IO, Any
 from benchmarks.environment import python_of
 from benchmarks.machine import ROOT
 from benchmarks.servers import postgres, redis
+from orchestrator.errors import OrchestratorError
 from orchestrator.stack.lifeline import end_all, marked, marks, tied
 from orchestrator.stack.ports import free_port
 from orchestrator.stack.program import tail
@@ -82,7 +83,10 @@ def running(peer: Peer) -> Generator[Running]:
     ):
         home = Path(folder)
         home.chmod(0o711)  # root's database is another user's, who has to pass through
-        servers = {name: kept.enter_context(SERVERS[name](home)) for name in peer.servers}
+        try:
+            servers = {name: kept.enter_context(SERVERS[name](home)) for name in peer.servers}
+        except OrchestratorError as error:
+            raise PeerFailed(f"no server for it: {error}") from error
         told = {
             "PEER_FOLDER": str(home),
             "PEER_PORT": str(free_port()),

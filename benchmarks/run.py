@@ -12,6 +12,7 @@ from benchmarks.plan import OURS, Plan
 from benchmarks.stack import Unsound
 from benchmarks.table import Results, markdown
 from benchmarks.workloads import WORKLOADS
+from orchestrator.errors import OrchestratorError
 
 
 def main() -> int:
@@ -26,9 +27,9 @@ def main() -> int:
             for figure in WORKLOADS[name](plan):
                 figures.append(figure)
                 _say(f"{figure.workload} {figure.who}: {figure.what} {figure.median:,.3f} {figure.unit}")
-        except Unsound as unsound:
-            plan.missing.append(Missing(name, OURS, str(unsound)))
-            _say(f"{name}: {unsound}")
+        except (Unsound, OrchestratorError) as failed:
+            plan.missing.append(Missing(name, OURS, str(failed)))
+            _say(f"{name}: {failed}")
         results = Results(machine() | plan.versions, command, figures, plan.missing)
         if asked.out:
             asked.out.write_text(results.json())

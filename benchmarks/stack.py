@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import psutil
+
 from orchestrator.client import Client
 from orchestrator.domain.batch_job import BATCH_JOB
 from orchestrator.stack.profile import Profile, read_profile
@@ -67,6 +69,12 @@ class Stack:
         """The processes of its programs, by name, and ``up`` itself; one that is being started again is left out."""
         pids: dict[str, int] = json.loads((self.stage.home / "processes.json").read_text())
         return pids | {"up": int((self.stage.home / "lock").read_text())}
+
+    def check_told(self, part: str, variables: Mapping[str, str]) -> None:
+        """Unsound unless the process of this part was started with these in its environment."""
+        told = psutil.Process(self.pids()[part]).environ()
+        if missed := [name for name, value in variables.items() if told.get(name) != value]:
+            raise Unsound(f"the {part} was not told {', '.join(missed)}")
 
     def check(self, job: Document, paths: int, steps: int) -> None:
         """Unsound unless every path came through and every task is a success: counted, and up to a number looked at."""

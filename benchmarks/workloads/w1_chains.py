@@ -33,6 +33,7 @@ def _measure(
     sizes = {OURS: plan.size(BATCHES), **{peer.title: plan.size(BATCHES * peer.share, 5) for peer in peers}}
     with started(variables=variables) as stack:
         plan.meet(stack)
+        stack.check_told("hub", variables)
         run = chains(stack)
         run(plan.size(WARM_UP))
         sides: dict[str, Side[float]] = {OURS: plan.ours(stack, lambda: run(sizes[OURS]))}
