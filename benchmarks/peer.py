@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import tempfile
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from orchestrator.errors import OrchestratorError
 from orchestrator.stack.lifeline import end_all, marked, marks, tied
 from orchestrator.stack.ports import free_port
 from orchestrator.stack.program import tail
+from orchestrator.stack.scratch import stage
 
 
 class PeerFailed(Exception):
@@ -77,12 +77,8 @@ class Running:
 def running(peer: Peer) -> Generator[Running]:
     """The peer at work, with its servers; nothing of it is left afterwards. PeerFailed or NotInstalled if not."""
     python = python_of(peer.name)
-    with (
-        tempfile.TemporaryDirectory(prefix=f"bench-{peer.name}-", ignore_cleanup_errors=True) as folder,
-        ExitStack() as kept,
-    ):
-        home = Path(folder)
-        home.chmod(0o711)  # root's database is another user's, who has to pass through
+    with stage(peer.name) as made, ExitStack() as kept:
+        home = made.home
         try:
             servers = {name: kept.enter_context(SERVERS[name](home)) for name in peer.servers}
         except OrchestratorError as error:
