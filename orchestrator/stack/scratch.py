@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGTERM
@@ -84,20 +84,28 @@ def _laid_out(folder: Path) -> Stage:
 
 
 @contextlib.contextmanager
-def running(stage: Stage, roots: Sequence[Path], *, actions: Sequence[str] = ()) -> Generator[None]:
+def running(
+    stage: Stage,
+    roots: Sequence[Path],
+    *,
+    actions: Sequence[str] = (),
+    options: Sequence[str] = ("--no-flower",),
+    variables: Mapping[str, str] | None = None,
+) -> Generator[None]:
     """``orchestrator up`` on the stage, ready for use; stopped at the end, and with this process however it dies.
 
-    ``actions`` are modules of actions for the sites. Unreachable, with the end of its log, when it does not start.
+    ``actions`` are modules of actions for the sites, ``options`` are further ones of ``up``, and ``variables`` are for
+    the environment of every part. Unreachable, with the end of its log, when it does not start.
     """
-    command = [sys.executable, "-m", "orchestrator.cli.main", "up", "--home", str(stage.home), "--no-flower"]
-    command += ["--port", str(free_port()), "--concurrency", "2"]
+    command = [sys.executable, "-m", "orchestrator.cli.main", "up", "--home", str(stage.home)]
+    command += ["--port", str(free_port()), "--concurrency", "2", *options]
     for root in roots:
         command += ["--root", str(root)]
     for module in actions:
         command += ["--actions", module]
     # Settings of a real installation must not lead it to that one's database.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ORCHESTRATOR_")}
-    environment["TMPDIR"] = str(stage.temporary)
+    environment |= {"TMPDIR": str(stage.temporary), **(variables or {})}
     log = stage.folder / "up.log"
     with log.open("wb") as output:
         stack = subprocess.Popen(

@@ -1,0 +1,30 @@
+"""The workloads, a file each: what is done, how often, and what has to come out."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from benchmarks.figures import Figure
+from benchmarks.plan import Plan
+from benchmarks.workloads import (
+    w1_chains,
+    w2_latency,
+    w3_discovery,
+    w4_checksum,
+    w5_growth,
+    w7_control,
+    w8_idle,
+    w9_recovery,
+)
+
+Workload = Callable[[Plan], Iterator[Figure]]
+
+WORKLOADS: Mapping[str, Workload] = {
+    "W1": w1_chains.parcels,
+    "W1'": w1_chains.single_tasks,
+    "W2": w2_latency.single,
+    "W3": w3_discovery.discovery,
+    "W4": w4_checksum.checksum,
+    "W5": w5_growth.growth,
+    "W7": w7_control.control,
+    "W8": w8_idle.idle,
+    "W9": w9_recovery.recovery,
+}
