@@ -106,7 +106,8 @@ def test_what_waits_long_for_a_grant_says_how_far_it_has_come(
         until(lambda: (hub.read(), [entry.sequence for entry in hub.seen if entry.asks])[1][:2] == [3, 3])
         hub.say(w0=10**6)
     hub.read()
-    assert [entry.sequence for entry in hub.seen if not entry.asks] == list(range(12))
+    assert [entry.sequence for entry in hub.seen if not entry.asks] == list(range(hub.sequence() + 1))
+    assert hub.over()
 
 
 def test_it_stops_at_a_checkpoint_and_another_goes_on_from_there(at: Runtime, hub: Hub, tmp_path: Path) -> None:
