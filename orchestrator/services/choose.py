@@ -126,25 +126,26 @@ def _share_out(
 ) -> Iterator[Load]:
     """One parcel after the other, to whichever job is next."""
     shares = memory.shares[lane.place]
-    loads = {job: _loads(lane, piles[lane, job], memory) for job in weights if (lane, job) in piles}
+    waiting = {job: piles[lane, job] for job in weights if piles.get((lane, job))}
     parcels, seconds = 0, 0.0
-    while loads and lane.takes(parcels, seconds):
-        job = shares.next(loads)
-        load = next(loads[job], None)
-        if load is None:
-            del loads[job]
-            continue
-        shares.give(job, max(_PARCEL_S, load.seconds), weights[job])
-        parcels, seconds = parcels + 1, seconds + load.seconds
-        yield load
+    while waiting and lane.takes(parcels, seconds):
+        job = shares.next(waiting)
+        load = _load(lane, waiting[job], memory, only_full=not lane.hungry(parcels))
+        if not waiting[job] or load is None:
+            del waiting[job]
+        if load is not None:
+            shares.give(job, max(_PARCEL_S, load.seconds), weights[job])
+            parcels, seconds = parcels + 1, seconds + load.seconds
+            yield load
 
 
-def _loads(lane: Lane, piles: _Piles, memory: Memory) -> Iterator[Load]:
-    """Parcels of what a job has ready, the oldest chains first; where that is little, all processes get some."""
-    while piles:
-        step = min(piles, key=lambda step: piles[step][0])
+def _load(lane: Lane, piles: _Piles, memory: Memory, *, only_full: bool) -> Load | None:
+    """A parcel of what a job has ready, the oldest chains first; where that is little, all processes get some."""
+    for step in sorted(piles, key=lambda step: piles[step][0]):
         pile, pace, load = piles[step], memory.paces[step], Load(lane, step)
-        share = -(-len(pile) // lane.concurrency)
+        if only_full and pace.fits(len(pile) + 1, sum(ready.paths for ready in pile)):
+            continue
+        share = len(pile) if only_full else -(-len(pile) // lane.concurrency)
         while pile and len(load.tasks) < share and pace.fits(len(load.tasks) + 1, load.paths + pile[0].paths):
             ready = pile.popleft()
             load.tasks.append(ready.task)
@@ -152,4 +153,5 @@ def _loads(lane: Lane, piles: _Piles, memory: Memory) -> Iterator[Load]:
         if not pile:
             del piles[step]
         load.seconds = pace.seconds(load.paths)
-        yield load
+        return load
+    return None

@@ -16,7 +16,7 @@ NODE_SILENT_S = 15
 AHEAD = 2
 """Parcels with a site for each process that runs them: one runs, one waits at hand."""
 MOST_AHEAD = 32
-"""The same for parcels that take next to no time, as long as all of them together take no longer."""
+"""The same for parcels that are as large as they may be, as long as all of them together take no longer."""
 EXPIRES_S = 7 * 24 * 3600.0
 """A message that is older is refused; hand-outs are made anew long before."""
 
@@ -42,14 +42,18 @@ class Lane:
 
     @property
     def places(self) -> int:
-        """How many more parcels it can be handed, however short they are."""
+        """How many more parcels it can be handed at the very most."""
         return max(0, self.concurrency * MOST_AHEAD - self.out)
 
+    def hungry(self, parcels: int) -> bool:
+        """Whether it can be handed one more, after so many in this turn, whatever is in it."""
+        return self.out + parcels < self.concurrency * AHEAD
+
     def takes(self, parcels: int, seconds: float) -> bool:
-        """Whether it can be handed one more, after so many in this turn that take so long in all."""
-        if self.out + parcels < self.concurrency * AHEAD:
-            return True
-        return parcels < self.places and self.out_s + seconds < self.concurrency * AHEAD * PARCEL_S
+        """Whether it can be handed one more that is full, after so many in this turn that take so long in all."""
+        return self.hungry(parcels) or (
+            parcels < self.places and self.out_s + seconds < self.concurrency * AHEAD * PARCEL_S
+        )
 
 
 _LANES = text("""
