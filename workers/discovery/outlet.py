@@ -23,7 +23,7 @@ from workers.runtime import Runtime
 log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.5
-_SHORTEST_WAIT, _LONGEST_WAIT = 0.05, 0.5
+_SHORTEST_WAIT, _LONGEST_WAIT = 0.02, 0.3
 _LONGEST_BACKOFF = 5.0
 _PATIENCE_SECONDS = 60.0
 """How long a dead Redis is tried again at least, however soon the order expires."""
