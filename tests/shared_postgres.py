@@ -16,7 +16,7 @@ from pathlib import Path
 from orchestrator.stack.postgres import prepare_postgres
 from orchestrator.stack.program import launch, tail
 from orchestrator.stack.wait import wait_until
-from orchestrator.storage.database import migrate
+from orchestrator.storage.migrate import migrate
 
 TEMPLATE = "migrated"
 """The database that every test's own is a copy of."""

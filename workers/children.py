@@ -1,5 +1,6 @@
 """A worker's child processes, as their parent knows them: a page each, and word when one is gone."""
 
+import gc
 import os
 import signal
 from collections.abc import Callable
@@ -46,7 +47,10 @@ class Children:
     def fork(self, fork: Callable[[], Any]) -> Any:
         """Make a child, which takes its page with it; what the fork gives is Celery's process."""
         page = self.own = Page()
+        # What is there now is nothing that a child's collector has to look at: it would only copy what both can share.
+        gc.freeze()
         process = fork()
+        gc.unfreeze()
         self.own = None
         self._living[process.pid] = Child(process.pid, page)
         return process

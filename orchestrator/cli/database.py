@@ -8,7 +8,7 @@ from orchestrator.cli.output import put_json, say
 from orchestrator.cli.verb import Call, verb
 from orchestrator.config import load_settings
 from orchestrator.errors import Unreachable
-from orchestrator.storage.database import migrate
+from orchestrator.storage.migrate import migrate
 
 
 def add_to(app: typer.Typer) -> None:

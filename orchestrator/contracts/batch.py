@@ -6,7 +6,7 @@ VERSION = 1
 
 
 class Found(msgspec.Struct, array_like=True, omit_defaults=True):
-    """Paths that took one rule: they become one batch, and its chain."""
+    """Paths that took one rule: they become one batch, and its chain. An entry may have several of one rule."""
 
     rule: int
     n: int

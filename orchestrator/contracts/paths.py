@@ -1,4 +1,4 @@
-"""Lists of paths as they are stored and sent (columns, MessagePack, deflated), and sets of their indices (bitmaps).
+"""Lists of paths as they are stored and sent (columns, MessagePack, mostly deflated), and sets of indices (bitmaps).
 
 A path is bytes here and everywhere inside; text only at the edge.
 """
@@ -18,6 +18,10 @@ KINDS = {"file": "f", "directory": "d", "symlink": "l", "other": "o", "unknown":
 
 MAX_PLAIN_BYTES = 64 * 1024 * 1024
 """What a packed list may inflate to: a bound on what a few forged kilobytes can cost."""
+
+_SHORT_BYTES = 512
+_DEFLATED = zlib.compress(b"")[:1]
+"""What zlib begins with; no list in MessagePack does."""
 
 
 class PathList(msgspec.Struct, array_like=True, omit_defaults=True):
@@ -52,7 +56,7 @@ def path_list(
 
 def pack(paths: PathList) -> bytes:
     """The stored and sent form."""
-    return zlib.compress(msgspec.msgpack.encode(paths), 1)
+    return deflate(paths)
 
 
 def unpack(blob: bytes) -> PathList:
@@ -72,7 +76,7 @@ class Carry(msgspec.Struct, array_like=True, omit_defaults=True):
 
 def pack_carry(carry: Carry) -> bytes | None:
     """The stored and sent form, None for nothing."""
-    return zlib.compress(msgspec.msgpack.encode(carry), 1) if carry else None
+    return deflate(carry) if carry else None
 
 
 def unpack_carry(blob: bytes | None) -> Carry:
@@ -87,9 +91,17 @@ def merge_carries(before: bytes, after: bytes) -> bytes:
     return pack_carry(merged) or after
 
 
+def deflate(columns: PathList | Carry) -> bytes:
+    """Encode, and deflate what is not short: setting up to deflate costs more than all else about a batch of one."""
+    plain = msgspec.msgpack.encode(columns)
+    return plain if len(plain) <= _SHORT_BYTES else zlib.compress(plain, 1)
+
+
 def inflate(blob: bytes, kind: type[T]) -> T:
-    """Inflate and decode, bounded."""
+    """Inflate what is deflated, and decode, bounded."""
     try:
+        if blob[:1] != _DEFLATED:
+            return msgspec.msgpack.decode(blob, type=kind)
         inflater = zlib.decompressobj()
         plain = inflater.decompress(blob, MAX_PLAIN_BYTES)
         if not inflater.eof:

@@ -15,7 +15,7 @@ from orchestrator.storage.counters import Deltas
 
 
 class Chain(NamedTuple):
-    """A batch that is to become a chain; numbered within its walk, and by its rule."""
+    """A batch that is to become a chain; known by its walk, the number of its entry and its place there."""
 
     job: int
     rule: int
@@ -28,6 +28,8 @@ class Chain(NamedTuple):
     """The step at which it begins."""
     carry: bytes | None = None
     """Names and notes from the steps before, packed."""
+    place: int = 0
+    """Which of its entry's batches it is."""
 
 
 class Link(NamedTuple):
@@ -71,7 +73,7 @@ def write_chains(tx: Connection, chains: Sequence[Chain], plan: Plan, deltas: De
     carry_rows: list[tuple[Any, ...]] = []
     for id, chain in zip(ids, chains, strict=True):
         links = plan[chain.job, chain.rule]
-        batch_rows.append((id, chain.job, chain.rule, chain.subtree, chain.sequence, chain.n, chain.paths))
+        batch_rows.append((id, chain.job, chain.rule, chain.subtree, chain.sequence, chain.place, chain.n, chain.paths))
         first = task_id(id, chain.first)
         task_rows.append((first, chain.job, chain.rule, TaskState.PENDING, chain.n))
         later = range(first + 1, task_id(id, len(links)))
@@ -83,7 +85,8 @@ def write_chains(tx: Connection, chains: Sequence[Chain], plan: Plan, deltas: De
         deltas.jobs[chain.job]["open_tasks"] += len(links) - chain.first
         for step in range(chain.first, len(links)):
             deltas.steps[chain.job, chain.rule, step][TaskState.PENDING] += 1
-    copy_in(tx, tables.batches, ("id", "job_id", "rule", "subtree", "sequence", "n", "paths"), batch_rows)
+    columns = ("id", "job_id", "rule", "subtree", "sequence", "place", "n", "paths")
+    copy_in(tx, tables.batches, columns, batch_rows)
     copy_in(tx, tables.tasks, ("id", "job_id", "rule", "state", "given"), task_rows)
     copy_in(tx, tables.ready, ("site", "queue", "function", "job_id", "task_id"), ready_rows)
     if carry_rows:

@@ -103,7 +103,8 @@ def _take(batch: Batch, walk: Walk | None, filling: Filling, deltas: Deltas, fai
 def _keep(batch: Batch, walk: Walk, filling: Filling, deltas: Deltas, failures: Failures) -> None:
     job = deltas.jobs[walk.job]
     filling.chains += (
-        Chain(walk.job, found.rule, walk.subtree, batch.sequence, found.n, found.paths) for found in batch.found
+        Chain(walk.job, found.rule, walk.subtree, batch.sequence, found.n, found.paths, place=place)
+        for place, found in enumerate(batch.found)
     )
     filling.shed += (NewWalk(walk.job, shed.input) for shed in batch.shed)
     job["unmatched"] += batch.unmatched

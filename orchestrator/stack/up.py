@@ -24,7 +24,8 @@ from orchestrator.stack.redis import broker_answers, prepare_redis
 from orchestrator.stack.say import Say, say
 from orchestrator.stack.sites import FUNCTIONS, SitePlan, check_names, write_site
 from orchestrator.stack.supervise import Supervisor
-from orchestrator.storage.database import make_engine, migrate
+from orchestrator.storage.database import make_engine
+from orchestrator.storage.migrate import migrate
 
 SERVER_SECONDS = 60.0
 """How long PostgreSQL may take to answer: it may have to recover first."""

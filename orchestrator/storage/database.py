@@ -1,9 +1,5 @@
-"""The way to the database: engine and migrations. One dialect: PostgreSQL, version 15 or newer."""
+"""The way to the database. One dialect: PostgreSQL, version 15 or newer."""
 
-from pathlib import Path
-
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Engine, create_engine, make_url
 
 from orchestrator.errors import ConfigError
@@ -14,7 +10,6 @@ _KEEPALIVES = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_coun
 _SERVER_KEEPALIVES = (
     "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 -c tcp_user_timeout=25000"
 )
-MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def make_engine(
@@ -43,11 +38,3 @@ def make_engine(
             **_KEEPALIVES,
         },
     )
-
-
-def migrate(url: str) -> None:
-    """Bring the schema to the newest version. Safe to run by several processes at once: they queue up."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes["url"] = url
-    command.upgrade(config, "head")

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from orchestrator.contracts.paths import KINDS, PathList
+from orchestrator.contracts.paths import PathList
 from workers.discovery.finding import DiscoveryContext, DiscoveryError, Finding, Listing
-from workers.discovery.start import kind_of
+from workers.discovery.start import kinds_of
 from workers.registry import discovery
 
 _CHUNK = 500
@@ -22,10 +22,9 @@ def given(ctx: DiscoveryContext, start: PathList, cursor: bytes | None) -> Itera
     for begin in range(first, len(start), _CHUNK):
         here = slice(begin, begin + _CHUNK)
         paths = start.paths[here]
-        kinds = "".join([kind_of(ctx.roots, path) if path.startswith(b"/") else KINDS["unknown"] for path in paths])
         yield Listing(
             paths,
-            kinds,
+            kinds_of(ctx.roots, paths),
             lambda n, begin=begin: b"%d" % (begin + n),
             states=start.states[here],
             sizes=start.sizes[here],

@@ -23,7 +23,7 @@ from workers.runtime import Runtime
 log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.5
-_SHORTEST_WAIT, _LONGEST_WAIT = 0.05, 0.5
+_SHORTEST_WAIT, _LONGEST_WAIT = 0.02, 0.3
 _LONGEST_BACKOFF = 5.0
 _ASK_SECONDS = 5.0
 """How long it waits for a grant before it says again how far it has come: what it sent may have been lost."""

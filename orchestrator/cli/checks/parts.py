@@ -12,7 +12,8 @@ from orchestrator.broker.connection import connect
 from orchestrator.cli.checks.finding import Finding, Installation, ok, warning, wrong
 from orchestrator.cli.database import reason
 from orchestrator.errors import ConfigError
-from orchestrator.storage.database import MIGRATIONS, make_engine
+from orchestrator.storage.database import make_engine
+from orchestrator.storage.migrate import MIGRATIONS
 
 LEAST_POSTGRESQL = 15
 LEAST_REDIS = (6, 2)

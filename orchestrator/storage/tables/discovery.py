@@ -78,10 +78,11 @@ batches = Table(
     job(),
     Column("rule", SmallInteger, nullable=False),
     Column("subtree", Integer, nullable=False),
-    Column("sequence", BigInteger, nullable=False),
+    Column("sequence", BigInteger, nullable=False, comment="of the entry that brought it"),
+    Column("place", SmallInteger, nullable=False, server_default="0", comment="within that entry"),
     Column("n", Integer, nullable=False),
     Column("paths", LargeBinary, nullable=False, comment="packed (contracts.paths), stored once"),
     time("created_at", now=True),
-    UniqueConstraint("job_id", "subtree", "sequence", "rule"),
+    UniqueConstraint("job_id", "subtree", "sequence", "place"),
     comment="Paths found together that took one rule: one chain each.",
 )

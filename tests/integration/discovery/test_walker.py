@@ -80,6 +80,23 @@ def test_given_paths_go_as_they_are(at: Runtime, hub: Hub, tmp_path: Path) -> No
     assert unpack(kept.found[0].paths).kinds[-1] == "d"
 
 
+def test_batches_of_one_share_an_entry_and_go_on_from_any_of_them(at: Runtime, hub: Hub, tmp_path: Path) -> None:
+    expected = make_files(tmp_path, 3, 600)
+    due = order(tmp_path, rules=[RuleOrder(batch_size=1)], grant=4)
+    hub.expect(due)
+    with running(at, due):
+        until(lambda: hub.last() is not None and hub.sequence() == 4)
+        hub.say(w0=names.STOP)
+    run(at, hub.again(grant=10**6))
+    paths = hub.paths()
+    assert len(paths) == len(set(paths))
+    assert set(paths) == expected
+    found = [[part.n for part in entry.found] for entry in hub.kept[0]]
+    assert {n for parts in found for n in parts} == {1}
+    assert max(map(len, found)) == 250
+    assert len(found) < 15
+
+
 def test_it_sends_no_further_than_it_is_granted(at: Runtime, hub: Hub, tmp_path: Path) -> None:
     expected = make_files(tmp_path, 10, 10)
     due = order(tmp_path, rules=[RuleOrder(batch_size=10)], grant=3)

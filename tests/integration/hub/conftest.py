@@ -69,6 +69,10 @@ class Site:
 
     def batch(self, order: WalkOrder, sequence: int, *paths: list[bytes], **more: Any) -> None:
         found = [Found(rule, len(some), pack(PathList(some))) for rule, some in enumerate(paths) if some]
+        self.entry(order, sequence, found, **more)
+
+    def entry(self, order: WalkOrder, sequence: int, found: list[Found], **more: Any) -> None:
+        """Send an entry of a walk."""
         batch = Batch(self.name, self.node, order.job, order.subtree, order.attempt, sequence, found=found, **more)
         self._send(names.batches_stream(self.name), batch)
 

@@ -6,8 +6,8 @@ from alembic.config import Config
 from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import IntegrityError
 
-from orchestrator.storage.database import MIGRATIONS, migrate
 from orchestrator.storage.guards import GUARDED, triggers
+from orchestrator.storage.migrate import MIGRATIONS, migrate
 
 
 def test_migrations_and_tables_agree(database_url: str) -> None:

@@ -9,6 +9,7 @@ from orchestrator.contracts.paths import PathList
 from tests.unit.discovery.trees import build, context
 from workers.discovery.finding import DiscoveryContext, DiscoveryError, Listing
 from workers.discovery.given import given
+from workers.discovery.start import kind_of
 
 
 def listed(ctx: DiscoveryContext, start: PathList, cursor: bytes | None = None) -> list[Listing]:
@@ -27,6 +28,24 @@ def test_kinds_are_looked_up_inside_the_roots_only(tmp_path: Path) -> None:
     [listing] = listed(context(root + b"/in"), PathList(paths))
     assert listing.names == paths
     assert listing.kinds == "fdl?" + "?" * 6
+
+
+def test_neighbours_are_looked_at_as_each_is_by_itself(tmp_path: Path) -> None:
+    top = os.fsencode(tmp_path)
+    build(top, {b"one": {b"f": None, b"d": {b"f": None}}, b"two": {}, b"f": None})
+    os.symlink(b"one", top + b"/link")
+    os.symlink(b"..", top + b"/one/out")
+    os.symlink(b"d", top + b"/one/way")
+    ctx = context(top + b"/one", top + b"/two")
+    # Roots in a folder that is in none; names that are none; links that lead inside, outside, and to the other root.
+    paths = [top + name for name in (b"/one", b"/two", b"/f", b"/link")]
+    paths += [top + b"/one/" + name for name in (b"f", b"d", b"out", b".", b"..", b"", b"f\0", b"x" * 300)]
+    paths += [top + b"/one/way/" + name for name in (b"f", b"none")]
+    paths += [top + b"/one/out/" + name for name in (b"f", b"two")]
+    paths += [top + b"/gone/" + name for name in (b"f", b"g")]
+    [listing] = listed(ctx, PathList(paths))
+    assert listing.kinds == "".join(kind_of(ctx.roots, path) for path in paths)
+    assert listing.kinds == "dd??" + "fdld?d??" + "f?" + "?d" + "??"
 
 
 def test_states_and_sizes_stay_with_their_paths_from_any_cursor_on() -> None:

@@ -222,7 +222,8 @@ def upgrade() -> None:
         sa.Column("job_id", sa.BigInteger(), nullable=False),
         sa.Column("rule", sa.SmallInteger(), nullable=False),
         sa.Column("subtree", sa.Integer(), nullable=False),
-        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False, comment="of the entry that brought it"),
+        sa.Column("place", sa.SmallInteger(), server_default="0", nullable=False, comment="within that entry"),
         sa.Column("n", sa.Integer(), nullable=False),
         sa.Column("paths", sa.LargeBinary(), nullable=False, comment="packed (contracts.paths), stored once"),
         sa.Column(
@@ -231,7 +232,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_batches_job_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_batches")),
         sa.UniqueConstraint(
-            "job_id", "subtree", "sequence", "rule", name=op.f("uq_batches_job_id_subtree_sequence_rule")
+            "job_id", "subtree", "sequence", "place", name=op.f("uq_batches_job_id_subtree_sequence_place")
         ),
         comment="Paths found together that took one rule: one chain each.",
     )
