@@ -62,7 +62,9 @@ _ANY = text("""
     ) from progress where job_id = :job
 """)
 
-_OUT = text("select distinct h.task_id >> :bits from parcels p join handouts h on h.parcel = p.id where p.job_id = :job")
+_OUT = text("""
+    select distinct h.task_id >> :bits from parcels p join handouts h on h.parcel = p.id where p.job_id = :job
+""")
 
 _NEXT = text("""
     select count(*) as n, max(id) as last,
