@@ -277,7 +277,7 @@ def main() -> None:
 
     signal.signal(signal.SIGTERM, asked)
     signal.signal(signal.SIGINT, asked)
-    engine = make_engine(settings.require_database_url(), pool_size=1, name="orchestrator hub")
+    engine = make_engine(settings.require_database_url(), pool_size=1, name="orchestrator hub", by_key=True)
     run(engine, connect(settings.require_redis_url()), settings.require_secret(), stop, settings.parcel_tasks)
     engine.dispose()
 
