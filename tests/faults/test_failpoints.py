@@ -23,8 +23,6 @@ WHEN = {
     "hub.dequeuing": 1,
     "worker.speaking": 1,
     "discovery.claimed": 1,
-    "discovery.gathered": 20,
-    "discovery.sent": 20,
 }
 """At which time of coming by it happens; else at the third."""
 
@@ -86,8 +84,9 @@ def test_of_a_site(name: str, trial: Trial, marks: Path) -> None:
     more = ["worker.handled=kill@5/once"] if name == "worker.speaking" else []
     with stack.also(stack.site(trial.far), **_told(name, marks, *more)):
         assert wait_until(lambda: stack.has_site(trial.far), 30)
-        trial.begin(paths=60, site=trial.far)
-        with trial.fault(f"kill -9 at {name}", 45, WALK_GOES_ON if name.startswith("discovery") else TASKS_GO_ON):
+        walks = name.startswith("discovery")
+        trial.begin(*((2000, 0.0) if walks else (60, 0.05)), site=trial.far)
+        with trial.fault(f"kill -9 at {name}", 45, WALK_GOES_ON if walks else TASKS_GO_ON):
             assert wait_until(lambda: _fired(name, marks), 30), "nobody came by"
         trial.ends()
 

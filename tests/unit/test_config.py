@@ -8,10 +8,12 @@ from orchestrator.errors import ConfigError
 SECRET = "a secret that is long enough to sign with"
 
 
-def test_without_variables_everything_but_the_home_is_absent() -> None:
+def test_without_variables_everything_is_absent_that_has_no_default() -> None:
     settings = load_settings()
     assert settings.home.is_absolute()
-    assert settings.model_dump(exclude={"home"}) == dict.fromkeys(set(Settings.model_fields) - {"home"})
+    assert settings.parcel_tasks == 256
+    given = {"home", "parcel_tasks"}
+    assert settings.model_dump(exclude=given) == dict.fromkeys(set(Settings.model_fields) - given)
 
 
 def test_an_empty_variable_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,6 +26,7 @@ def test_an_empty_variable_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> 
     [
         ("DATABASE_URL", "mysql://u:hidden@host/db", "begins with postgresql://"),
         ("REDIS_URL", "amqp://u:hidden@host", "begins with redis:// or rediss://"),
+        ("PARCEL_TASKS", "0", "greater than or equal to 1"),
         ("URL", "example.org:hidden", "begins with http:// or https://"),
     ],
 )

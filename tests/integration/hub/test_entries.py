@@ -1,5 +1,7 @@
 """Entries of a walk: what one may carry."""
 
+import pytest
+
 from orchestrator.contracts.batch import Found
 from orchestrator.contracts.paths import PathList, pack, unpack
 from tests.integration.hub.conftest import World
@@ -21,3 +23,27 @@ def test_an_entry_may_have_many_batches_of_one_rule(world: World) -> None:
     assert [unpack(row.paths).paths for row in kept] == [[b"/data/%d" % place] for _, place in expected]
     assert len(world.tasks(job)) == 604
     assert world.one("select total, open_tasks from progress") == (302, 604)
+
+
+@pytest.mark.parametrize("sequence", [3, 2])
+def test_where_entries_were_lost_the_walk_goes_on_from_its_cursor(world: World, sequence: int) -> None:
+    """Redis lost what the walker sent after the first entry; it goes on, or waits for a grant that never comes."""
+    world.define([{"name": "noop"}])
+    job = world.submit()
+    world.turn()
+    lost = world.london.walk()
+    world.london.claim(lost)
+    world.london.batch(lost, 1, [b"/data/a"], cursor=b"a")
+    world.turn()
+    if sequence == 3:
+        world.london.batch(lost, 3, [b"/data/c"], cursor=b"c")
+    else:
+        world.london.batch(lost, 2, asks=True)
+    world.turn(2)
+    again = world.london.walk()
+    assert (again.attempt, again.cursor, again.sequence) == (2, b"a", 1)
+    world.london.batch(lost, 4, [b"/data/d"], closed=True)
+    world.london.claim(again)
+    world.london.batch(again, 2, [b"/data/b"], closed=True)
+    world.turn()
+    assert (len(world.tasks(job)), world.one("select state from discoveries").state) == (2, "Closed")

@@ -208,30 +208,6 @@ def test_batches_count_once(world: World) -> None:
     assert world.one("select count(*) as n from stale_reports").n == 3
 
 
-@pytest.mark.parametrize("sequence", [3, 2])
-def test_where_entries_were_lost_the_walk_goes_on_from_its_cursor(world: World, sequence: int) -> None:
-    """Redis lost what the walker sent after the first entry; it goes on, or waits for a grant that never comes."""
-    world.define([{"name": "noop"}])
-    job = world.submit()
-    world.turn()
-    lost = world.london.walk()
-    world.london.claim(lost)
-    world.london.batch(lost, 1, [b"/data/a"], cursor=b"a")
-    world.turn()
-    if sequence == 3:
-        world.london.batch(lost, 3, [b"/data/c"], cursor=b"c")
-    else:
-        world.london.batch(lost, 2, asks=True)
-    world.turn(2)
-    again = world.london.walk()
-    assert (again.attempt, again.cursor, again.sequence) == (2, b"a", 1)
-    world.london.batch(lost, 4, [b"/data/d"], closed=True)
-    world.london.claim(again)
-    world.london.batch(again, 2, [b"/data/b"], closed=True)
-    world.turn()
-    assert (len(world.tasks(job)), world.one("select state from discoveries").state) == (2, "Closed")
-
-
 def test_shed_subtrees_become_walks_of_their_own(world: World) -> None:
     world.define([{"name": "noop"}])
     job = world.submit()
