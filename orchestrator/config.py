@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from orchestrator.domain.pace import MOST
+from orchestrator.domain.retention import Periods
 from orchestrator.errors import ConfigError
 
 SECRET_CHARACTERS = 32
@@ -46,6 +47,14 @@ class Settings(BaseSettings):
     """Where the API answers, for the command line."""
     key: SecretStr | None = None
     """The API key, for the command line."""
+    retention_success_days: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """So long after their end jobs are kept that ended `Success`; absent: for ever. The same for what follows."""
+    retention_failure_days: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    retention_cancelled_days: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    retention_reports_days: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """What the hub could not use, and workers that are gone."""
+    retention_audit_days: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """The audit, and released holds that were of no job."""
 
     @field_validator("home", "secret_file")
     @classmethod
@@ -66,6 +75,17 @@ class Settings(BaseSettings):
     @classmethod
     def _http(cls, url: str | None) -> str | None:
         return _with_scheme(url, "http", "https")
+
+    @property
+    def retention(self) -> Periods:
+        """How long the record is kept."""
+        return Periods(
+            self.retention_success_days,
+            self.retention_failure_days,
+            self.retention_cancelled_days,
+            self.retention_reports_days,
+            self.retention_audit_days,
+        )
 
     def require_database_url(self) -> str:
         """Where PostgreSQL is; ConfigError when nothing says so."""

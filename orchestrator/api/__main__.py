@@ -7,6 +7,7 @@ import sys
 import uvicorn
 
 from orchestrator.api.app import make_app
+from orchestrator.api.pruner import Pruner
 from orchestrator.config import load_settings
 from orchestrator.contracts.failpoints import arm
 from orchestrator.errors import ConfigError
@@ -32,6 +33,9 @@ def main() -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)  # noqa: T201 - there is no log yet
         return 2
+    pruner = Pruner(settings.require_database_url(), settings.retention)
+    if settings.retention:
+        pruner.start()
     uvicorn.run(
         app,
         host=options.host,
@@ -41,6 +45,8 @@ def main() -> int:
         access_log=False,
         log_level="info",
     )
+    if settings.retention:
+        pruner.end()
     return 0
 
 

@@ -50,6 +50,15 @@ def number(value: float | None) -> str:
     return "-" if value is None else f"{value:,.0f}"
 
 
+def size(count: float) -> str:
+    """Bytes as a person says them: ``512 B``, ``1.5 MiB``."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"
+
+
 def duration(seconds: float | None) -> str:
     """Seconds as a person says them: ``0.8s``, ``42s``, ``3m 05s``, ``2h 04m``, ``3d 01h``."""
     if seconds is None:

@@ -64,7 +64,10 @@ def locked(tx: Connection, job: int, wish: Wish) -> Locked:
     return found
 
 
-_LOCK = text("select state, started_at is not null as begun from jobs where id = :job and kind = 'batch' for update")
+_LOCK = text("""
+    select state, started_at is not null as begun from jobs
+    where id = :job and kind = 'batch' and pruned_at is null for update
+""")
 
 
 def pause(tx: Connection, job: Locked, actor: str, reason: str | None, revoke: Revoke) -> None:

@@ -18,9 +18,13 @@ HUB = "hub"
 
 def held(site: str, queue: str) -> str:
     """SQL: whether an open hold stops what the job ``j`` has at a site and in a queue (both are expressions)."""
+    # Those of one job are found by its id: a thousand jobs that are held cost the others nothing.
+    return f"({_exists('h.job_id = j.id', site, queue)} or {_exists('h.job_id is null', site, queue)})"
+
+
+def _exists(whose: str, site: str, queue: str) -> str:
     return f"""exists (
-      select from holds h where h.released_at is null and coalesce(h.until > clock_timestamp(), true)
-        and (h.job_id is null or h.job_id = j.id)
+      select from holds h where h.released_at is null and {whose} and coalesce(h.until > clock_timestamp(), true)
         and (h.site is null or h.site = {site}) and (h.queue is null or h.queue = {queue})
         and (h.workflow is null or h.workflow = j.workflow) and (h.owner is null or h.owner = j.owner)
     )"""
@@ -61,7 +65,8 @@ def _check(tx: Connection, scope: Scope) -> None:
     ):
         faults.append(Fault("$.scope.workflow", f"there is no workflow {scope.workflow!r}"))
     if scope.job is not None:
-        state = tx.scalar(select(jobs.c.state).where(jobs.c.id == scope.job).with_for_update())
+        known = select(jobs.c.state).where(jobs.c.id == scope.job, jobs.c.pruned_at.is_(None))
+        state = tx.scalar(known.with_for_update())
         if state is None:
             faults.append(Fault("$.scope.job", f"there is no job {scope.job}"))
         elif state in BATCH_JOB.terminal:

@@ -140,8 +140,8 @@ _TASKS = text("""
     join job_steps s on s.job_id = t.job_id and s.rule = t.rule and s.step = (t.id & :mask)
     left join carries c on c.task_id = t.id
     where t.job_id = :source and t.id > :task
-      and t.state in ('Failure', 'Cancelled') and t.given > 0 and t.redriven_by is null
-      and t.state = any(cast(:states as task_state[]))
+      and t.stopped in ('Failure', 'Cancelled') and t.redriven_by is null
+      and t.stopped = any(cast(:states as task_state[]))
       and (cast(:steps as int[]) is null or (t.id & :mask) = any(cast(:steps as int[])))
     order by t.id limit :most
 """)

@@ -16,7 +16,7 @@ from orchestrator.storage.transitions import record
 
 
 def sources(tx: Connection, job: int) -> list[int]:
-    """The job, whose row is then locked, and its redrives, which all have ended.
+    """The job, whose row is then locked, and its redrives, which all have ended and are kept until this is done.
 
     NotFound, IllegalTransition while the job itself goes on, Conflict while a redrive of it does.
     """
@@ -47,18 +47,18 @@ def redrive(tx: Connection, job: int, family: list[int], asked: RedriveAsked, ac
     return new
 
 
-_LOCK = text("select state from jobs where id = :job and kind = 'batch' for update")
+_LOCK = text("select state from jobs where id = :job and kind = 'batch' and pruned_at is null for update")
 _FAMILY = text("""
     with recursive family as (
-      select id, ended_at from jobs where id = :job
+      select id from jobs where id = :job
       union all
-      select j.id, j.ended_at from jobs j join family f on j.redrive_of = f.id
+      select j.id from jobs j join family f on j.redrive_of = f.id
     )
-    select id, ended_at from family order by id
+    select id, ended_at from jobs where id in (select id from family) and pruned_at is null order by id for share
 """)
 _ANYTHING = text("""
     select exists (select from tasks where job_id = any(cast(:jobs as bigint[]))
-        and state in ('Failure', 'Cancelled') and given > 0 and redriven_by is null)
+        and stopped in ('Failure', 'Cancelled') and redriven_by is null)
       or exists (select from outcomes where job_id = any(cast(:jobs as bigint[]))
         and outcome in ('failed', 'aborted') and redriven_by is null)
       or exists (select from walks where job_id = any(cast(:jobs as bigint[]))

@@ -50,8 +50,9 @@ class Installation:
         return self._program("hub", ["-m", "orchestrator.hub"], self._service() | tuned)
 
     def api(self, port: int) -> Program:
-        """What answers over HTTP."""
-        return self._program("api", ["-m", "orchestrator.api", "--port", str(port)], self._service())
+        """What answers over HTTP, and prunes."""
+        kept = {name: os.environ[name] for name in _SETTINGS & os.environ.keys() if "_RETENTION_" in name}
+        return self._program("api", ["-m", "orchestrator.api", "--port", str(port)], self._service() | kept)
 
     def flower(self, port: int) -> Program:
         """Flower as it comes, behind a password. All by its environment, since arguments can be read by anybody."""

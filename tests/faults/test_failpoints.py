@@ -1,6 +1,9 @@
 """Kill -9 at every named moment of the code: in the hub, the API, a worker's child, its parent, a walker."""
 
+import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,6 +24,7 @@ QUICK = {"hub.applied", "hub.committed", "worker.claimed", "worker.path_done", "
 WHEN = {
     "hub.taking_over": 1,
     "hub.dequeuing": 1,
+    "prune.deleting": 1,
     "worker.speaking": 1,
     "discovery.claimed": 1,
 }
@@ -129,6 +133,20 @@ def test_of_a_cancel(name: str, trial: Trial, marks: Path) -> None:
         assert second.wait(10) == -signal.SIGKILL
     assert stack.whole.http.post(f"/jobs/{trial.job}/cancel", json={}).is_success
     trial.ends("Cancelled")
+
+
+def test_of_a_prune(trial: Trial, marks: Path) -> None:
+    """What was begun is finished by the next, whichever it is."""
+    trial.begin(paths=100)
+    trial.ends()
+    stack, name = trial.stack, "prune.deleting"
+    call = [sys.executable, "-m", "orchestrator.cli.main", "db", "prune", "--success-days", "0"]
+    told = {**os.environ, "ORCHESTRATOR_DATABASE_URL": stack.installation.database_url}
+    killed = subprocess.run(call, env={**told, **_told(name, marks)}, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert _fired(name, marks)
+    subprocess.run(call, env=told, check=True)
+    assert stack.whole.http.get(f"/jobs/{trial.job}").status_code == 404
 
 
 def _wait_for(http: httpx.Client) -> None:

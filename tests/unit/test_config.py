@@ -28,6 +28,8 @@ def test_an_empty_variable_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> 
         ("REDIS_URL", "amqp://u:hidden@host", "begins with redis:// or rediss://"),
         ("PARCEL_TASKS", "0", "greater than or equal to 1"),
         ("URL", "example.org:hidden", "begins with http:// or https://"),
+        ("RETENTION_SUCCESS_DAYS", "hidden", "a valid number"),
+        ("RETENTION_AUDIT_DAYS", "-0.5", "greater than or equal to 0"),
     ],
 )
 def test_what_can_not_work_is_named_without_its_value(

@@ -1,5 +1,6 @@
 """Jobs, as they are seen: state, counters, plan and progress, all as of one moment."""
 
+import operator
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,10 @@ from orchestrator.storage.tables import discoveries, history, job_steps, jobs, p
 _COUNTED = ("total", "processed", "skipped", "failed", "aborted", "cancelled", "unmatched")
 _ENDED = ("processed", "skipped", "failed", "aborted", "cancelled")
 _FARTHEST = timedelta(days=3650)
+_STATES = [state.value for state in TaskState]
+_counts = operator.attrgetter(*_STATES)
+_TOLD_AS = ["rule", "step", "action", "label", "site", "queue", "function", *_STATES]
+_TOLD = [job_steps.c[name.lower()] for name in _TOLD_AS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,7 @@ def read_job(tx: Connection, job_id: int) -> views.Job:
 
 def known_job(tx: Connection, job_id: int) -> None:
     """NotFound when there is none."""
-    if not tx.scalar(select(sql_true()).where(jobs.c.id == job_id)):
+    if not tx.scalar(select(sql_true()).where(jobs.c.id == job_id, jobs.c.pruned_at.is_(None))):
         raise NotFound(f"there is no job {job_id}")
 
 
@@ -132,6 +137,7 @@ def _jobs() -> Select[Any]:
         )
         .outerjoin(progress, progress.c.job_id == jobs.c.id)
         .outerjoin(discoveries, discoveries.c.job_id == jobs.c.id)
+        .where(jobs.c.pruned_at.is_(None))
     )
 
 
@@ -157,16 +163,15 @@ def _view(row: Row[Any], steps: list[views.Step], held: list[views.Hold]) -> vie
 def _steps(tx: Connection, job_ids: Sequence[int]) -> defaultdict[int, list[views.Step]]:
     steps: defaultdict[int, list[views.Step]] = defaultdict(list)
     order = (job_steps.c.job_id, job_steps.c.rule, job_steps.c.step)
-    for row in tx.execute(select(job_steps).where(job_steps.c.job_id.in_(job_ids)).order_by(*order)):
-        told = {name: getattr(row, name) for name in ("rule", "step", "action", "label", "site", "queue", "function")}
-        counts = {state.value: getattr(row, state.value.lower()) for state in TaskState}
-        steps[row.job_id].append(views.Step(**told, **counts))
+    query = select(job_steps.c.job_id, *_TOLD).where(job_steps.c.job_id.in_(job_ids)).order_by(*order)
+    for job, *told in tx.execute(query):
+        steps[job].append(views.Step(**dict(zip(_TOLD_AS, told, strict=True))))
     return steps
 
 
 def _sum(steps: Iterable[views.Step]) -> views.TaskCounts:
-    steps = list(steps)
-    return views.TaskCounts(**{state.value: sum(getattr(step, state.value) for step in steps) for state in TaskState})
+    counts = zip(*(_counts(step) for step in steps), strict=True)
+    return views.TaskCounts(**{state: sum(some) for state, some in zip(_STATES, counts, strict=False)})
 
 
 def _paths(row: Row[Any]) -> views.PathCounts:

@@ -3,7 +3,8 @@
 Paths that stopped have rows of their own. The others are told from the tasks that ended and the batches they came
 in: all the paths of a Failure failed, those that a chain's last task did not stop are processed, and what a
 Cancelled task had still to do is cancelled. Each kind is one stream in the order (task, place in the batch); they
-are merged, and a page takes from them what it needs: never more than some batches are in memory.
+are merged, and a page takes from them what it needs: never more than some batches are in memory. It may be short, and
+not be the last: it looks through so many tasks for those whose paths came through, and no more.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, func, select, tuple_
+from sqlalchemy import true as sql_true
 
 from orchestrator.contracts import views
 from orchestrator.contracts.paths import indices, number, to_bits, unpack, unpack_carry
@@ -20,13 +22,15 @@ from orchestrator.contracts.views import Outcome, PathOutcome
 from orchestrator.domain.chain import batch_of, step_of
 from orchestrator.domain.task import TaskState
 from orchestrator.storage.queries.keyset import decode, encode
-from orchestrator.storage.queries.tasks import STEP_OF_ID
-from orchestrator.storage.tables import batches, carries, job_steps, outcomes, tasks
+from orchestrator.storage.queries.tasks import STEP_OF_ID, horizon
+from orchestrator.storage.tables import batches, carries, job_steps, outcomes, progress, tasks
 
 _TASKS_AT_ONCE = 100
 _PATHS_AT_ONCE = 2000
 
 _NOTHING = (-1, -1)
+_LAST = 2**62
+"""No path of a task has a place behind it."""
 _RECORDED = (Outcome.FAILED, Outcome.ABORTED, Outcome.SKIPPED)
 
 
@@ -44,32 +48,37 @@ def list_paths(
     """A job's paths that have come to one of these outcomes (none named: to any), chain by chain."""
     after = _NOTHING if cursor is None else tuple(decode(cursor, int, int))
     wanted = set(outcome or Outcome)
-    streams = [_recorded(tx, job_id, kind, after, limit + 1) for kind in _RECORDED if kind in wanted]
+    if Outcome.PROCESSED in wanted and not tx.scalar(select(progress.c.processed).where(progress.c.job_id == job_id)):
+        wanted.remove(Outcome.PROCESSED)
+    # The others are found by an index of their own, however few they are.
+    end = horizon(tx, tasks.c.job_id == job_id, tasks.c.id > after[0]) if Outcome.PROCESSED in wanted else None
+    streams = [_recorded(tx, job_id, kind, after, end, limit + 1) for kind in _RECORDED if kind in wanted]
     streams += [
-        _told_by_tasks(tx, job_id, kind, which, after)
+        _told_by_tasks(tx, job_id, kind, which, after, end)
         for kind, which in (
-            (Outcome.FAILED, tasks.c.state == TaskState.FAILURE),
+            (Outcome.FAILED, tasks.c.stopped == TaskState.FAILURE),
             (Outcome.PROCESSED, _came_through(job_id)),
-            (Outcome.CANCELLED, tasks.c.state == TaskState.CANCELLED),
+            (Outcome.CANCELLED, tasks.c.stopped == TaskState.CANCELLED),
         )
         if kind in wanted
     ]
     items = list(islice(merge(*streams, key=lambda item: item[:2]), limit + 1))
-    more = len(items) > limit
-    items = items[:limit]
+    place = items[limit - 1][:2] if len(items) > limit else None if end is None else (end, _LAST)
     return views.Page[PathOutcome](
-        items=[item.view for item in items], next_cursor=encode(items[-1][:2]) if more else None
+        items=[item.view for item in items[:limit]], next_cursor=None if place is None else encode(place)
     )
 
 
-def _recorded(tx: Connection, job_id: int, kind: Outcome, after: tuple[int, ...], most: int) -> Iterator[_Item]:
+def _recorded(
+    tx: Connection, job_id: int, kind: Outcome, after: tuple[int, ...], end: int | None, most: int
+) -> Iterator[_Item]:
     """Paths with a row; all those of a Failure are told by the task."""
     query = (
         select(outcomes.c.task_id, outcomes.c.index.label("place"), outcomes.c.path, outcomes.c.message)
         .outerjoin(tasks, tasks.c.id == outcomes.c.task_id)
         .where(outcomes.c.job_id == job_id, outcomes.c.outcome == kind)
         .where(tasks.c.state.is_distinct_from(TaskState.FAILURE))
-        .where(tuple_(outcomes.c.task_id, outcomes.c.index) > tuple_(*after))
+        .where(tuple_(outcomes.c.task_id, outcomes.c.index) > tuple_(*after), _until(outcomes.c.task_id, end))
         .order_by(outcomes.c.task_id, outcomes.c.index)
         .limit(most)
     )
@@ -78,14 +87,14 @@ def _recorded(tx: Connection, job_id: int, kind: Outcome, after: tuple[int, ...]
 
 
 def _told_by_tasks(
-    tx: Connection, job_id: int, kind: Outcome, which: ColumnElement[bool], after: tuple[int, ...]
+    tx: Connection, job_id: int, kind: Outcome, which: ColumnElement[bool], after: tuple[int, ...], end: int | None
 ) -> Iterator[_Item]:
     """The paths of these tasks, but for those with a row of their own."""
     task, place = after
     while True:
         rows: Sequence[Any] = tx.execute(
             select(tasks.c.id, tasks.c.given, tasks.c.given_bits, tasks.c.passed_bits, tasks.c.state, tasks.c.error)
-            .where(tasks.c.job_id == job_id, tasks.c.given > 0, which)
+            .where(tasks.c.job_id == job_id, tasks.c.given > 0, which, _until(tasks.c.id, end))
             .where(tasks.c.id >= task if place >= 0 else tasks.c.id > task)
             .order_by(tasks.c.id)
             .limit(_TASKS_AT_ONCE)
@@ -97,6 +106,10 @@ def _told_by_tasks(
             if (item.task, item.place) > (task, place):
                 yield item
         task, place = rows[-1].id, -1
+
+
+def _until(task: ColumnElement[int], end: int | None) -> ColumnElement[bool]:
+    return sql_true() if end is None else task <= end
 
 
 def _some(rows: Sequence[Any]) -> Sequence[Any]:

@@ -3,17 +3,23 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, select, tuple_, union_all
+from sqlalchemy import true as sql_true
 
 from orchestrator.contracts import views
 from orchestrator.contracts.text import path_json
-from orchestrator.domain.chain import STEP_MASK, batch_of
+from orchestrator.domain.chain import STEP_MASK, batch_of, step_of
 from orchestrator.domain.task import TaskState
 from orchestrator.errors import NotFound
-from orchestrator.storage.queries.keyset import decode, page
+from orchestrator.storage.queries.keyset import decode, encode, page
 from orchestrator.storage.tables import error_groups, job_steps, tasks
 
 STEP_OF_ID = tasks.c.id.bitwise_and(STEP_MASK)
+LOOKED_THROUGH = 20_000
+"""Tasks that one page looks through for those that are asked for: some milliseconds."""
+_STOPPED = frozenset({TaskState.ERROR, TaskState.FAILURE})
+"""The states of which all tasks are found by ``tasks.stopped``."""
+_OF_STEP = ("step", "action", "site", "queue")
 
 
 def list_tasks(
@@ -26,25 +32,70 @@ def list_tasks(
     step: Sequence[int] = (),
     site: Sequence[str] = (),
 ) -> views.Page[views.Task]:
-    """A job's tasks, in the order in which their chains were made."""
-    query = _tasks().where(tasks.c.job_id == job_id).order_by(tasks.c.id)
-    if state:
-        query = query.where(tasks.c.state.in_(state))
-    if step:
-        query = query.where(job_steps.c.step.in_(step))
-    if site:
-        query = query.where(job_steps.c.site.in_(site))
-    if cursor is not None:
-        query = query.where(tasks.c.id > decode(cursor, int)[0])
-    return page(tx, query, limit, _view, lambda row: [row.id])
+    """A job's tasks, in the order in which their chains were made.
+
+    A page may be short, and not be the last: it looks through so many tasks for those that are asked for, and no more.
+    """
+    after = tasks.c.id > (0 if cursor is None else decode(cursor, int)[0])
+    steps = {(row.rule, row.step): row for row in tx.execute(select(job_steps).where(job_steps.c.job_id == job_id))}
+    asked = {
+        key: row for key, row in steps.items() if (not step or row.step in step) and (not site or row.site in site)
+    }
+    wanted = [key for key, row in asked.items() if any(_count(row, one) for one in state or TaskState)]
+    if not wanted:
+        return views.Page[views.Task](items=[])
+    lists: list[ColumnElement[bool]] = [sql_true()]
+    filters: list[ColumnElement[bool]] = []
+    if state and _STOPPED.issuperset(state):
+        lists = [tasks.c.stopped == one for one in sorted(set(state))]
+    elif state:
+        filters.append(tasks.c.state.in_(state))
+    if len(asked) < len(steps):
+        filters.append(tuple_(tasks.c.rule, STEP_OF_ID).in_(wanted))
+    ends = [horizon(tx, tasks.c.job_id == job_id, after, one) for one in lists if filters]
+    end = min((one for one in ends if one is not None), default=None)
+    if end is not None:
+        filters.append(tasks.c.id <= end)
+    found = page(
+        tx,
+        _merged([select(tasks).where(tasks.c.job_id == job_id, after, one, *filters) for one in lists], limit + 1),
+        limit,
+        lambda row: _view(row, steps[row.rule, step_of(row.id)]),
+        lambda row: [row.id],
+    )
+    if found.next_cursor is None and end is not None:
+        found.next_cursor = encode([end])
+    return found
+
+
+def horizon(tx: Connection, *which: ColumnElement[bool]) -> int | None:
+    """How far one page may look through these tasks: the id of the last; None when there are no more than that."""
+    ids = select(tasks.c.id).where(*which).order_by(tasks.c.id)
+    return tx.scalar(ids.offset(LOOKED_THROUGH - 1).limit(1))
+
+
+def _merged(queries: Sequence[Select[Any]], most: int) -> Select[Any]:
+    """The first so many of each, in one order: each is read by its index."""
+    if len(queries) == 1:
+        return queries[0].order_by(tasks.c.id)
+    every = union_all(*(query.order_by(tasks.c.id).limit(most).subquery().select() for query in queries)).subquery()
+    return select(every).order_by(every.c.id)
+
+
+def _count(step: Row[Any], state: TaskState) -> int:
+    return getattr(step, state.value.lower())
 
 
 def read_task(tx: Connection, task_id: int) -> views.Task:
     """One task; NotFound when there is none."""
-    row = tx.execute(_tasks().where(tasks.c.id == task_id)).one_or_none()
+    its_step = (
+        (job_steps.c.job_id == tasks.c.job_id) & (job_steps.c.rule == tasks.c.rule) & (job_steps.c.step == STEP_OF_ID)
+    )
+    query = select(tasks, *(job_steps.c[name] for name in _OF_STEP)).join(job_steps, its_step)
+    row = tx.execute(query.where(tasks.c.id == task_id)).one_or_none()
     if row is None:
         raise NotFound(f"there is no task {task_id}")
-    return _view(row)
+    return _view(row, row)
 
 
 def list_errors(tx: Connection, job_id: int, limit: int, cursor: str | None = None) -> views.Page[views.ErrorGroup]:
@@ -58,18 +109,11 @@ def list_errors(tx: Connection, job_id: int, limit: int, cursor: str | None = No
     return page(tx, query, limit, _group, lambda row: [-row.paths, row.fingerprint, row.rule, row.step])
 
 
-def _tasks() -> Select[Any]:
-    its_step = (
-        (job_steps.c.job_id == tasks.c.job_id) & (job_steps.c.rule == tasks.c.rule) & (job_steps.c.step == STEP_OF_ID)
-    )
-    return select(tasks, job_steps.c.step, job_steps.c.action, job_steps.c.site, job_steps.c.queue).join(
-        job_steps, its_step
-    )
-
-
-def _view(row: Row[Any]) -> views.Task:
+def _view(row: Row[Any], step: Row[Any]) -> views.Task:
+    names = views.Task.model_fields.keys() - {"batch_id", "paths", *_OF_STEP}
     return views.Task(
-        **{name: getattr(row, name) for name in views.Task.model_fields if name not in ("batch_id", "paths")},
+        **{name: getattr(row, name) for name in names},
+        **{name: getattr(step, name) for name in _OF_STEP},
         batch_id=batch_of(row.id),
         paths=views.TaskPaths(**{name: getattr(row, name) for name in views.TaskPaths.model_fields}),
     )

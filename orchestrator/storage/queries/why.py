@@ -32,7 +32,7 @@ _JOB = text("""
       select actor, at, reason from history
       where job_id = j.id and event in ('PauseRequested', 'CancelRequested') order by seq desc limit 1
     ) h on true
-    where j.id = :job
+    where j.id = :job and j.pruned_at is null
 """)
 
 _LANES = text("""

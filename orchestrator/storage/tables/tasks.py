@@ -4,6 +4,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Computed,
     Float,
     ForeignKey,
     Index,
@@ -43,18 +44,28 @@ tasks = Table(
     Column(
         "redriven_by", BigInteger, comment="the job that took over its paths without a good end or a row of their own"
     ),
+    # Indexes are made of this one, and not of the state, which changes often: no index is written when it does.
+    Column(
+        "stopped",
+        words(TaskState, "task_state"),
+        Computed(
+            "case when state = 'Error' or state in ('Failure', 'Cancelled') and given > 0 then state end",
+            persisted=True,
+        ),
+        comment="its state, where paths came to a stop in it",
+    ),
     time("created_at", now=True),
     time("dispatched_at"),
     time("started_at"),
     time("ended_at"),
     CheckConstraint("processed + skipped + failed + aborted <= given", name="outcomes"),
     Index("ix_tasks_job_id_id", "job_id", "id"),
-    Index("ix_tasks_bad", "job_id", "state", "id", postgresql_where=text("state in ('Error', 'Failure')")),
+    Index("ix_tasks_stopped", "job_id", "stopped", "id", postgresql_where=text("stopped is not null")),
     Index(
         "ix_tasks_left",
         "job_id",
         "id",
-        postgresql_where=text("state in ('Failure', 'Cancelled') and given > 0 and redriven_by is null"),
+        postgresql_where=text("stopped in ('Failure', 'Cancelled') and redriven_by is null"),
     ),
     postgresql_with={"fillfactor": "70", "autovacuum_vacuum_scale_factor": "0.02"},
     comment="One step of a chain over one batch: from start to end one row.",
@@ -112,7 +123,7 @@ ready = Table(
     Column("site", Text, primary_key=True),
     Column("queue", Text, primary_key=True),
     Column("function", Text, primary_key=True),
-    Column("job_id", BigInteger, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("job_id", BigInteger, primary_key=True, comment="no foreign key: a job that ends leaves nothing here"),
     Column("task_id", BigInteger, primary_key=True),
     time("run_after"),
     time("since", now=True),

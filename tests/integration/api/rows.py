@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, update
 
 from orchestrator.contracts.paths import PathList, pack
 from orchestrator.domain.batch_job import JobState
@@ -62,13 +62,24 @@ def add_job(
 def add_chain(
     tx: Connection, job: int, paths: Sequence[bytes], states: Sequence[dict[str, Any]], sequence: int = 1
 ) -> int:
-    """A batch and the tasks of its chain; each step is given as the columns of its task. Returns the batch's id."""
+    """A batch and the tasks of its chain, counted; each step is given as the columns of its task. The batch's id."""
     row = {"job_id": job, "rule": 0, "subtree": 0, "sequence": sequence, "n": len(paths)}
     made = insert(tables.batches).values(**row, paths=pack(PathList(list(paths)))).returning(tables.batches.c.id)
     batch = tx.execute(made).scalar_one()
     for step, columns in enumerate(states):
-        task = {"id": task_id(batch, step), "job_id": job, "rule": 0, "state": TaskState.PENDING, **columns}
+        task: dict[str, Any] = {
+            "id": task_id(batch, step),
+            "job_id": job,
+            "rule": 0,
+            "state": TaskState.PENDING,
+            **columns,
+        }
         tx.execute(insert(tables.tasks).values(**task))
+        counter = tables.job_steps.c[task["state"].lower()]
+        its_step = (tables.job_steps.c.job_id == job) & (tables.job_steps.c.step == step)
+        tx.execute(update(tables.job_steps).where(its_step).values({counter: counter + 1}))
+    processed = tables.progress.c.processed + states[-1].get("processed", 0)
+    tx.execute(update(tables.progress).where(tables.progress.c.job_id == job).values(processed=processed))
     return batch
 
 

@@ -17,7 +17,7 @@ COMMANDS = [
     "workflow apply", "workflow show", "workflow delete", "workflow validate", "sites", "site show", "site key",
     "site enable", "site disable", "site drain",
     "pause", "resume", "cancel", "redrive", "why", "hold add", "hold list", "hold release",
-    "worker", "key create", "key list", "key revoke", "db migrate", "doctor", "chaos",
+    "worker", "key create", "key list", "key revoke", "db migrate", "db prune", "doctor", "chaos",
 ]  # fmt: skip
 
 

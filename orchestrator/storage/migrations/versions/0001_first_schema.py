@@ -120,6 +120,12 @@ def upgrade() -> None:
         ),
         sa.Column("idempotency_key", sa.Text(), nullable=True),
         sa.Column("request_hash", sa.LargeBinary(), nullable=True),
+        sa.Column(
+            "pruned_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="its deletion has begun: it is there for nobody any more",
+        ),
         sa.CheckConstraint("kind = 'batch'", name=op.f("ck_jobs_kind")),
         sa.CheckConstraint("priority between 0 and 9", name=op.f("ck_jobs_priority")),
         sa.ForeignKeyConstraint(["parent_id"], ["jobs.id"], name=op.f("fk_jobs_parent_id"), ondelete="CASCADE"),
@@ -136,6 +142,10 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("ended_at is null and deadline is not null"),
     )
+    op.create_index(
+        "ix_jobs_parent_id", "jobs", ["parent_id"], unique=False, postgresql_where=sa.text("parent_id is not null")
+    )
+    op.create_index("ix_jobs_pruned", "jobs", ["id"], unique=False, postgresql_where=sa.text("pruned_at is not null"))
     op.create_index(
         "ix_jobs_redrive_of", "jobs", ["redrive_of"], unique=False, postgresql_where=sa.text("redrive_of is not null")
     )
@@ -336,7 +346,7 @@ def upgrade() -> None:
         comment="What stops hand-outs of everything that all its columns of scope agree with; released, never deleted.",
     )
     op.create_index("ix_holds_job_id", "holds", ["job_id"], unique=False)
-    op.create_index("ix_holds_open", "holds", ["id"], unique=False, postgresql_where=sa.text("released_at is null"))
+    op.create_index("ix_holds_open", "holds", ["job_id"], unique=False, postgresql_where=sa.text("released_at is null"))
     op.create_table(
         "job_steps",
         sa.Column("job_id", sa.BigInteger(), nullable=False),
@@ -517,11 +527,12 @@ def upgrade() -> None:
         sa.Column("site", sa.Text(), nullable=False),
         sa.Column("queue", sa.Text(), nullable=False),
         sa.Column("function", sa.Text(), nullable=False),
-        sa.Column("job_id", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "job_id", sa.BigInteger(), nullable=False, comment="no foreign key: a job that ends leaves nothing here"
+        ),
         sa.Column("task_id", sa.BigInteger(), nullable=False),
         sa.Column("run_after", sa.DateTime(timezone=True), nullable=True),
         sa.Column("since", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
-        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_ready_job_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("site", "queue", "function", "job_id", "task_id", name=op.f("pk_ready")),
         comment="Tasks that could be handed out now.",
     )
@@ -588,6 +599,16 @@ def upgrade() -> None:
             comment="the job that took over its paths without a good end or a row of their own",
         ),
         sa.Column(
+            "stopped",
+            postgresql.ENUM(name="task_state", create_type=False),
+            sa.Computed(
+                "case when state = 'Error' or state in ('Failure', 'Cancelled') and given > 0 then state end",
+                persisted=True,
+            ),
+            nullable=True,
+            comment="its state, where paths came to a stop in it",
+        ),
+        sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
         sa.Column("dispatched_at", sa.DateTime(timezone=True), nullable=True),
@@ -599,20 +620,20 @@ def upgrade() -> None:
         comment="One step of a chain over one batch: from start to end one row.",
         postgresql_with={"fillfactor": "70", "autovacuum_vacuum_scale_factor": "0.02"},
     )
-    op.create_index(
-        "ix_tasks_bad",
-        "tasks",
-        ["job_id", "state", "id"],
-        unique=False,
-        postgresql_where=sa.text("state in ('Error', 'Failure')"),
-    )
     op.create_index("ix_tasks_job_id_id", "tasks", ["job_id", "id"], unique=False)
     op.create_index(
         "ix_tasks_left",
         "tasks",
         ["job_id", "id"],
         unique=False,
-        postgresql_where=sa.text("state in ('Failure', 'Cancelled') and given > 0 and redriven_by is null"),
+        postgresql_where=sa.text("stopped in ('Failure', 'Cancelled') and redriven_by is null"),
+    )
+    op.create_index(
+        "ix_tasks_stopped",
+        "tasks",
+        ["job_id", "stopped", "id"],
+        unique=False,
+        postgresql_where=sa.text("stopped is not null"),
     )
     op.create_table(
         "walks",

@@ -70,7 +70,7 @@ _CHOOSE = text("""
     with chosen as (
       (select id, ended_at from jobs where ended_at is null)
       union all
-      (select id, ended_at from jobs where ended_at is not null order by id desc limit :ended)
+      (select id, ended_at from jobs where ended_at is not null and pruned_at is null order by id desc limit :ended)
     )
     select c.id, coalesce(s.tasks, 0)::bigint as tasks from chosen c
     left join lateral (
