@@ -3,10 +3,12 @@
 import argparse
 import os
 import sys
+from contextlib import suppress
 
 import uvicorn
 
 from orchestrator.api.app import make_app
+from orchestrator.api.server import Server
 from orchestrator.config import load_settings
 from orchestrator.contracts.failpoints import arm
 from orchestrator.errors import ConfigError
@@ -14,6 +16,7 @@ from orchestrator.storage.database import make_engine
 
 _GRACE_S = 3
 """How long a stop waits for requests under way; who listens to events is let go then."""
+_NOT_STARTED = 3
 
 
 def main() -> int:
@@ -32,7 +35,7 @@ def main() -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)  # noqa: T201 - there is no log yet
         return 2
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=options.host,
         port=options.port,
@@ -41,7 +44,10 @@ def main() -> int:
         access_log=False,
         log_level="info",
     )
-    return 0
+    server = Server(config)
+    with suppress(KeyboardInterrupt):
+        server.run()
+    return 0 if server.started else _NOT_STARTED
 
 
 if __name__ == "__main__":
