@@ -14,6 +14,7 @@ from redis import RedisError
 from orchestrator.contracts.failpoints import arm
 from orchestrator.contracts.names import Function
 from orchestrator.errors import ConfigError
+from workers.announce import EVERY_SECONDS
 from workers.app import make_app, node_name, pool_of
 from workers.queue_epoch import queue_epoch
 from workers.registry import REGISTRY
@@ -120,6 +121,8 @@ def _one_pool(site: SiteFile, queue: str, function: str, log_level: str) -> int:
         concurrency=concurrency,
         loglevel=log_level,
         task_events=True,
+        # As often as it announces itself to the hub. Celery's own 2 s wake it, and Flower, for nothing.
+        heartbeat_interval=EVERY_SECONDS,
         without_gossip=True,
         without_mingle=True,
     )

@@ -31,6 +31,9 @@ class Verdict:
     """Whether the path is given to the next step."""
 
 
+_DONE = Verdict(PROCESSED, goes_on=True)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What is known about the task that runs."""
@@ -76,7 +79,8 @@ class Context:
     def each(self, paths: Iterable[Path]) -> Iterator[Path]:
         """The paths one after the other; raises Stopped between two when the job is being cancelled."""
         for path in paths:
-            self.stop_if_cancelled()
+            if self.told_to_stop or self._asked_to_stop():
+                self.stop_if_cancelled()
             self._at = path
             yield path
         self._at = None
@@ -105,7 +109,7 @@ class Context:
     def done(self, *paths: Path) -> None:
         """These were processed."""
         for path in paths:
-            self._say(path, Verdict(PROCESSED, goes_on=True))
+            self._say(path, _DONE)
 
     def skip(self, path: Path, why: str, *, go_on: bool = False) -> None:
         """There was nothing to do; the next step is given the path only with ``go_on``."""

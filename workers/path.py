@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+_NONE: Mapping[str, Any] = MappingProxyType({})
+
 
 class Path:
     """One path of a task: its name, what discovery saw, and the notes that travel with it.
@@ -37,7 +39,7 @@ class Path:
         """What discovery says happened to it (created, modified ...)."""
         self.size = size
         """Bytes, as discovery saw it."""
-        self._notes: dict[str, Any] = dict(notes or {})
+        self._notes: Mapping[str, Any] = notes or _NONE
         self._noted = self._renamed = False
 
     @property
@@ -77,7 +79,7 @@ class Path:
 
         A path whose notes are more, or not JSON, is failed when the handler returns.
         """
-        self._notes.update(values)
+        self._notes = {**self._notes, **values}
         self._noted = True
 
     def __fspath__(self) -> str:

@@ -63,6 +63,7 @@ class Roots:
             parts: _Place(parts, real[root], root, any(_strictly_below(real[root], other) for other in real.values()))
             for parts, root in names.items()
         }
+        self._lengths = sorted({len(parts) for parts in names}, reverse=True)
 
     def open(self, path: bytes, flags: int = os.O_RDONLY, mode: int = 0o666) -> int:
         """Open a file, or make one (O_CREAT), as ``os.open`` does; links are followed as long as they stay inside."""
@@ -162,7 +163,7 @@ class Roots:
         if not path.startswith(b"/"):
             raise OutsideRoots(path, "not an absolute path")
         parts = parts_of(path)
-        for length in range(len(parts), -1, -1):
+        for length in self._lengths:
             if place := self._places.get(parts[:length]):
                 return place, parts[length:]
         raise self._outside(path, "is outside")

@@ -3,11 +3,13 @@
 import argparse
 import os
 import sys
+from contextlib import suppress
 
 import uvicorn
 
 from orchestrator.api.app import make_app
 from orchestrator.api.pruner import Pruner
+from orchestrator.api.server import Server
 from orchestrator.config import load_settings
 from orchestrator.contracts.failpoints import arm
 from orchestrator.errors import ConfigError
@@ -15,6 +17,7 @@ from orchestrator.storage.database import make_engine
 
 _GRACE_S = 3
 """How long a stop waits for requests under way; who listens to events is let go then."""
+_NOT_STARTED = 3
 
 
 def main() -> int:
@@ -36,7 +39,7 @@ def main() -> int:
     pruner = Pruner(settings.require_database_url(), settings.retention)
     if settings.retention:
         pruner.start()
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=options.host,
         port=options.port,
@@ -45,9 +48,12 @@ def main() -> int:
         access_log=False,
         log_level="info",
     )
+    server = Server(config)
+    with suppress(KeyboardInterrupt):
+        server.run()
     if settings.retention:
         pruner.end()
-    return 0
+    return 0 if server.started else _NOT_STARTED
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from orchestrator.services.hold import held
 from orchestrator.services.lanes import EXPIRES_S, Lane, lock_running
 
 WALK_AHEAD = 32
-"""How many batches a walk may send beyond those that are kept."""
+"""How many entries a walk may send beyond those that are kept."""
 
 _CHOOSE = text(f"""
     with lane as (

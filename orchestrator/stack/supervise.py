@@ -1,6 +1,7 @@
 """Keep programs running: start them, start again what dies, stop them in order, leave none behind."""
 
 import json
+import math
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -15,7 +16,10 @@ from orchestrator.stack.lifeline import marked, send, watcher
 from orchestrator.stack.private import write_private
 from orchestrator.stack.program import Program, launch, open_log, rotate, tail
 
-TICK_SECONDS = 0.2
+ASK_SECONDS = 0.1
+"""From one question whether everything answers to the next."""
+LOOK_SECONDS = 2.0
+"""From one look at logs to the next; that a program has died is seen at once."""
 SETTLED_SECONDS = 10.0
 """Who has run for that long did not die of its own start."""
 FIRST_DELAY, LONGEST_DELAY = 0.2, 15.0
@@ -80,13 +84,15 @@ class Supervisor:
                     raise Unreachable(f"{run.program.name} does not start: {tail(run.program.log)}")
             if time.monotonic() > deadline:
                 raise Unreachable(f"no answer in {seconds:.0f} s from {', '.join(names)}; see {self._home / 'logs'}")
-            self._interrupts.pause(TICK_SECONDS / 2)
+            self._interrupts.pause(ASK_SECONDS)
 
     def run(self) -> None:
         """Tick until asked to stop."""
         while not self._interrupts.asked:
             self.tick()
-            self._interrupts.pause(TICK_SECONDS)
+            starts = [run.due for run in self._runs.values() if run.due is not None]
+            next_start = min(starts, default=math.inf) - time.monotonic()
+            self._interrupts.pause(min(max(next_start, 0.0), LOOK_SECONDS))
 
     def stop(self, order: Sequence[Callable[[str], bool]]) -> None:
         """Stop those whose names the first test holds for, together; then those of the second, and so on; then all."""
