@@ -1,6 +1,6 @@
 """Emptying a job that is being cancelled: what waits becomes Cancelled, chunk by chunk, beside others' work."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple
 from typing import NamedTuple
 
@@ -9,11 +9,11 @@ from sqlalchemy import Connection, text
 from orchestrator.contracts.failpoints import failpoint
 from orchestrator.contracts.report import Died, Reports
 from orchestrator.domain.cascade import Tally, ends
-from orchestrator.domain.chain import STEP_MASK, batch_of, step_of
+from orchestrator.domain.chain import STEP_BITS, STEP_MASK, batch_of, step_of
 from orchestrator.domain.task import TASK, TaskEvent, TaskState
 from orchestrator.services.lease import LEASE_S
 from orchestrator.storage.counters import Deltas
-from orchestrator.storage.transitions import TaskChange, change_tasks, give
+from orchestrator.storage.transitions import TaskChange, change_tasks, end_waiting, give
 
 
 class Stop(NamedTuple):
@@ -25,47 +25,101 @@ class Stop(NamedTuple):
 
 
 CHUNK = 5000
-"""Tasks a turn: some tens of milliseconds."""
+"""Tasks a turn, of all jobs together: some tens of milliseconds."""
+_A_JOB = 250
+"""What one job takes at least, as if it were so many tasks."""
 
 _JOBS = text("""
-    select j.id, p.dequeued_to, p.open_tasks > p.out as waiting
+    select j.id, p.dequeued_to, p.open_tasks - p.out as waiting
     from jobs j join progress p on p.job_id = j.id
     where j.ended_at is null and j.state = 'Dequeuing' order by j.id for update of j
 """)
 
-_WAITING = text("""
-    select t.id, t.rule, t.attempt, t.state, t.given, t.processed, t.skipped, t.failed, t.aborted, t.tries, t.crashes,
+
+def dequeue(tx: Connection, deltas: Deltas) -> tuple[set[int], bool]:
+    """Some of the tasks of jobs that are being cancelled; these jobs, whose rows are locked, and whether there is more.
+
+    Small jobs go first, so that none of them waits for a large one.
+    """
+    jobs = tx.execute(_JOBS).all()
+    left, more = CHUNK, False
+    for job in sorted(jobs, key=lambda job: job.waiting):
+        if job.waiting and left > 0:
+            looked_at, moved = _chunk(tx, job.id, job.dequeued_to, left, deltas)
+            more = more or moved
+            left -= max(looked_at, _A_JOB)
+        else:
+            more = more or job.waiting > 0
+    return {job.id for job in jobs}, more
+
+
+# Beside what the chains that sites are at still have before them.
+_ANY = text("""
+    select open_tasks - out > (
+      select count(*) from handouts h join tasks t on t.id > h.task_id and t.id <= h.task_id | :mask
+      where h.job_id = :job and t.state = 'Pending'
+    ) from progress where job_id = :job
+""")
+
+_OUT = text("select distinct task_id >> :bits from handouts where job_id = :job")
+
+_NEXT = text("""
+    select count(*) as n, max(id) as last,
+      array_agg(id order by id) filter (where state = 'Pending' and settled_bits is not null) as parted
+    from (
+      select id, state, settled_bits from tasks where job_id = :job and id > :after order by id limit :most
+    ) next
+""")
+
+_MOVE_ON = text("update progress set dequeued_to = :to where job_id = :job")
+
+# What is ready waits, and is nothing of a chain that a site is at.
+_FORGET = text("""
+    delete from ready using (select distinct site, queue, function from job_steps where job_id = :job) lane
+    where ready.site = lane.site and ready.queue = lane.queue and ready.function = lane.function
+      and ready.job_id = :job and ready.task_id > :after and ready.task_id <= :last
+""")
+
+
+def _chunk(tx: Connection, job: int, after: int, most: int, deltas: Deltas) -> tuple[int, bool]:
+    """Take out what waits among the next tasks; how many were looked at, and False when the end is reached in vain."""
+    if after == 0 and not tx.execute(_ANY, {"job": job, "mask": STEP_MASK}).scalar_one():
+        return 0, False
+    found = tx.execute(_NEXT, {"job": job, "after": after, "most": most}).one()
+    full = found.n == most
+    # From the beginning again when the end is reached: what a site gave back has been passed over.
+    tx.execute(_MOVE_ON, {"job": job, "to": found.last if full else 0})
+    # The rest of a chain that a site is at ends with what the site says of it.
+    out = set(tx.execute(_OUT, {"job": job, "bits": STEP_BITS}).scalars())
+    parted = [task for task in found.parted or () if batch_of(task) not in out]
+    _end_parted(tx, job, parted, deltas)
+    end = TASK.fire(TaskState.PENDING, TaskEvent.CANCEL_REQUESTED)
+    untouched = end_waiting(tx, job, after, found.last, end, out)
+    for some in untouched:
+        deltas.move((job, some.rule, some.step), TaskState.PENDING, end, some.tasks)
+        deltas.jobs[job].update(open_tasks=-some.tasks, cancelled=some.given)
+    failpoint("hub.dequeuing")
+    tx.execute(_FORGET, {"job": job, "after": after, "last": found.last})
+    return found.n, full or bool(parted or untouched)
+
+
+_PARTED = text("""
+    select t.id, t.rule, t.attempt, t.given, t.processed, t.skipped, t.failed, t.aborted, t.tries, t.crashes,
       t.passed_bits, (t.id & :mask) = (
         select max(step) from job_steps s where s.job_id = t.job_id and s.rule = t.rule
       ) as last
-    from tasks t where t.job_id = :job and t.id > :after order by t.id limit :chunk
+    from tasks t where t.id = any(cast(:tasks as bigint[])) order by t.id
 """)
 
-_OUT = text("select task_id from handouts where job_id = :job")
 
-_MOVE_ON = text("update progress set dequeued_to = :to where job_id = :job")
-_FORGET = text("delete from ready where task_id = any(cast(:ids as bigint[]))")
-
-
-def dequeue(tx: Connection, deltas: Deltas) -> tuple[set[int], bool]:
-    """One chunk of every job that is being cancelled; these jobs, whose rows are locked, and whether there is more."""
-    jobs = tx.execute(_JOBS).all()
-    moved = [_chunk(tx, job.id, job.dequeued_to, deltas) for job in jobs if job.waiting]
-    return {job.id for job in jobs}, any(moved)
-
-
-def _chunk(tx: Connection, job: int, after: int, deltas: Deltas) -> bool:
-    """Take out what waits among the next tasks; False when this came to the end and found nothing."""
-    rows = tx.execute(_WAITING, {"job": job, "after": after, "chunk": CHUNK, "mask": STEP_MASK}).all()
-    # The rest of a chain that a site is at ends with what the site says of it.
-    out = {batch_of(task) for task in tx.execute(_OUT, {"job": job}).scalars()}
-    # From the beginning again when the end is reached: what a site gave back has been passed over.
-    tx.execute(_MOVE_ON, {"job": job, "to": rows[-1].id if len(rows) == CHUNK else 0})
-    waiting = [row for row in rows if row.state == TaskState.PENDING and batch_of(row.id) not in out]
+def _end_parted(tx: Connection, job: int, tasks: Sequence[int], deltas: Deltas) -> None:
+    """End those of which some paths have their outcome already; what went on is given to the next, and stops there."""
+    if not tasks:
+        return
     end = TASK.fire(TaskState.PENDING, TaskEvent.CANCEL_REQUESTED)
     changes: list[TaskChange] = []
-    given: dict[int, tuple[int, bytes | None]] = {}
-    for row in waiting:
+    given: list[tuple[int, int, bytes | None]] = []
+    for row in tx.execute(_PARTED, {"tasks": tasks, "mask": STEP_MASK}):
         tally, passed = Tally(row.processed, row.skipped, row.failed, row.aborted), row.passed_bits
         tried = {"tries": row.tries, "crashes": row.crashes, "passed": passed}
         changes.append(TaskChange(row.id, row.attempt, TaskState.PENDING, end, *astuple(tally), **tried))
@@ -73,15 +127,10 @@ def _chunk(tx: Connection, job: int, after: int, deltas: Deltas) -> bool:
         deltas.jobs[job]["open_tasks"] -= 1
         went_on = int.from_bytes(passed or b"", "little").bit_count()
         if went_on and not row.last:
-            # Some of its paths had come through this step when the rest was to be tried again.
-            given[row.id + 1] = went_on, passed
-        came = row.given or given.get(row.id, (0,))[0]
-        deltas.jobs[job].update(ends(end, tally, came, went_on, last=row.last)._asdict())
-    give(tx, [(task, *some) for task, some in given.items()])
+            given.append((row.id + 1, went_on, passed))
+        deltas.jobs[job].update(ends(end, tally, row.given, went_on, last=row.last)._asdict())
+    give(tx, given)
     change_tasks(tx, changes)
-    failpoint("hub.dequeuing")
-    tx.execute(_FORGET, {"ids": [row.id for row in waiting]})
-    return bool(waiting) or len(rows) == CHUNK
 
 
 _STOPPING = text("""

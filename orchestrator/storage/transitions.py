@@ -3,12 +3,13 @@
 Whoever calls has the job's row locked and has asked the machine; what does not land then is a defect, and raises.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, TextClause, text
 
 from orchestrator.domain.batch_job import BATCH_JOB, JobEvent, JobState
+from orchestrator.domain.chain import STEP_BITS, STEP_MASK
 from orchestrator.domain.discovery import DISCOVERY, DiscoveryState
 from orchestrator.domain.task import TASK, TaskState
 from orchestrator.errors import OrchestratorError
@@ -85,6 +86,37 @@ def give(tx: Connection, rows: Sequence[tuple[int, int, bytes | None]]) -> None:
         return
     values = {name: [row[place] for row in rows] for place, name in enumerate(("task", "given", "bits"))}
     _land(tx, _ADVANCE, values, len(rows), "tasks that were to be given their paths")
+
+
+_END_WAITING = text("""
+    with ended as (
+      update tasks set state = cast(:end as task_state), suspect_bits = null, ended_at = now()
+      where job_id = :job and id > :after and id <= :last and state = 'Pending' and settled_bits is null
+        and id >> :bits <> all(cast(:but as bigint[]))
+      returning rule, id & :mask as step, given
+    )
+    select rule, step, count(*) as tasks, sum(given)::bigint as given from ended group by rule, step
+""")
+
+
+class Ended(NamedTuple):
+    """Tasks of one step that have ended together."""
+
+    rule: int
+    step: int
+    tasks: int
+    given: int
+    """Paths, all of them."""
+
+
+def end_waiting(tx: Connection, job: int, after: int, last: int, end: TaskState, but: Collection[int]) -> list[Ended]:
+    """End what waits of a job among these tasks, ``after`` left out, with no outcome of any path.
+
+    Nothing of the batches ``but`` is touched, nor what has an outcome of some paths.
+    """
+    values = {"job": job, "after": after, "last": last, "end": end, "but": list(but)}
+    rows = tx.execute(_END_WAITING, values | {"bits": STEP_BITS, "mask": STEP_MASK})
+    return [Ended(row.rule, row.step, row.tasks, row.given) for row in rows]
 
 
 _MOVE_JOB = text("""
