@@ -3,6 +3,7 @@
 Two stacks stand side by side, one with a thousand jobs; each is asked and given a small job in turn.
 """
 
+import heapq
 import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -58,17 +59,17 @@ def rows(plan: Plan) -> Iterator[Figure]:
 
 
 class _Turns:
-    """Asks one stack, and gives it a job; what is asked for is chosen by chance, the same every time."""
+    """Asks one stack, and gives it a job; every second time for one of its largest jobs, else for any, by chance."""
 
     def __init__(self, stack: Stack, asked: int, beside: int) -> None:
         self._stack, self._asked, self._beside = stack, asked, beside
-        self._jobs, self._cursors = _places(stack)
+        self._jobs, self._largest, self._cursors = _places(stack)
         self._run = chains(stack)
         self._run(WARM_UP)
 
     def __call__(self) -> Turn:
         chance = random.Random(6)
-        jobs = [chance.choice(self._jobs) for _ in range(self._asked)]
+        jobs = [chance.choice(self._largest if n % 2 else self._jobs) for n in range(self._asked)]
         cursors = [chance.choice(self._cursors) for _ in range(self._asked)]
         reads = {
             "the list of jobs": [("/jobs", {"cursor": cursor} if cursor else {}) for cursor in cursors],
@@ -87,15 +88,15 @@ class _Turns:
         return (time.monotonic() - began) * 1000
 
 
-def _places(stack: Stack) -> tuple[Sequence[int], Sequence[str | None]]:
-    """Jobs from all over the list, with the cursors of its pages."""
-    jobs: list[int] = []
+def _places(stack: Stack) -> tuple[Sequence[int], Sequence[int], Sequence[str | None]]:
+    """All jobs, the ten with the most tasks, and the cursors of the list's pages."""
+    jobs: dict[int, int] = {}
     cursors: list[str | None] = [None]
     while cursors[-1] is not None or not jobs:
         params: dict[str, Any] = {"limit": 500} | ({"cursor": cursors[-1]} if cursors[-1] else {})
         page = stack.client.request("GET", "/jobs", params=params)
-        jobs += [job["id"] for job in page["items"]]
+        jobs |= {job["id"]: sum(job["tasks"].values()) for job in page["items"]}
         cursors.append(page["next_cursor"])
     if not jobs:
         raise Unsound("no job is listed")
-    return jobs, cursors[:-1]
+    return list(jobs), heapq.nlargest(10, jobs, key=jobs.__getitem__), cursors[:-1]
