@@ -76,7 +76,7 @@ def _paused_once(stack: Stack, job: int) -> tuple[float, float, float]:
 
 
 def _cancelled(stack: Stack, job: int, run: Callable[[int], float], beside: int) -> tuple[float, float, list[float]]:
-    """Cancel: ms until accepted, s until ``Cancelled``, and the rates of jobs that run one after the other meanwhile."""
+    """Cancel: ms until accepted, s until ``Cancelled``, and the rates of jobs that run meanwhile, one after another."""
     began = time.time()
     stack.client.request("POST", f"/jobs/{job}/cancel", {"reason": "measured"})
     accepted = time.time() - began
