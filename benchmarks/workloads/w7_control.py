@@ -1,4 +1,7 @@
-"""W7: pause, resume, hold and cancel of a job with a million waiting tasks, and what that does to another job."""
+"""W7: pause, resume, hold and cancel of a job with a million waiting tasks, and what that does to another job.
+
+What so many do by being held is measured once the database has tidied up after the load; a cancel, as it comes.
+"""
 
 import time
 from collections.abc import Callable, Iterator
@@ -38,6 +41,7 @@ def control(plan: Plan) -> Iterator[Figure]:
 
         hold = stack.client.request("POST", "/holds", {"scope": {"job": job}, "reason": "measured"})["id"]
         _until(lambda: not stack.client.job(job)["tasks"]["Started"], "what runs to end")
+        stack.come_to_rest()
         held = plan.take_turns("W7", {"held": plan.ours(stack, lambda: run(beside))})["held"]
         over = ratios(values(held), values(alone))
         yield Figure("W7", OURS, "throughput with so many held, over alone", "x", over, size, at_least=0.95)
