@@ -97,4 +97,4 @@ def most(taken: Sequence[Taken[T]]) -> dict[str, float]:
 
 
 def _shown(value: object) -> str:
-    return f"{value:,.1f}" if isinstance(value, float) else str(value)
+    return f"{value:,.1f}" if isinstance(value, float) else str(value)[:80]

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import psutil
+import psycopg
 
 from orchestrator.client import Client
 from orchestrator.domain.batch_job import BATCH_JOB
@@ -21,8 +22,10 @@ Document = dict[str, Any]
 SITE = "london"
 MOST_LISTED = 100_000
 """Of so many tasks each one is looked at, by pages; of more, the counters."""
-_LOOK_S = 0.1
-"""Each look at a job costs the API, on the same cores, some milliseconds."""
+_LOOK_S, _LOOKS = 0.01, 30
+"""Each look at a job costs the API, on the same cores, some milliseconds: the longer it takes, the fewer there are."""
+_AT_REST_WITHIN_S, _QUIET_S = 180.0, 12.0
+_TIDIES = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'autovacuum worker'"
 
 
 class Unsound(Exception):
@@ -52,18 +55,28 @@ class Stack:
         return self.client.submit(workflow, SITE, paths)["id"]
 
     def end(self, job: int, look_s: float = _LOOK_S) -> Document:
-        """The job as soon as it has ended, asked for again and again."""
+        """The job as soon as it has ended, asked for again and again: every 30th of the time that it has taken."""
+        began = time.monotonic()
         while True:
             seen = self.client.job(job)
             if seen["state"] in BATCH_JOB.terminal:
                 return seen
-            time.sleep(look_s)
+            time.sleep(max(look_s, (time.monotonic() - began) / _LOOKS))
 
     def timed(self, workflow: str, paths: Sequence[str | bytes], look_s: float = _LOOK_S) -> tuple[float, Document]:
         """Seconds from the request to the end seen, and the job."""
         began = time.monotonic()
         ended = self.end(self.submit(workflow, paths), look_s)
         return time.monotonic() - began, ended
+
+    def come_to_rest(self) -> None:
+        """Wait until PostgreSQL has tidied up after what was loaded into it, which it begins up to 10 s later."""
+        with psycopg.connect(self.profile.database_url, autocommit=True) as connection:
+            quiet_since, deadline = time.monotonic(), time.monotonic() + _AT_REST_WITHIN_S
+            while time.monotonic() < min(deadline, quiet_since + _QUIET_S):
+                time.sleep(0.5)
+                if connection.execute(_TIDIES).fetchone() != (0,):
+                    quiet_since = time.monotonic()
 
     def pids(self) -> Mapping[str, int]:
         """The processes of its programs, by name, and ``up`` itself; one that is being started again is left out."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from benchmarks.figures import Figure, ratios
 from benchmarks.plan import OURS, Plan, most, values
 from benchmarks.stack import started
-from benchmarks.workloads.w1_chains import STEPS, chains
+from benchmarks.workloads.w1_chains import STEPS, WARM_UP, chains
 
 SIZES, LARGEST = (1_000, 10_000, 100_000), 1_000_000
 """Tasks; the largest with ``--full`` only."""
@@ -20,6 +20,7 @@ def growth(plan: Plan) -> Iterator[Figure]:
     with started() as stack:
         plan.meet(stack)
         run = chains(stack)
+        run(plan.size(WARM_UP))
         sides = {f"{tasks:,}": plan.ours(stack, lambda tasks=tasks: run(tasks // STEPS)) for tasks in sizes}
         taken = plan.take_turns("W5", sides)
     for size, measured in taken.items():

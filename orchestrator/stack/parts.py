@@ -19,8 +19,8 @@ WORKER_PATIENCE = 10.0
 """Seconds a pool has for the tasks it is at when it is asked to end; what is cut short is handed out again."""
 
 FLOWER_USER = "admin"
-_TUNES_HUB = ("ORCHESTRATOR_PARCEL_TASKS",)
-"""Settings that whoever starts the stack may give for its hub."""
+HUB_SETTINGS = ("ORCHESTRATOR_PARCEL_TASKS",)
+"""Settings of whoever starts the stack that its hub is told too."""
 _SETTINGS = {f"ORCHESTRATOR_{name.upper()}" for name in Settings.model_fields}
 
 
@@ -46,8 +46,8 @@ class Installation:
 
     def hub(self) -> Program:
         """What collects, dispatches and keeps time."""
-        tuned = {name: os.environ[name] for name in _TUNES_HUB if name in os.environ}
-        return self._program("hub", ["-m", "orchestrator.hub"], self._service() | tuned)
+        own = {name: os.environ[name] for name in HUB_SETTINGS if name in os.environ}
+        return self._program("hub", ["-m", "orchestrator.hub"], self._service() | own)
 
     def api(self, port: int) -> Program:
         """What answers over HTTP, and prunes."""
