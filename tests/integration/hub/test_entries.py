@@ -25,6 +25,20 @@ def test_an_entry_may_have_many_batches_of_one_rule(world: World) -> None:
     assert world.one("select total, open_tasks from progress") == (302, 604)
 
 
+def test_batches_count_once(world: World) -> None:
+    world.define([{"name": "noop"}])
+    job = world.submit()
+    world.turn()
+    order = world.london.walk()
+    for sequence in (1, 1, 2, 1, 2):
+        world.london.batch(order, sequence, [b"/data/%d" % sequence])
+    world.london.batch(order, 2, asks=True)
+    world.turn()
+    assert len(world.tasks(job)) == 2
+    assert world.one("select sequence, state from walks") == (2, "Running")
+    assert world.one("select count(*) as n from stale_reports").n == 3
+
+
 @pytest.mark.parametrize("sequence", [3, 2])
 def test_where_entries_were_lost_the_walk_goes_on_from_its_cursor(world: World, sequence: int) -> None:
     """Redis lost what the walker sent after the first entry; it goes on, or waits for a grant that never comes."""

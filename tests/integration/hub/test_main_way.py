@@ -194,20 +194,6 @@ def test_troubles_of_discovery_count_as_failed_paths(world: World) -> None:
     assert bytes(world.one("select path from outcomes").path) == b"/data/x"
 
 
-def test_batches_count_once(world: World) -> None:
-    world.define([{"name": "noop"}])
-    job = world.submit()
-    world.turn()
-    order = world.london.walk()
-    for sequence in (1, 1, 2, 1, 2):
-        world.london.batch(order, sequence, [b"/data/%d" % sequence])
-    world.london.batch(order, 2, asks=True)
-    world.turn()
-    assert len(world.tasks(job)) == 2
-    assert world.one("select sequence, state from walks") == (2, "Running")
-    assert world.one("select count(*) as n from stale_reports").n == 3
-
-
 def test_shed_subtrees_become_walks_of_their_own(world: World) -> None:
     world.define([{"name": "noop"}])
     job = world.submit()
