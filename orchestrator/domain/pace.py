@@ -24,12 +24,14 @@ class Pace:
 
     def learn(self, paths: int, seconds: float, longest: float) -> None:
         """Some tasks have ended: ``paths`` took ``seconds`` in all, the ``longest`` task so many of these."""
-        now = seconds / max(1, paths)
+        slow = longest > ALONE_S
+        # Where one took long any may, whatever the others took.
+        now = longest if slow else seconds / max(1, paths)
         if self.path_s is None or now > self.path_s:
             self.path_s = now
         else:
             self.path_s += (now - self.path_s) * _EASE
-        self.tasks = 1 if longest > ALONE_S else min(self.most, self.tasks * _GROWTH)
+        self.tasks = 1 if slow else min(self.most, self.tasks * _GROWTH)
 
     def seconds(self, paths: int) -> float:
         """What tasks with so many paths in all are thought to take: a parcel's time where nothing is known yet."""

@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import signal
+import threading
 import time
 from pathlib import Path as File
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from orchestrator.contracts.parcel import Parcel, TaskOrder
 from orchestrator.contracts.paths import Carry, PathList, bitmap, pack, pack_carry, unpack_carry
 from orchestrator.contracts.report import Ended, Item, Returned, Started
-from workers import Context, Path, Stopped
+from workers import Context, Path, Stopped, runner
 from workers.registry import make_action
 from workers.roots import Roots
 from workers.runner import Runner
@@ -312,6 +313,28 @@ class Kept:
 
 def parcel(tasks: list[TaskOrder], action: str = "act") -> Parcel:
     return Parcel("p", "london", "default", "worker", action, 1, 0, {}, tasks, 0.0)
+
+
+def test_what_has_not_begun_is_handed_back_when_what_is_before_it_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "ALONE_S", 0.05)
+    kept, handed_back = Kept(), threading.Event()
+
+    def act(ctx: Context, paths: list[Path]) -> None:
+        if ctx.task == 2:
+            assert handed_back.wait(30)
+        ctx.done(*paths)
+
+    def hands_back() -> None:
+        while Returned(4, 1, "the tasks before it take long") not in kept.items:
+            time.sleep(0.01)
+        handed_back.set()
+
+    threading.Thread(target=hands_back, daemon=True).start()
+    orders = [TaskOrder(task, 1, pack(PathList([b"/a"], "f"))) for task in (1, 2, 3, 4)]
+    Runner({"act": make_action(act, "act")}, Roots([]), kept, lambda _: False).run(parcel(orders))
+    assert [(type(item), item.task) for item in kept.items] == [
+        (Started, 1), (Ended, 1), (Started, 2), (Returned, 3), (Returned, 4), (Ended, 2),
+    ]  # fmt: skip
 
 
 def test_a_parcel_of_many_tasks() -> None:
