@@ -3,7 +3,7 @@
 Read what the reports are about, decide in memory (decide.py), write once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,17 +15,18 @@ from orchestrator.domain.batch_job import JobState
 from orchestrator.domain.cascade import Tally
 from orchestrator.domain.chain import STEP_BITS, batch_of, step_of
 from orchestrator.domain.task import TaskState
-from orchestrator.services.chains import Link, Plan
+from orchestrator.services.chains import Plan
 from orchestrator.services.consequences import Writing
 from orchestrator.services.decide import Task, take
 from orchestrator.services.failures import Failures, blame
 from orchestrator.services.memory import Lessons, Memory
 from orchestrator.services.parcels import write_parcels
 from orchestrator.services.ready import make_ready
+from orchestrator.services.smooth import Smooth, smooth
 from orchestrator.storage import tables
 from orchestrator.storage.copy import copy_in
 from orchestrator.storage.counters import Deltas
-from orchestrator.storage.transitions import change_tasks, give
+from orchestrator.storage.transitions import change_tasks, end_well, give
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,28 +52,30 @@ def collect(
     tx: Connection, reports: Sequence[Reports], plan: Plan, memory: Memory, deltas: Deltas, failures: Failures
 ) -> Collected:
     """Apply reports in the order they came; the rows of their jobs are locked."""
-    items = [(report.site, report.node, item) for report in reports for item in report.items]
-    if not items:
+    said = [(report.site, report.node, item) for report in reports for item in report.items]
+    if not said:
         return Collected()
-    tasks = _read_tasks(tx, {item.task for _, _, item in items}, plan)
-    unheard = frozenset((task.site, task.parcel) for task in tasks.values() if not task.claimed)
+    rows = _read(tx, {item.task for _, _, item in said})
+    well = smooth(said, rows)
+    others = [one for one in said if one[2].task not in well]
+    tasks = {item.task: _task(row, plan) for _, _, item in others if (row := rows.get(item.task))}
     late: list[Late] = []
     lessons = Lessons(memory)
-    for site, node, item in items:
+    for site, node, item in others:
         task = tasks.get(item.task)
         if reason := take(task, site, node, item):
             late.append(Late(site, node, item, reason))
         elif task is not None:
             lessons.add(task, item)
+    lessons.add_smooth(well.values())
     lessons.learn()
     touched = [task for task in tasks.values() if task.started or not task.out]
-    _write(tx, touched, plan, deltas)
+    _write(tx, touched, well, plan, deltas)
     _write_failures(tx, touched, failures)
     _write_late(tx, late)
-    return Collected(
-        frozenset(task.job for task in touched if task.started),
-        unheard & {(task.site, task.parcel) for task in touched},
-    )
+    began = {one.row.job_id for one in well.values()}.union(task.job for task in touched if task.started)
+    moved = (rows[task] for task in (*well, *(task.id for task in touched)))
+    return Collected(frozenset(began), frozenset((row.site, row.parcel) for row in moved if not row.claimed))
 
 
 _READ = text("""
@@ -88,13 +91,12 @@ _READ = text("""
 """)
 
 
-def _read_tasks(tx: Connection, ids: Iterable[int], plan: Plan) -> dict[int, Task]:
-    rows = tx.execute(_READ, {"ids": list(ids), "bits": STEP_BITS})
-    return {row.id: _task(row, plan[row.job_id, row.rule]) for row in rows}
+def _read(tx: Connection, ids: Iterable[int]) -> dict[int, Row[Any]]:
+    return {row.id: row for row in tx.execute(_READ, {"ids": list(ids), "bits": STEP_BITS})}
 
 
-def _task(row: Row[Any], links: Sequence[Link]) -> Task:
-    state, given = TaskState(row.state), number(row.given_bits, row.n)
+def _task(row: Row[Any], plan: Plan) -> Task:
+    state, given, links = TaskState(row.state), number(row.given_bits, row.n), plan[row.job_id, row.rule]
     link = links[step_of(row.id)]
     return Task(
         id=row.id,
@@ -122,14 +124,16 @@ def _task(row: Row[Any], links: Sequence[Link]) -> Task:
     )
 
 
-def _write(tx: Connection, touched: Sequence[Task], plan: Plan, deltas: Deltas) -> None:
+def _write(tx: Connection, touched: Sequence[Task], well: Mapping[int, Smooth], plan: Plan, deltas: Deltas) -> None:
     writing = Writing()
     for task in touched:
         writing.add(task, deltas)
+    writing.add_smooth(well, plan, deltas)
     give(tx, writing.given)
     change_tasks(tx, writing.changes)
+    end_well(tx, writing.well, writing.handed_on)
     _write_carries(tx, writing.carried)
-    write_parcels(tx, touched)
+    write_parcels(tx, writing.done, writing.began)
     make_ready(tx, writing.ready, plan)
 
 

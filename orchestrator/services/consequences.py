@@ -1,5 +1,7 @@
 """What was decided about tasks, in rows: themselves, the rest of their chains, and how the job counts them."""
 
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -7,12 +9,15 @@ import msgspec
 
 from orchestrator.contracts.paths import to_bits
 from orchestrator.contracts.report import TaskError
-from orchestrator.domain.cascade import Onward, broken_by, ends, onward
+from orchestrator.domain.cascade import Onward, Tally, broken_by, ends, onward
+from orchestrator.domain.chain import step_of
 from orchestrator.domain.task import TASK, TaskEvent, TaskState
+from orchestrator.services.chains import Plan
 from orchestrator.services.decide import Task
 from orchestrator.services.ready import Ready
+from orchestrator.services.smooth import Smooth, end_of
 from orchestrator.storage.counters import Deltas
-from orchestrator.storage.transitions import TaskChange
+from orchestrator.storage.transitions import EndedWell, TaskChange
 
 
 class Given(NamedTuple):
@@ -33,6 +38,13 @@ class Writing:
     carried: dict[int, bytes] = field(default_factory=dict[int, bytes])
     """Task -> names and notes."""
     ready: list[Ready] = field(default_factory=list[Ready])
+    well: list[EndedWell] = field(default_factory=list[EndedWell])
+    handed_on: list[int] = field(default_factory=list[int])
+    """Those of which the next task is given what they were."""
+    done: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
+    """(task, parcel) that are with a site no more."""
+    began: dict[str, str | None] = field(default_factory=dict[str, "str | None"])
+    """Parcel -> the node that has begun with it."""
 
     def add(self, task: Task, deltas: Deltas) -> None:
         """A task about which something was decided."""
@@ -46,8 +58,32 @@ class Writing:
             self.ready.append(Ready(task.id, task.job, task.rule, task.run_after_s))
         if task.carry is not None and task.step < task.last_step:
             self.carried[task.id + 1] = task.carry
+        if task.started:
+            self.began[task.parcel] = task.worker
         if not task.out:
+            self.done.append((task.id, task.parcel))
             deltas.jobs[task.job]["out"] -= 1
+
+    def add_smooth(self, well: Mapping[int, Smooth], plan: Plan, deltas: Deltas) -> None:
+        """Tasks that ended well: their steps and jobs count them together."""
+        counted: defaultdict[tuple[int, int, int, str], list[int]] = defaultdict(lambda: [0, 0])
+        for id, (row, node, seconds) in well.items():
+            step = step_of(id)
+            of_step = counted[row.job_id, row.rule, step, row.state]
+            of_step[0] += 1
+            of_step[1] += row.given
+            self.well.append(EndedWell(id, row.attempt, node, seconds))
+            self.done.append((id, row.parcel))
+            self.began[row.parcel] = node
+            if step + 1 < len(plan[row.job_id, row.rule]):
+                self.handed_on.append(id)
+                self.ready.append(Ready(id + 1, row.job_id, row.rule))
+        for (job, rule, step, state), (tasks, paths) in counted.items():
+            was = TaskState(state)
+            end, last = end_of(was), step + 1 == len(plan[job, rule])
+            deltas.move((job, rule, step), was, end, tasks)
+            ended = ends(end, Tally(processed=paths), paths, paths, last=last)
+            deltas.jobs[job].update(ended._asdict() | {"open_tasks": -tasks, "out": -tasks})
 
     def _cascade(self, task: Task, deltas: Deltas) -> None:
         """What the end means for the later tasks of the chain, which all wait: they follow each other by id."""

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from orchestrator.contracts.report import Died, Ended, Item
+from orchestrator.domain.chain import step_of
 from orchestrator.domain.pace import MOST, Pace
 from orchestrator.domain.shares import Shares
 from orchestrator.services.decide import Task
+from orchestrator.services.smooth import Smooth
 
 
 class Step(NamedTuple):
@@ -67,6 +69,13 @@ class Lessons:
             self._taken[step] = paths + task.tried.bit_count(), seconds + item.seconds, max(longest, item.seconds)
         elif isinstance(item, Died):
             self._slow.add(step)
+
+    def add_smooth(self, well: Iterable[Smooth]) -> None:
+        """Tasks that ended well."""
+        for row, _, spent in well:
+            step = Step(row.job_id, row.rule, step_of(row.id))
+            paths, seconds, longest = self._taken.get(step, (0, 0.0, 0.0))
+            self._taken[step] = paths + row.given, seconds + spent, max(longest, spent)
 
     def learn(self) -> None:
         """Take it to heart."""

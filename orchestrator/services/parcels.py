@@ -1,18 +1,19 @@
 """What is with the sites, kept up to what they say: parcels, and the hand-outs in them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, text
 
-from orchestrator.services.decide import Task
 
+def write_parcels(tx: Connection, done: Sequence[tuple[int, str]], began: Mapping[str, str | None]) -> None:
+    """Of these (task, parcel) the sites have none any more, nor a parcel of which nothing is left.
 
-def write_parcels(tx: Connection, touched: Sequence[Task]) -> None:
-    """What ended is with the site no more, nor is a message of which nothing is left there."""
-    if ended := [task for task in touched if not task.out]:
-        tx.execute(_TAKE_BACK, {"tasks": [task.id for task in ended]})
-        tx.execute(_DONE, {"parcels": sorted({task.parcel for task in ended})})
-    if began := {task.parcel: task.worker for task in touched if task.started}:
+    With the others the nodes have begun (parcel -> node).
+    """
+    if done:
+        tx.execute(_TAKE_BACK, {"tasks": [task for task, _ in done]})
+        tx.execute(_DONE, {"parcels": sorted({parcel for _, parcel in done})})
+    if began:
         tx.execute(_CLAIMED, {"parcels": list(began), "nodes": list(began.values())})
 
 

@@ -73,6 +73,43 @@ def change_tasks(tx: Connection, changes: Sequence[TaskChange]) -> None:
     _land(tx, _CHANGE, _columns(changes) | {"ended": ends}, len(changes), "task changes")
 
 
+class EndedWell(NamedTuple):
+    """A task that is a success, all its paths processed at one go."""
+
+    task: int
+    attempt: int
+    """The one it must still be at."""
+    worker: str
+    seconds: float
+    """How long it ran."""
+
+
+_END_WELL = text("""
+    update tasks set
+      state = 'Success', processed = tasks.given, worker = u.worker, ended_at = now(),
+      started_at = case when tasks.state = 'Pending' then now() - make_interval(secs => u.seconds)
+        else tasks.started_at end
+    from unnest(
+      cast(:task as bigint[]), cast(:attempt as int[]), cast(:worker as text[]), cast(:seconds as float8[])
+    ) as u(task, attempt, worker, seconds)
+    where tasks.id = u.task and tasks.attempt = u.attempt and tasks.state in ('Pending', 'Started')
+""")
+
+_HAND_ON = text("""
+    update tasks next set given = tasks.given, given_bits = tasks.given_bits from tasks
+    where tasks.id = any(cast(:tasks as bigint[])) and next.id = tasks.id + 1
+      and next.state = 'Pending' and next.attempt = 0
+""")
+
+
+def end_well(tx: Connection, ended: Sequence[EndedWell], handed_on: Sequence[int]) -> None:
+    """Write successes; those that are ``handed_on`` give all that they were given to the next task of their chain."""
+    if handed_on:
+        _land(tx, _HAND_ON, {"tasks": list(handed_on)}, len(handed_on), "tasks that were to be given their paths")
+    if ended:
+        _land(tx, _END_WELL, _columns(ended), len(ended), "ends")
+
+
 _ADVANCE = text("""
     update tasks set given = u.given, given_bits = u.bits
     from unnest(cast(:task as bigint[]), cast(:given as int[]), cast(:bits as bytea[])) as u(task, given, bits)
@@ -213,7 +250,7 @@ def change_walks(tx: Connection, changes: Sequence[WalkChange]) -> None:
     _land(tx, _CHANGE_WALKS, _columns(changes) | {"ended": ends}, len(changes), "walk changes")
 
 
-def _columns(changes: Sequence[TaskChange] | Sequence[WalkChange]) -> dict[str, object]:
+def _columns(changes: Sequence[TaskChange] | Sequence[EndedWell] | Sequence[WalkChange]) -> dict[str, object]:
     """The fields of the changes, each as one array."""
     return {name: [getattr(change, name) for change in changes] for name in changes[0]._fields}
 

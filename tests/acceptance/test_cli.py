@@ -221,7 +221,7 @@ def test_ctrl_c_stops_the_watching_and_not_the_job(service: Service) -> None:
     slow = service.data.parent / "slow.yaml"
     slow.write_text(
         'name: slow\ndiscovery: recursive\nfilter_rules: [{type: file, include: ["1*.txt"], batch_size: 1, '
-        "action: [{name: sleep, seconds: 1.5}]}]\n"
+        "action: [{name: sleep, seconds: 4}]}]\n"
     )
     service.run("workflow", "apply", str(slow))
     [job] = service.json("submit", "slow", ".", "--site", "london")

@@ -29,9 +29,9 @@ def world(world: World) -> World:
     return world
 
 
-def filled(world: World, batches: int, **job: int) -> int:
+def filled(world: World, batches: int, priority: int = 5) -> int:
     """A job of so many batches of one path."""
-    made = world.submit(**job)
+    made = world.submit(priority=priority)
     world.turn()
     order = world.london.walk()
     assert world.london.claim(order)
