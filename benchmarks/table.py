@@ -1,4 +1,7 @@
-"""The results as a table in Markdown; ``python -m benchmarks.table results.json`` prints that of an earlier run."""
+"""The results as a table in Markdown; ``python -m benchmarks.table results.json`` prints that of an earlier run.
+
+A second argument is a page that it is written into instead, below its heading LAST.
+"""
 
 import json
 import sys
@@ -9,6 +12,7 @@ from typing import Any
 
 from benchmarks.figures import Figure, Missing
 
+LAST = "## The last run"
 _BAR = r"\|"
 _KEPT = {True: "kept", False: "**missed**", None: ""}
 
@@ -75,5 +79,22 @@ def _memory(memory: Mapping[str, float]) -> str:
     return f"{memory.get('all', 0):.0f}: " + ", ".join(f"{part} {size:.0f}" for size, part in parts if size >= 1)
 
 
+def write_into(page: Path, results: Results) -> None:
+    """Replace what stands below the heading LAST, the last of the page; ValueError where there is no such heading."""
+    before, heading, _ = page.read_text().partition(f"\n{LAST}\n")
+    if not heading:
+        raise ValueError(f"{page} has no heading {LAST!r}")
+    page.write_text(f"{before}{heading}\n{markdown(results)}")
+
+
+def main(file: str, page: str | None = None) -> None:
+    """Print the table, or write it into a page."""
+    results = Results.read(Path(file))
+    if page is None:
+        sys.stdout.write(markdown(results))
+    else:
+        write_into(Path(page), results)
+
+
 if __name__ == "__main__":
-    sys.stdout.write(markdown(Results.read(Path(sys.argv[1]))))
+    main(*sys.argv[1:])

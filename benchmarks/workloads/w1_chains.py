@@ -47,7 +47,8 @@ def _measure(
         if beside := taken.get(peer.title):
             over = ratios(values(taken[OURS]), values(beside))
             bound = target if peer is RAW_CELERY else None
-            yield Figure(workload, OURS, f"throughput over that of {peer.title}", "x", over, at_least=bound)
+            both = f"{sizes[OURS]:,} : {sizes[peer.title]:,}"
+            yield Figure(workload, OURS, f"throughput over that of {peer.title}", "x", over, both, at_least=bound)
 
 
 def chains(stack: Stack) -> Callable[[int], float]:

@@ -9,7 +9,7 @@ import pytest
 from benchmarks import memory
 from benchmarks.figures import Figure, Missing
 from benchmarks.stack import Stack, Unsound, names
-from benchmarks.table import Results, markdown
+from benchmarks.table import LAST, Results, markdown, write_into
 from benchmarks.workloads.w1_chains import STEPS, chains
 from benchmarks.workloads.w2_latency import latencies, percentile
 from orchestrator.client import Client
@@ -63,3 +63,14 @@ def test_results_become_a_table_also_later(tmp_path: Path) -> None:
     assert "| p50 | 16.5 ms | (1) | <= 15 ms | **missed** | 50: hub 50 |" in rows[-5]
     assert rows[-1] == "- W1, Prefect: not installed"
     assert "| 10,000 tasks/s | 9,000 - 12,000 (3) |" in rows[-7]
+
+
+def test_the_table_takes_the_place_of_the_last_one_on_its_page(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"# Benchmarks\n\nHow.\n\n{LAST}\n\nOld.\n")
+    write_into(page, Results({}, "make bench", [], []))
+    assert page.read_text().startswith(f"# Benchmarks\n\nHow.\n\n{LAST}\n\n`make bench`\n")
+    assert "Old" not in page.read_text()
+    page.write_text("# Something else\n")
+    with pytest.raises(ValueError, match="no heading"):
+        write_into(page, Results({}, "make bench", [], []))
