@@ -6,7 +6,6 @@ it writes with: a hub that has lost the lock can not write either. What it keeps
 
 import logging
 import os
-import re
 import signal
 import socket
 import sys
@@ -23,7 +22,7 @@ from sqlalchemy.exc import OperationalError
 from orchestrator.broker.connection import connect
 from orchestrator.broker.fleet import Fleet
 from orchestrator.broker.inbox import Inbox, bury, open_entries
-from orchestrator.broker.permits import Permits, Stands
+from orchestrator.broker.permits import Permits
 from orchestrator.broker.publisher import Publisher
 from orchestrator.broker.streams import START, Entry, Streams
 from orchestrator.config import load_settings
@@ -31,6 +30,7 @@ from orchestrator.contracts import names
 from orchestrator.contracts.failpoints import arm, failpoint
 from orchestrator.domain.pace import MOST
 from orchestrator.keeper import Keeper
+from orchestrator.lost import lost
 from orchestrator.services.canary import forget_canaries
 from orchestrator.services.expire import expire
 from orchestrator.services.lease import renew_all
@@ -43,12 +43,15 @@ from orchestrator.storage.positions import read_positions, write_positions
 
 log = logging.getLogger("orchestrator.hub")
 
-READ = 500
-"""Entries of one stream in one turn."""
+READ = 128
+"""Entries of one stream that are read at once."""
+APPLY_BYTES = 256 * 1024
+"""Of entries that are applied in one transaction: some thousands of tasks."""
 IDLE_S = 1.0
 """How long a turn waits for something to do; anything that comes ends the wait."""
+LOOK_S = 3.0
+"""How often it looks after the sites' workers."""
 _LOCK = 0x0A1E_4B0B
-_SITE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
 class Hub:
@@ -65,8 +68,10 @@ class Hub:
         self._epoch = 0
         self._behind = True
         """There may be more to read than has been read: nobody is judged by what has not been heard yet."""
-        self._beat_at = 0.0
+        self._beat_at = self._looked_at = self._handed_out_at = 0.0
         self._more = False
+        self._moved = False
+        """Something has changed that may let tasks or walks be handed out."""
 
     def take_over(self) -> None:
         """Begin where the hub before, or this one, was interrupted: apply what has come since, judge nobody yet."""
@@ -76,7 +81,7 @@ class Hub:
         failpoint("hub.taking_over")
         self.meet_sites()
         while entries := self._streams.read(self._positions, count=READ, block_ms=0):
-            self._apply(entries)
+            self._apply_all(entries)
         with self._connection.begin():
             renew_all(self._connection)
             forget_canaries(self._connection)
@@ -94,40 +99,33 @@ class Hub:
         self._send()
         entries = self._streams.read(self._positions, count=READ, block_ms=0 if self._more else int(wait_s * 1000))
         self._behind = len(entries) >= READ
+        # Who waited in vain was woken, or has waited long enough.
+        self._moved = not (entries and wait_s)
         if entries:
             failpoint("hub.read")
-            self._apply(entries)
+            self._apply_all(entries)
+        now = time.monotonic()
+        if self._moved or now - self._handed_out_at >= IDLE_S:
+            self._handed_out_at = now
+            self._hand_out()
+        self._send()
+        if now - self._beat_at >= IDLE_S:
+            self._house_keeping()
+        return len(entries)
+
+    def _hand_out(self) -> None:
         with self._connection.begin():
             outbox = hand_out(self._connection, self._epoch, self._memory)
             # Before the commit, while the jobs' rows are locked: a pause that comes next takes them away again.
             self._permits.allow(outbox.jobs)
         self._unsent.append(outbox)
         self._more = outbox.more
-        self._send()
-        if time.monotonic() - self._beat_at >= IDLE_S:
-            self._house_keeping()
-        return len(entries)
 
     def find_lost(self, patience_s: float = PATIENCE_S) -> None:
         """Take back what nobody claims: its message is lost, or its site is being drained."""
         with self._connection.begin():
             suspects = unclaimed(self._connection, patience_s)
-        self._give_back(self._lost(suspects))
-
-    def _lost(self, suspects: Sequence[Unclaimed]) -> list[Unclaimed]:
-        lost: list[Unclaimed] = []
-        for site in {one.site for one in suspects}:
-            here = [one for one in suspects if one.site == site]
-            stands = self._permits.look(site, [one.id for one in here])
-            # What is still there although its queue is empty was popped and never claimed: it is taken back first.
-            empty = {queue for queue in {one.queue for one in here} if not self._permits.waiting(queue)}
-            unclaimed_yet = [one for one in here if stands[one.id] is Stands.UNCLAIMED]
-            taken = [one.id for one in unclaimed_yet if one.drains or one.queue in empty]
-            back = self._permits.revoke(site, None, taken)
-            lost += (one for one in here if one.id in back or stands[one.id] is Stands.LOST)
-            # Who claimed it may be about to say so; then a lease goes by.
-            lost += (one for one in here if stands[one.id] is Stands.CLAIMED and one.lapsed)
-        return lost
+        self._give_back(lost(self._permits, suspects))
 
     def _give_back(self, lost: Sequence[Unclaimed]) -> None:
         if lost:
@@ -155,6 +153,18 @@ class Hub:
             everything = unclaimed(self._connection, 0.0)
         self._give_back(everything)
 
+    def _apply_all(self, entries: Sequence[Entry]) -> None:
+        """Apply them, some at a time."""
+        some: list[Entry] = []
+        size = 0
+        for entry in entries:
+            if some and size + len(entry.sealed) > APPLY_BYTES:
+                self._apply(some)
+                some, size = [], 0
+            some.append(entry)
+            size += len(entry.sealed)
+        self._apply(some)
+
     def _apply(self, entries: Sequence[Entry]) -> None:
         """All of them in one transaction; when one of them can not be written, each on its own, and that one aside."""
         inbox = open_entries(entries, self._secret)
@@ -180,6 +190,7 @@ class Hub:
         failpoint("hub.committed")
         self._positions |= positions
         self._unsent.append(outbox)
+        self._moved = self._moved or bool(inbox.batches) or any(reports.items for reports in inbox.reports)
 
     def _send(self) -> None:
         while self._unsent:
@@ -194,7 +205,7 @@ class Hub:
 
     def _house_keeping(self) -> None:
         """About once a second: say that we live, look after what was lost, and drop what has been applied."""
-        self._beat_at = time.monotonic()
+        now = self._beat_at = time.monotonic()
         with self._connection.begin():
             self._connection.execute(_BEAT, {"hub": self._name})
         if self._permits.epoch() != self._epoch:
@@ -203,7 +214,9 @@ class Hub:
         if not self._behind:
             self.judge()
             self.find_lost()
-            self.keeper.look()
+            if now - self._looked_at >= LOOK_S:
+                self._looked_at = now
+                self.keeper.look()
         self._streams.trim(self._positions)
 
     def judge(self) -> None:
@@ -216,9 +229,8 @@ class Hub:
     def meet_sites(self) -> None:
         """Listen to every site that says it exists; what it says counts only when it is signed."""
         for site in self._streams.announced_sites():
-            if _SITE.fullmatch(site):
-                self._positions.setdefault(names.reports_stream(site), START)
-                self._positions.setdefault(names.batches_stream(site), START)
+            self._positions.setdefault(names.reports_stream(site), START)
+            self._positions.setdefault(names.batches_stream(site), START)
 
 
 _BEAT = text("""

@@ -1,5 +1,6 @@
 """Reading what the sites send: from a position that PostgreSQL keeps, never acknowledged before it is kept there."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -10,6 +11,7 @@ from orchestrator.broker.connection import pipeline
 from orchestrator.contracts import names
 
 START = "0-0"
+_SITE = re.compile(rb"[a-z0-9][a-z0-9_-]{0,62}")
 
 _Answer = list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes] | None]]]]
 
@@ -49,7 +51,8 @@ class Streams:
 
     def announced_sites(self) -> set[str]:
         """The sites that say they exist; nothing is believed of them before a signed announcement."""
-        return {name.decode(errors="replace") for name in cast(set[bytes], self._redis.smembers(names.SITES_KEY))}
+        said = cast(set[bytes], self._redis.smembers(names.SITES_KEY))
+        return {name.decode() for name in said if _SITE.fullmatch(name)}
 
     def trim(self, positions: Mapping[str, str]) -> None:
         """Drop what has been applied and kept."""

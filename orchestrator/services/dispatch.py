@@ -57,12 +57,13 @@ def hand_out_tasks(tx: Connection, lanes: Sequence[Lane], epoch: int, memory: Me
 
 _TAKE = text("""
     with taken as (
-      delete from ready using unnest(
-        cast(:task as bigint[]), cast(:job as bigint[]), cast(:site as text[]), cast(:queue as text[]),
-        cast(:function as text[])
-      ) as u(task, job, site, queue, function)
-      where ready.site = u.site and ready.queue = u.queue and ready.function = u.function
-        and ready.job_id = u.job and ready.task_id = u.task
+      delete from ready using unnest(cast(:task as bigint[]), cast(:load as int[])) as u(task, load),
+        lateral (
+          select (cast(:site as text[]))[u.load] as site, (cast(:queue as text[]))[u.load] as queue,
+            (cast(:function as text[]))[u.load] as function, (cast(:job as bigint[]))[u.load] as job
+        ) as lane
+      where ready.site = lane.site and ready.queue = lane.queue and ready.function = lane.function
+        and ready.job_id = lane.job and ready.task_id = u.task
       returning ready.task_id
     )
     update tasks t set attempt = attempt + 1, dispatched_at = now()
@@ -74,11 +75,14 @@ _TAKE = text("""
 
 def _take(tx: Connection, loads: Sequence[Load]) -> dict[int, RowMapping]:
     """Take them out of ``ready``, under their next attempt."""
-    rows = [(task, load.step.job, *load.lane.place) for load in loads for task in load.tasks]
-    if not rows:
+    if not loads:
         return {}
-    columns = zip(("task", "job", "site", "queue", "function"), zip(*rows, strict=True), strict=True)
-    asked: dict[str, Any] = {name: list(values) for name, values in columns}
+    asked: dict[str, Any] = {
+        name: [getattr(load.lane, name) for load in loads] for name in ("site", "queue", "function")
+    }
+    asked["job"] = [load.step.job for load in loads]
+    asked["task"] = [task for load in loads for task in load.tasks]
+    asked["load"] = [place for place, load in enumerate(loads, 1) for _ in load.tasks]
     return {row["id"]: row for row in tx.execute(_TAKE, asked | {"bits": STEP_BITS}).mappings()}
 
 
