@@ -43,23 +43,24 @@ def send_canaries(tx: Connection) -> list[Canary]:
 
 
 _HEARD = text("""
-    update lanes set canary_heard_at = clock_timestamp()
-    from unnest(cast(:sites as text[]), cast(:canaries as text[])) as u(site, canary)
-    where lanes.canary_heard_at is null and lanes.site = u.site and lanes.canary = u.canary
-""")
-
-_BEGUN = text("""
-    update lanes set canary_heard_at = clock_timestamp()
-    from nodes n join unnest(cast(:sites as text[]), cast(:nodes as text[])) as u(site, node)
-      on n.site = u.site and n.node = u.node
-    where lanes.canary_heard_at is null and lanes.site = n.site and lanes.function = n.function
-      and lanes.queue = any(n.queues)
-""")
-
-_HEARS = text("""
-    update nodes set deaf = false, early_ends = 0
-    from unnest(cast(:sites as text[]), cast(:nodes as text[])) as u(site, node)
-    where nodes.site = u.site and nodes.node = u.node and (nodes.deaf or nodes.early_ends > 0)
+    with who as (
+      select * from unnest(cast(:sites as text[]), cast(:nodes as text[])) as u(site, node)
+    ),
+    hears as (
+      update nodes set deaf = false, early_ends = 0 from who
+      where nodes.site = who.site and nodes.node = who.node and (nodes.deaf or nodes.early_ends > 0)
+    )
+    update lanes l set canary_heard_at = clock_timestamp()
+    where l.canary_heard_at is null and (
+      exists (
+        select from unnest(cast(:canary_sites as text[]), cast(:canaries as text[])) as u(site, canary)
+        where u.site = l.site and u.canary = l.canary
+      )
+      or exists (
+        select from who join nodes n on n.site = who.site and n.node = who.node
+        where n.site = l.site and n.function = l.function and l.queue = any(n.queues)
+      )
+    )
 """)
 
 
@@ -67,11 +68,15 @@ def hear(tx: Connection, reports: Iterable[Reports]) -> None:
     """Whoever names a canary, or has begun a task, hears; and so does its queue."""
     heard = [report for report in reports if report.heard or any(isinstance(item, Started) for item in report.items)]
     if heard:
-        who = {"sites": [report.site for report in heard], "nodes": [report.node for report in heard]}
+        who = sorted({(report.site, report.node) for report in heard})
         canaries = [(report.site, canary) for report in heard for canary in report.heard]
-        tx.execute(_HEARD, {"sites": [site for site, _ in canaries], "canaries": [canary for _, canary in canaries]})
-        tx.execute(_BEGUN, who)
-        tx.execute(_HEARS, who)
+        said = {
+            "sites": [site for site, _ in who],
+            "nodes": [node for _, node in who],
+            "canary_sites": [site for site, _ in canaries],
+            "canaries": [canary for _, canary in canaries],
+        }
+        tx.execute(_HEARD, said)
 
 
 _OUTLIVED = text(f"""

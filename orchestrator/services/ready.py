@@ -51,7 +51,8 @@ _READY = text("""
 
 def release(tx: Connection, jobs: Iterable[int]) -> None:
     """Discovery of these jobs has ended: what waited for that is ready. Once a job, over its tasks of such steps."""
-    tx.execute(_RELEASE, {"jobs": sorted(set(jobs)), "mask": STEP_MASK})
+    if ended := sorted(set(jobs)):
+        tx.execute(_RELEASE, {"jobs": ended, "mask": STEP_MASK})
 
 
 _RELEASE = text("""

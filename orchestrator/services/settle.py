@@ -10,7 +10,12 @@ from orchestrator.domain.cascade import JobView, job_event
 from orchestrator.domain.discovery import DiscoveryState
 from orchestrator.storage.transitions import move_job
 
-_LOCK = text("select id from jobs where id = any(cast(:jobs as bigint[])) order by id for update")
+_LOCK = text("""
+    select id from jobs where id = any(cast(:jobs as bigint[]) || array(
+      select distinct p.job_id from handouts h join parcels p on p.id = h.parcel
+      where h.task_id = any(cast(:tasks as bigint[]))
+    )) order by id for update
+""")
 
 _READ = text("""
     select j.id, j.state, d.state as discovery, d.broken, p.open_tasks, p.bad_tasks, p.stopped, j.receipt,
@@ -37,9 +42,12 @@ def _complete_receipt(tx: Connection, row: Row[Any]) -> None:
 _WHY_BROKEN = text("select reason from walks where job_id = :job and state = 'Broken' order by subtree limit 1")
 
 
-def lock(tx: Connection, jobs: Iterable[int]) -> None:
-    """Lock the jobs' rows, always in the same order; first of all locks."""
-    tx.execute(_LOCK, {"jobs": sorted(set(jobs))})
+def lock(tx: Connection, jobs: Iterable[int], tasks: Iterable[int]) -> set[int]:
+    """Lock the rows of these jobs, and of those whose tasks are with a site, always in the same order.
+
+    First of all locks. Returns the jobs.
+    """
+    return set(tx.execute(_LOCK, {"jobs": sorted(set(jobs)), "tasks": sorted(set(tasks))}).scalars())
 
 
 def settle(tx: Connection, jobs: Iterable[int], begun: Collection[int] = ()) -> list[int]:

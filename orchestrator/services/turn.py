@@ -63,8 +63,8 @@ def apply(tx: Connection, reports: Sequence[Reports], batches: Sequence[Batch], 
     hear(tx, reports)
     if not batches and not any(report.items for report in reports):
         return Outbox()
-    jobs = _jobs_of(tx, reports) | {batch.job for batch in batches}
-    lock(tx, jobs)
+    tasks = {item.task for report in reports for item in report.items}
+    jobs = lock(tx, {batch.job for batch in batches}, tasks)
     deltas, failures = Deltas(), Failures()
     plan = read_plan(tx, jobs)
     walks = fill(tx, batches, plan, deltas, failures)
@@ -80,11 +80,12 @@ def apply(tx: Connection, reports: Sequence[Reports], batches: Sequence[Batch], 
 
 def hand_out(tx: Connection, epoch: int, memory: Memory) -> Outbox:
     """Hand out what is ready, to whoever is there, and go on emptying what is being cancelled."""
-    serving, deltas = lanes(tx), Deltas()
-    dequeuing, more = dequeue(tx, deltas)
-    requeue(tx, deltas)
-    redriven = take_over(tx, deltas)
-    orders = hand_out_walks(tx, serving, epoch)
+    serving, deltas, afoot = lanes(tx), Deltas(), tx.execute(_AFOOT).one()
+    dequeuing, more = dequeue(tx, deltas) if afoot.dequeuing else (set[int](), False)
+    if afoot.stopped:
+        requeue(tx, deltas)
+    redriven = take_over(tx, deltas) if afoot.redrives else {}
+    orders = hand_out_walks(tx, serving, epoch) if afoot.walks else []
     parcels = hand_out_tasks(tx, serving, epoch, memory, deltas)
     deltas.write(tx)
     release(tx, {job for job, state in redriven.items() if state in DISCOVERY.terminal})
@@ -92,23 +93,22 @@ def hand_out(tx: Connection, epoch: int, memory: Memory) -> Outbox:
     ended = settle(tx, unsettled) if unsettled else []
     stops = stopping(tx, dequeuing - set(ended)) if dequeuing else []
     more = more or DiscoveryState.RUNNING in redriven.values()
-    return Outbox(parcels, orders, grants(tx, serving), stops=stops, ended=ended, more=more)
+    granted = grants(tx, serving) if afoot.walks else Grants()
+    return Outbox(parcels, orders, granted, stops=stops, ended=ended, more=more)
+
+
+# Most turns find none of these: one look spares them five.
+_AFOOT = text("""
+    select exists (select from jobs where state = 'Dequeuing' and ended_at is null) as dequeuing,
+      coalesce(bool_or(by_hub), false) as redrives, coalesce(bool_or(state = 'Stopped'), false) as stopped,
+      coalesce(bool_or(not by_hub), false) as walks
+    from walks where ended_at is null
+""")
 
 
 def judge(tx: Connection, memory: Memory) -> Outbox:
     """Conclude what nobody reported: lapsed leases, and cancelled work whose grace is over."""
     return apply(tx, [*overdue(tx), *lapsed_tasks(tx)], lapsed_walks(tx), memory)
-
-
-_JOBS_OF = text("""
-    select distinct p.job_id from handouts h join parcels p on p.id = h.parcel
-    where h.task_id = any(cast(:ids as bigint[]))
-""")
-
-
-def _jobs_of(tx: Connection, reports: Sequence[Reports]) -> set[int]:
-    ids = {item.task for report in reports for item in report.items}
-    return set(tx.execute(_JOBS_OF, {"ids": sorted(ids)}).scalars())
 
 
 def _heard(parcels: Iterable[tuple[str, str]], walks: dict[tuple[int, int], Walk]) -> dict[str, list[str]]:
