@@ -21,22 +21,26 @@ class Pace:
     """So many may travel together: more each time that all went well, one as soon as a task was slow."""
     path_s: float | None = None
     """Seconds a path takes, None as long as that is not known: up at once, down by and by."""
+    longest_s: float = 0.0
+    """What the longest task of late took, forgotten by and by."""
 
     def learn(self, paths: int, seconds: float, longest: float) -> None:
         """Some tasks have ended: ``paths`` took ``seconds`` in all, the ``longest`` task so many of these."""
-        slow = longest > ALONE_S
-        # Where one took long any may, whatever the others took.
-        now = longest if slow else seconds / max(1, paths)
-        if self.path_s is None or now > self.path_s:
-            self.path_s = now
-        else:
-            self.path_s += (now - self.path_s) * _EASE
-        self.tasks = 1 if slow else min(self.most, self.tasks * _GROWTH)
+        now = seconds / max(1, paths)
+        self.path_s = now if self.path_s is None else max(now, self.path_s + (now - self.path_s) * _EASE)
+        self.longest_s = max(longest, self.longest_s + (longest - self.longest_s) * _EASE)
+        self.tasks = 1 if longest > ALONE_S else min(self.most, self.tasks * _GROWTH)
 
     def seconds(self, paths: int) -> float:
         """What tasks with so many paths in all are thought to take: a parcel's time where nothing is known yet."""
         return PARCEL_S if self.path_s is None else paths * self.path_s
 
+    def may_take(self, paths: int) -> float:
+        """The same, where one of them is like the longest of late."""
+        return max(self.seconds(paths), self.longest_s)
+
     def fits(self, tasks: int, paths: int) -> bool:
         """Whether so many tasks, with so many paths in all, may travel together."""
-        return tasks <= 1 or (tasks <= self.tasks and self.seconds(paths) <= PARCEL_S)
+        if tasks <= 1:
+            return True
+        return tasks <= self.tasks and self.longest_s <= ALONE_S and self.seconds(paths) <= PARCEL_S

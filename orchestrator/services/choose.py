@@ -29,6 +29,8 @@ class Load:
     paths: int = 0
     seconds: float = 0.0
     """What they are thought to take."""
+    may_take_s: float = 0.0
+    """What they might take: so much of the lane is thought to be taken by them."""
 
 
 class _Ready(NamedTuple):
@@ -135,7 +137,7 @@ def _share_out(
             del waiting[job]
         if load is not None:
             shares.give(job, max(_PARCEL_S, load.seconds), weights[job])
-            parcels, seconds = parcels + 1, seconds + load.seconds
+            parcels, seconds = parcels + 1, seconds + load.may_take_s
             yield load
 
 
@@ -152,6 +154,6 @@ def _load(lane: Lane, piles: _Piles, memory: Memory, *, only_full: bool) -> Load
             load.paths += ready.paths
         if not pile:
             del piles[step]
-        load.seconds = pace.seconds(load.paths)
+        load.seconds, load.may_take_s = pace.seconds(load.paths), pace.may_take(load.paths)
         return load
     return None

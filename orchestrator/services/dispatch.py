@@ -31,7 +31,7 @@ class Sent(NamedTuple):
     paths: int
     """How many are in it."""
     seconds: float
-    """What it is thought to take."""
+    """What it might take."""
     tried: Sequence[bytes | None]
     """Of each task, which paths this attempt handles; None = all that it was given."""
 
@@ -116,7 +116,7 @@ def _pack(load: Load, taken: dict[int, RowMapping], step: Row[Any], epoch: int) 
         tried = [_tried(row) for row in part]
         orders = [_order(row, bits) for row, bits in zip(part, tried, strict=True)]
         paths = sum(count(order.given, row["n"]) for order, row in zip(orders, part, strict=True))
-        seconds = load.seconds * len(part) / len(load.tasks)
+        seconds = load.may_take_s * len(part) / len(load.tasks)
         yield Sent(_parcel(load, step, orders, epoch), paths, seconds, tried)
 
 

@@ -31,7 +31,7 @@ class Lane:
     concurrency: int
     out: int
     out_s: float
-    """What these are thought to take, in seconds."""
+    """What these might take, in seconds."""
     epoch: int = 0
     """In its queue's name."""
 

@@ -138,7 +138,7 @@ parcels = Table(
     Column("site", Text, nullable=False),
     Column("queue", Text, nullable=False),
     Column("function", Text, nullable=False),
-    Column("seconds", Float, nullable=False, comment="what its tasks are thought to take, all in all"),
+    Column("seconds", Float, nullable=False, comment="what its tasks might take, all in all"),
     Column("node", Text, comment="who claimed it"),
     time("handed_at", now=True),
     time("claimed_at"),

@@ -709,7 +709,7 @@ def upgrade() -> None:
         sa.Column("site", sa.Text(), nullable=False),
         sa.Column("queue", sa.Text(), nullable=False),
         sa.Column("function", sa.Text(), nullable=False),
-        sa.Column("seconds", sa.Float(), nullable=False, comment="what its tasks are thought to take, all in all"),
+        sa.Column("seconds", sa.Float(), nullable=False, comment="what its tasks might take, all in all"),
         sa.Column("node", sa.Text(), nullable=True, comment="who claimed it"),
         sa.Column("handed_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
         sa.Column("claimed_at", sa.DateTime(timezone=True), nullable=True),
