@@ -24,6 +24,7 @@ from orchestrator.services.parcels import write_parcels
 from orchestrator.services.ready import make_ready
 from orchestrator.services.smooth import Smooth, smooth
 from orchestrator.storage import tables
+from orchestrator.storage.arrays import array
 from orchestrator.storage.copy import copy_in
 from orchestrator.storage.counters import Deltas
 from orchestrator.storage.transitions import change_tasks, end_well, give
@@ -87,12 +88,12 @@ _READ = text("""
     join tasks t on t.id = h.task_id and t.attempt = h.attempt
     join batches b on b.id = t.id >> :bits
     join jobs j on j.id = t.job_id
-    where h.task_id = any(:ids)
+    where h.task_id = any(cast(:ids as bigint[]))
 """)
 
 
 def _read(tx: Connection, ids: Iterable[int]) -> dict[int, Row[Any]]:
-    return {row.id: row for row in tx.execute(_READ, {"ids": list(ids), "bits": STEP_BITS})}
+    return {row.id: row for row in tx.execute(_READ, {"ids": array(ids), "bits": STEP_BITS})}
 
 
 def _task(row: Row[Any], plan: Plan) -> Task:

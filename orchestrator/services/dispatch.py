@@ -17,6 +17,7 @@ from orchestrator.services.choose import Load, choose
 from orchestrator.services.lanes import EXPIRES_S, Lane, lock_running
 from orchestrator.services.memory import Memory, Step
 from orchestrator.storage import tables
+from orchestrator.storage.arrays import array
 from orchestrator.storage.copy import copy_in
 from orchestrator.storage.counters import Deltas
 
@@ -81,8 +82,8 @@ def _take(tx: Connection, loads: Sequence[Load]) -> dict[int, RowMapping]:
         name: [getattr(load.lane, name) for load in loads] for name in ("site", "queue", "function")
     }
     asked["job"] = [load.step.job for load in loads]
-    asked["task"] = [task for load in loads for task in load.tasks]
-    asked["load"] = [place for place, load in enumerate(loads, 1) for _ in load.tasks]
+    asked["task"] = array(task for load in loads for task in load.tasks)
+    asked["load"] = array(place for place, load in enumerate(loads, 1) for _ in load.tasks)
     return {row["id"]: row for row in tx.execute(_TAKE, asked | {"bits": STEP_BITS}).mappings()}
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, text
 
+from orchestrator.storage.arrays import array
+
 
 def write_parcels(tx: Connection, done: Sequence[tuple[int, str]], began: Mapping[str, str | None]) -> None:
     """Of these (task, parcel) the sites have none any more, nor a parcel of which nothing is left.
@@ -11,7 +13,7 @@ def write_parcels(tx: Connection, done: Sequence[tuple[int, str]], began: Mappin
     With the others the nodes have begun (parcel -> node).
     """
     if done:
-        tx.execute(_TAKE_BACK, {"tasks": [task for task, _ in done]})
+        tx.execute(_TAKE_BACK, {"tasks": array(task for task, _ in done)})
         tx.execute(_DONE, {"parcels": sorted({parcel for _, parcel in done})})
     if began:
         tx.execute(_CLAIMED, {"parcels": list(began), "nodes": list(began.values())})

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, text
 from orchestrator.domain.batch_job import BATCH_JOB, JobEvent, JobState
 from orchestrator.domain.cascade import JobView, job_event
 from orchestrator.domain.discovery import DiscoveryState
+from orchestrator.storage.arrays import array
 from orchestrator.storage.transitions import move_job
 
 _LOCK = text("""
@@ -47,7 +48,7 @@ def lock(tx: Connection, jobs: Iterable[int], tasks: Iterable[int]) -> set[int]:
 
     First of all locks. Returns the jobs.
     """
-    return set(tx.execute(_LOCK, {"jobs": sorted(set(jobs)), "tasks": sorted(set(tasks))}).scalars())
+    return set(tx.execute(_LOCK, {"jobs": sorted(set(jobs)), "tasks": array(set(tasks))}).scalars())
 
 
 def settle(tx: Connection, jobs: Iterable[int], begun: Collection[int] = ()) -> list[int]:

@@ -13,6 +13,7 @@ from orchestrator.domain.chain import STEP_BITS, STEP_MASK
 from orchestrator.domain.discovery import DISCOVERY, DiscoveryState
 from orchestrator.domain.task import TASK, TaskState
 from orchestrator.errors import OrchestratorError
+from orchestrator.storage.arrays import array
 
 
 class TaskChange(NamedTuple):
@@ -86,11 +87,11 @@ class EndedWell(NamedTuple):
 
 _END_WELL = text("""
     update tasks set
-      state = 'Success', processed = tasks.given, worker = u.worker, ended_at = now(),
+      state = 'Success', processed = tasks.given, worker = (cast(:workers as text[]))[u.worker], ended_at = now(),
       started_at = case when tasks.state = 'Pending' then now() - make_interval(secs => u.seconds)
         else tasks.started_at end
     from unnest(
-      cast(:task as bigint[]), cast(:attempt as int[]), cast(:worker as text[]), cast(:seconds as float8[])
+      cast(:task as bigint[]), cast(:attempt as int[]), cast(:worker as int[]), cast(:seconds as float8[])
     ) as u(task, attempt, worker, seconds)
     where tasks.id = u.task and tasks.attempt = u.attempt and tasks.state in ('Pending', 'Started')
 """)
@@ -105,9 +106,18 @@ _HAND_ON = text("""
 def end_well(tx: Connection, ended: Sequence[EndedWell], handed_on: Sequence[int]) -> None:
     """Write successes; those that are ``handed_on`` give all that they were given to the next task of their chain."""
     if handed_on:
-        _land(tx, _HAND_ON, {"tasks": list(handed_on)}, len(handed_on), "tasks that were to be given their paths")
+        _land(tx, _HAND_ON, {"tasks": array(handed_on)}, len(handed_on), "tasks that were to be given their paths")
     if ended:
-        _land(tx, _END_WELL, _columns(ended), len(ended), "ends")
+        task, attempt, worker, seconds = zip(*ended, strict=True)
+        places = {name: place for place, name in enumerate(sorted(set(worker)), 1)}
+        values = {
+            "task": array(task),
+            "attempt": array(attempt),
+            "worker": array(places[name] for name in worker),
+            "workers": list(places),
+            "seconds": array(seconds),
+        }
+        _land(tx, _END_WELL, values, len(ended), "ends")
 
 
 _ADVANCE = text("""
@@ -250,7 +260,7 @@ def change_walks(tx: Connection, changes: Sequence[WalkChange]) -> None:
     _land(tx, _CHANGE_WALKS, _columns(changes) | {"ended": ends}, len(changes), "walk changes")
 
 
-def _columns(changes: Sequence[TaskChange] | Sequence[EndedWell] | Sequence[WalkChange]) -> dict[str, object]:
+def _columns(changes: Sequence[TaskChange] | Sequence[WalkChange]) -> dict[str, object]:
     """The fields of the changes, each as one array."""
     return {name: [getattr(change, name) for change in changes] for name in changes[0]._fields}
 
