@@ -13,7 +13,7 @@ MOST_OPEN_TASKS = 2_000_000
 """A job with more tasks than this still to do is not filled further, unless they wait for it to be filled."""
 
 _RUNNING = text("""
-    select w.job_id, w.subtree, w.sequence, d.site, d.queue, w.state = 'Running' as running,
+    select w.job_id, w.subtree, w.sequence, d.site, d.queue,
       j.state in ('Pending', 'Started') and s.draining is not true as open,
       p.open_tasks > :most and not exists (select from job_steps s where s.job_id = w.job_id and s.waits) as full
     from walks w
@@ -21,7 +21,16 @@ _RUNNING = text("""
     join progress p on p.job_id = w.job_id
     join jobs j on j.id = w.job_id
     left join sites s on s.name = d.site
-    where w.ended_at is null and j.ended_at is null and not w.by_hub
+    where w.ended_at is null and w.state = 'Running' and j.ended_at is null and not w.by_hub
+""")
+
+# The hub's own walks are for no walker.
+_LIVE = text("""
+    select d.site, d.queue, (sum(d.waiting + d.running + d.stopped) - coalesce(sum(own.n), 0))::int as walks
+    from jobs j join discoveries d on d.job_id = j.id left join (
+      select job_id, count(*) as n from walks where by_hub and ended_at is null group by job_id
+    ) own on own.job_id = j.id
+    where j.ended_at is null group by d.site, d.queue
 """)
 
 Grants = dict[str, dict[str, int]]
@@ -30,17 +39,17 @@ Grants = dict[str, dict[str, int]]
 
 def grants(tx: Connection, lanes: Iterable[Lane]) -> Grants:
     """How far each running walk may go, and how many walkers each site has to spare for a job's subtrees."""
+    rows = tx.execute(_RUNNING, {"most": MOST_OPEN_TASKS}).all()
+    if not rows:
+        return {}
     spare: defaultdict[tuple[str, str], int] = defaultdict(int)
     for lane in lanes:
         if lane.function == "discovery":
             spare[lane.site, lane.queue] += lane.concurrency
-    rows = tx.execute(_RUNNING, {"most": MOST_OPEN_TASKS}).all()
-    for row in rows:
-        spare[row.site, row.queue] -= 1
+    for live in tx.execute(_LIVE):
+        spare[live.site, live.queue] -= live.walks
     said: Grants = {}
     for row in rows:
-        if not row.running:
-            continue
         walks = said.setdefault(row.site, {})
         if not row.open:
             walks[f"{row.job_id}:{row.subtree}"] = STOP

@@ -5,7 +5,7 @@ last: so this may be interrupted anywhere, goes on where it was, and can be done
 """
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
@@ -75,6 +75,12 @@ _HIDE = (text("delete from job_steps where job_id = :job"), text("delete from ho
 _END = text("delete from jobs where id = :job")
 
 
+def _last_places() -> deque[Place]:
+    # What is far behind is not looked at again. What is near behind is: that marks its entries in the indexes as dead,
+    # once their transaction is over, so that the deletion of the job's own row does not come across all of them.
+    return deque(maxlen=16)
+
+
 class _Jobs:
     """Job after job, each deleted bit by bit."""
 
@@ -83,15 +89,16 @@ class _Jobs:
         self._candidates: list[int] = []
         self._after = 0
         self._job = 0
-        self._places: dict[str, Place] = {}
-        """How far each part of the present job is deleted: what is behind is not looked at again."""
+        self._places: defaultdict[str, deque[Place]] = defaultdict(_last_places)
+        """Table -> how far the present job is deleted there, the latest last."""
 
     def step(self, tx: Connection) -> bool:
         begun = tx.execute(_BEGUN).one_or_none()
         if begun is None:
             return self._mark_next(tx)
         if begun.id != self._job:
-            self._job, self._places = begun.id, {}
+            self._job = begun.id
+            self._places.clear()
         if self._delete_some(tx):
             tx.execute(_END, {"job": self._job})
             self._done.jobs[begun.state] += 1
@@ -116,11 +123,12 @@ class _Jobs:
     def _delete_some(self, tx: Connection) -> bool:
         """Delete a piece of the job; True when nothing of it is left but its row."""
         for part in PARTS:
-            n, place = part.delete(tx, self._job, self._places.get(part.table))
+            places = self._places[part.table]
+            n, place = part.delete(tx, self._job, places[0] if places else None)
             if part.table == "tasks":
                 self._done.tasks += n
             if place is not None:
-                self._places[part.table] = place
+                places.append(place)
             if n == part.most:
                 return False
         return True

@@ -19,26 +19,36 @@ _CHOOSE = text(f"""
       select * from unnest(cast(:site as text[]), cast(:queue as text[]), cast(:credits as int[]))
         as u(site, queue, credits)
     ),
-    live as (
-      select w.job_id, w.subtree, w.state, w.handed_at, d.site, d.queue, j.priority,
-        j.state in ('Pending', 'Started') and coalesce(j.not_before <= clock_timestamp(), true)
-          and not {held("d.site", "d.queue")} as open,
-        row_number() over (partition by w.job_id order by w.subtree) as turn
-      from walks w join discoveries d on d.job_id = w.job_id join jobs j on j.id = w.job_id
-      where w.ended_at is null and j.ended_at is null and not w.by_hub
+    out as (
+      select w.job_id, d.site, d.queue from walks w join discoveries d on d.job_id = w.job_id
+      join jobs j on j.id = w.job_id
+      where w.ended_at is null and w.handed_at is not null and j.ended_at is null and not w.by_hub
     ),
-    busy as (select site, queue, count(*) as n from live where handed_at is not null group by site, queue),
+    busy as (select site, queue, count(*) as n from out group by site, queue),
+    free as (
+      select lane.site, lane.queue, lane.credits - coalesce(busy.n, 0) as walkers
+      from lane left join busy on busy.site = lane.site and busy.queue = lane.queue
+      where lane.credits > coalesce(busy.n, 0)
+    ),
     fair as (
-      select live.*, lane.credits - coalesce(busy.n, 0) as free,
+      select j.id as job_id, w.subtree, free.walkers,
         row_number() over (
-          partition by live.site, live.queue order by live.turn / (live.priority + 1.0), live.job_id, live.subtree
+          partition by free.site, free.queue
+          order by (coalesce(has.n, 0) + w.turn) / (j.priority + 1.0), j.id, w.subtree
         ) as place
-      from live
-      join lane on lane.site = live.site and lane.queue = live.queue
-      left join busy on busy.site = live.site and busy.queue = live.queue
-      where live.state = 'Waiting' and live.handed_at is null and live.open
+      from jobs j
+      join discoveries d on d.job_id = j.id and d.waiting + d.running + d.stopped > 0
+      join free on free.site = d.site and free.queue = d.queue
+      left join (select job_id, count(*) as n from out group by job_id) has on has.job_id = j.id
+      cross join lateral (
+        select subtree, row_number() over (order by subtree) as turn from walks
+        where job_id = j.id and ended_at is null and state = 'Waiting' and handed_at is null and not by_hub
+        order by subtree limit free.walkers
+      ) w
+      where j.ended_at is null and j.state in ('Pending', 'Started')
+        and coalesce(j.not_before <= clock_timestamp(), true) and not {held("d.site", "d.queue")}
     )
-    select job_id, subtree from fair where place <= free
+    select job_id, subtree from fair where place <= walkers
 """)  # noqa: S608 - our own words
 
 _TAKE = text("""

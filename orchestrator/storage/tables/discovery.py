@@ -66,6 +66,12 @@ walks = Table(
     time("heard_at"),
     time("ended_at"),
     Index("ix_walks_by_hub", "job_id", postgresql_where=text("by_hub and ended_at is null")),
+    Index(
+        "ix_walks_out",
+        "job_id",
+        "subtree",
+        postgresql_where=text("ended_at is null and (handed_at is not null or state = 'Running')"),
+    ),
     Index("ix_walks_live", "job_id", "subtree", postgresql_where=text("ended_at is null")),
     postgresql_with={"fillfactor": "70"},
     comment="One subtree each, with attempt and cursor as a task has.",

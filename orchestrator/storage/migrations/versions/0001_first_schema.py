@@ -679,6 +679,13 @@ def upgrade() -> None:
     op.create_index(
         "ix_walks_live", "walks", ["job_id", "subtree"], unique=False, postgresql_where=sa.text("ended_at is null")
     )
+    op.create_index(
+        "ix_walks_out",
+        "walks",
+        ["job_id", "subtree"],
+        unique=False,
+        postgresql_where=sa.text("ended_at is null and (handed_at is not null or state = 'Running')"),
+    )
     op.create_table(
         "workflow_versions",
         sa.Column("workflow", sa.Text(), nullable=False),
