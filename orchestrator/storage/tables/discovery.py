@@ -72,6 +72,7 @@ walks = Table(
         "subtree",
         postgresql_where=text("ended_at is null and (handed_at is not null or state = 'Running')"),
     ),
+    Index("ix_walks_stopped", "job_id", "subtree", postgresql_where=text("state = 'Stopped' and ended_at is null")),
     Index("ix_walks_live", "job_id", "subtree", postgresql_where=text("ended_at is null")),
     postgresql_with={"fillfactor": "70"},
     comment="One subtree each, with attempt and cursor as a task has.",

@@ -10,7 +10,7 @@ revision = "0001"
 down_revision = None
 
 
-def upgrade() -> None:
+def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
     """The first schema."""
     op.create_table(
         "audit",
@@ -675,6 +675,13 @@ def upgrade() -> None:
     )
     op.create_index(
         "ix_walks_by_hub", "walks", ["job_id"], unique=False, postgresql_where=sa.text("by_hub and ended_at is null")
+    )
+    op.create_index(
+        "ix_walks_stopped",
+        "walks",
+        ["job_id", "subtree"],
+        unique=False,
+        postgresql_where=sa.text("state = 'Stopped' and ended_at is null"),
     )
     op.create_index(
         "ix_walks_live", "walks", ["job_id", "subtree"], unique=False, postgresql_where=sa.text("ended_at is null")
