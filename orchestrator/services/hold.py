@@ -115,6 +115,16 @@ def _release(tx: Connection, row: Row[tuple[object, ...]], by: str, reason: str 
         new_windows(tx, [row.job_id])
 
 
+def release_ended(tx: Connection, jobs: Collection[int]) -> None:
+    """These jobs have ended: there is nothing left to hold."""
+    if jobs:
+        tx.execute(_RELEASE_ENDED, {"jobs": sorted(jobs), "by": HUB})
+
+
+_RELEASE_ENDED = text("""
+    update holds set released_at = clock_timestamp(), released_by = :by, release_reason = 'its job has ended'
+    where job_id = any(cast(:jobs as bigint[])) and released_at is null
+""")
 _LOCK = text("select from jobs where id = :job for update")
 ENDED = "p.processed + p.skipped + p.failed + p.aborted + p.cancelled"
 """SQL: how many paths have come to their end, in a row ``p`` of progress."""

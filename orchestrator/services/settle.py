@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, text
 from orchestrator.domain.batch_job import BATCH_JOB, JobEvent, JobState
 from orchestrator.domain.cascade import JobView, job_event
 from orchestrator.domain.discovery import DiscoveryState
+from orchestrator.services.hold import release_ended
 from orchestrator.storage.arrays import array
 from orchestrator.storage.transitions import move_job
 
@@ -66,4 +67,5 @@ def settle(tx: Connection, jobs: Iterable[int], begun: Collection[int] = ()) -> 
                 _complete_receipt(tx, row)
             if after in BATCH_JOB.terminal:
                 ended.append(row.id)
+    release_ended(tx, ended)
     return ended

@@ -239,3 +239,17 @@ def test_failures_that_are_far_apart_do_not_trip_the_breaker(world: World) -> No
             world.paris.finish(parcel, len(passed), processed=len(passed), passed=bitmap(passed, 10))
         world.turn(2)
     assert held_by(world) == []
+
+
+def test_a_hold_ends_with_its_job(world: World) -> None:
+    job = many(world, 3)
+    hold(world, job=job)
+    everywhere = hold(world, site="london")
+    world.control(cancel, job)
+    world.turn(2)
+    assert world.state(job) == "Cancelled"
+    assert held_by(world) == [("manual", True), ("manual", False)]
+    assert (
+        world.one("select release_reason from holds where id <> :id", id=everywhere).release_reason
+        == "its job has ended"
+    )
