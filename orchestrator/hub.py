@@ -36,7 +36,7 @@ from orchestrator.services.expire import expire
 from orchestrator.services.lease import renew_all
 from orchestrator.services.memory import Memory
 from orchestrator.services.turn import Outbox, apply, hand_out, judge
-from orchestrator.services.unclaimed import PATIENCE_S, Unclaimed, give_back, unclaimed
+from orchestrator.services.unclaimed import PATIENCE_S, Unclaimed, give_back, unclaimed, unheard
 from orchestrator.storage.database import make_engine
 from orchestrator.storage.epoch import next_epoch, read_epoch
 from orchestrator.storage.positions import read_positions, write_positions
@@ -136,9 +136,9 @@ class Hub:
     def _forget_heard(self) -> None:
         """Drop what the hub before had heard of, and did not come to say so in Redis."""
         with self._connection.begin():
-            unheard = {one.id for one in unclaimed(self._connection, 0.0)}
+            out = unheard(self._connection)
         sites = {names.stream_parts(stream)[0] for stream in self._positions}
-        heard = {site: sorted(self._permits.known(site) - unheard) for site in sites}
+        heard = {site: sorted(self._permits.known(site) - out) for site in sites}
         self._publisher.publish([], [], heard={site: messages for site, messages in heard.items() if messages})
 
     def _begin_epoch(self) -> None:

@@ -62,6 +62,18 @@ def unclaimed(tx: Connection, patience_s: float = PATIENCE_S) -> list[Unclaimed]
     ]
 
 
+_UNHEARD = text("""
+    select id from parcels where claimed_at is null
+    union all
+    select order_id from walks where ended_at is null and state = 'Waiting' and handed_at is not null
+""")
+
+
+def unheard(tx: Connection) -> set[str]:
+    """All messages that are out, and of whose claims nothing was heard."""
+    return set(tx.execute(_UNHEARD).scalars())
+
+
 _TASKS = text("select task_id, attempt, parcel from handouts where parcel = any(cast(:ids as text[])) order by task_id")
 
 _GIVE_BACK = text("""

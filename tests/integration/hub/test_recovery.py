@@ -298,3 +298,15 @@ def test_a_walk_that_a_worker_was_at_before_it_began_anew_goes_on_at_once(world:
     world.london.batch(again, 2, [b"/data/b"], closed=True)
     work_off(world, job)
     assert world.one("select total from progress").total == 2
+
+
+def test_a_new_hub_drops_what_the_old_one_had_heard_and_keeps_what_is_out(
+    world: World, new_hub: Callable[[], Hub]
+) -> None:
+    """Killed between commit and publish, it did not come to say in Redis what it had heard."""
+    with_paths(world, 1)
+    world.redis.hset("orchestrator:london:handouts", "of another hub's time", "claimed")
+    world.hub = new_hub()
+    parcel = world.london.parcel()
+    assert world.redis.hkeys("orchestrator:london:handouts") == [parcel.id.encode()]
+    assert world.london.claim(parcel)
