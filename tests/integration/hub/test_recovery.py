@@ -236,22 +236,6 @@ def test_what_was_claimed_and_has_not_begun_is_not_taken_for_lost(world: World) 
     assert world.one("select attempt from tasks").attempt == 2
 
 
-def test_a_new_hub_finds_what_the_old_one_never_sent(world: World, new_hub: Callable[[], Hub]) -> None:
-    """Killed between commit and publish: the row says that it was handed out, and Redis knows nothing of it."""
-    job = with_paths(world, 1)
-    world.london.parcel()
-    world.redis.delete("orchestrator:london:handouts")
-    world.hub = new_hub()
-    world.turn()
-    parcel = world.london.parcel()
-    assert parcel.tasks[0].attempt == 2
-    world.london.claim(parcel)
-    world.london.finish(parcel, 1)
-    world.turn()
-    assert world.state(job) == "Success"
-    assert world.redis.hgetall("orchestrator:london:handouts") == {}, "what was heard of leaves nothing behind"
-
-
 def test_what_a_worker_held_before_it_began_anew_is_handed_out_at_once(world: World) -> None:
     job = with_paths(world, 2)
     parcel = world.london.parcel()
@@ -298,15 +282,3 @@ def test_a_walk_that_a_worker_was_at_before_it_began_anew_goes_on_at_once(world:
     world.london.batch(again, 2, [b"/data/b"], closed=True)
     work_off(world, job)
     assert world.one("select total from progress").total == 2
-
-
-def test_a_new_hub_drops_what_the_old_one_had_heard_and_keeps_what_is_out(
-    world: World, new_hub: Callable[[], Hub]
-) -> None:
-    """Killed between commit and publish, it did not come to say in Redis what it had heard."""
-    with_paths(world, 1)
-    world.redis.hset("orchestrator:london:handouts", "of another hub's time", "claimed")
-    world.hub = new_hub()
-    parcel = world.london.parcel()
-    assert world.redis.hkeys("orchestrator:london:handouts") == [parcel.id.encode()]
-    assert world.london.claim(parcel)
