@@ -1,13 +1,16 @@
 """What the fence is worth: a report, or a write, under an attempt that is not the present one."""
 
+from collections.abc import Callable
+
 import msgspec
 import pytest
+from sqlalchemy import Connection
 
-from orchestrator.contracts.parcel import Parcel
+from orchestrator.contracts.parcel import Parcel, TaskOrder
 from orchestrator.contracts.report import Ended, Item
 from orchestrator.domain.task import TaskState
 from orchestrator.services.decide import Task, take
-from orchestrator.storage.transitions import GuardFailed, TaskChange, change_tasks
+from orchestrator.storage.transitions import EndedWell, GuardFailed, TaskChange, change_tasks, end_well
 from tests.integration.hub.conftest import World
 from tests.integration.hub.test_recovery import age, with_paths
 
@@ -45,16 +48,25 @@ def test_a_zombie_wins_only_where_attempts_are_not_compared(
     assert world.state(job) == ("Started" if compared else "Success")
 
 
+def _changes(tx: Connection, order: TaskOrder) -> None:
+    change_tasks(tx, [TaskChange(order.task, order.attempt, TaskState.STARTED, TaskState.SUCCESS, 2)])
+
+
+def _ends_well(tx: Connection, order: TaskOrder) -> None:
+    end_well(tx, [EndedWell(order.task, order.attempt, "somebody", 0.1)], [])
+
+
 @pytest.mark.parametrize("which", ["lost", "present"])
-def test_a_write_lands_under_the_present_attempt_alone(world: World, which: str) -> None:
+@pytest.mark.parametrize("write", [_changes, _ends_well])
+def test_a_write_lands_under_the_present_attempt_alone(
+    world: World, which: str, write: Callable[[Connection, TaskOrder], None]
+) -> None:
     """The fence in the statement itself: who takes the attempt out of it hears of it here."""
     _, lost, present = _zombie(world)
-    order = (lost if which == "lost" else present).tasks[0]
-    change = TaskChange(order.task, order.attempt, TaskState.STARTED, TaskState.SUCCESS, 2)
     with world.engine.connect() as connection, connection.begin() as tx:
         if which == "lost":
             with pytest.raises(GuardFailed):
-                change_tasks(connection, [change])
+                write(connection, lost.tasks[0])
         else:
-            change_tasks(connection, [change])
+            write(connection, present.tasks[0])
         tx.rollback()
