@@ -200,6 +200,7 @@ class Hub:
             for stop in outbox.stops:
                 self._permits.stop(stop.job, stop.sites, stop.grace_s)
             if outbox.ended:
+                self._memory.forget(outbox.ended)
                 self._permits.forget(outbox.ended, {names.stream_parts(stream)[0] for stream in self._positions})
             del self._unsent[0]
 

@@ -53,6 +53,8 @@ class Work(NamedTuple):
 
 
 _WORK, _ENTRY, _DOING = struct.Struct("=qqdi64s"), struct.Struct("=iqid"), struct.Struct("=i")
+_PLACE, _PLACE_AT = struct.Struct("=i"), struct.calcsize("=qqd")
+"""Of the task that runs: the one part of the work that changes from task to task."""
 _FIRST = 128
 _BYTES = 64 * 1024
 PLACES = (_BYTES - _FIRST) // _ENTRY.size
@@ -116,10 +118,10 @@ class Page:
                 return
             if isinstance(item, Started):
                 _ENTRY.pack_into(self._memory, _at(place), Doing.RUNNING, *task, time.monotonic())
-                self._write(self.work._replace(place=place))
+                _PLACE.pack_into(self._memory, _PLACE_AT, place)
             else:
-                if self.work.place == place:
-                    self._write(self.work._replace(place=-1))
+                if self._running_at == place:
+                    _PLACE.pack_into(self._memory, _PLACE_AT, -1)
                 self._mark(place, Doing.SAID)
 
     def heard(self, items: Sequence[Item]) -> None:
@@ -141,13 +143,17 @@ class Page:
     @property
     def running(self) -> Entry | None:
         """The task that runs."""
-        place = self.work.place
+        place = self._running_at
         entry = self._entry(place) if place >= 0 else None
         return entry if entry and entry.doing is Doing.RUNNING else None
 
     def entries(self) -> list[Entry]:
         """All tasks on the page."""
         return [entry for place in range(PLACES) if (entry := self._entry(place)).doing is not Doing.NOTHING]
+
+    @property
+    def _running_at(self) -> int:
+        return _PLACE.unpack_from(self._memory, _PLACE_AT)[0]
 
     def _entry(self, place: int) -> Entry:
         doing, task, attempt, begun = _ENTRY.unpack_from(self._memory, _at(place))

@@ -55,10 +55,7 @@ class Runner:
         """
         # Two threads take from it, and never the same one.
         waiting = deque(parcel.tasks)
-        patience = threading.Timer(ALONE_S, self._hand_back, (waiting, "the tasks before it take long"))
-        patience.daemon = True
-        if len(waiting) > 1:
-            patience.start()
+        patience = self._patience(waiting) if len(waiting) > 1 else None
         order: TaskOrder | None = None
         try:
             while (order := _next(waiting)) is not None:
@@ -73,8 +70,15 @@ class Runner:
             self._hand_back(waiting, "the worker is being stopped")
             raise
         finally:
-            patience.cancel()
+            if patience:
+                patience.cancel()
         self._reporter.hurry()
+
+    def _patience(self, waiting: deque[TaskOrder]) -> threading.Timer:
+        patience = threading.Timer(ALONE_S, self._hand_back, (waiting, "the tasks before it take long"))
+        patience.daemon = True
+        patience.start()
+        return patience
 
     def _hand_back(self, waiting: deque[TaskOrder], reason: str) -> None:
         while (order := _next(waiting)) is not None:

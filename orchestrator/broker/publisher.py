@@ -75,5 +75,5 @@ class Publisher:
     def _order(self, order: WalkOrder) -> tuple[str, bytes]:
         queue = names.queue(order.site, order.queue, names.Function.DISCOVERY, order.queue_epoch)
         sealed = seal.seal(seal.site_key(self._secret, order.site), order)
-        shown = f"job {order.job}, subtree {order.subtree}, from batch {order.sequence + 1} on"
+        shown = f"job {order.job}, subtree {order.subtree}, from entry {order.sequence + 1} on"
         return queue, celery_message(queue, discovery_task_name(order.method), order.id, sealed, shown)

@@ -73,9 +73,9 @@ class WalkOrder(msgspec.Struct, omit_defaults=True):
     options: dict[str, Any]
     expires: float
     cursor: bytes | None = None
-    """Where the last batch that was kept ended; opaque to the hub. None = the beginning."""
+    """Where the last entry that was kept ended; opaque to the hub. None = the beginning."""
     sequence: int = 0
-    """The number of the last batch that was kept; the walk goes on with the next."""
+    """The number of the last entry that was kept; the walk goes on with the next."""
     grant: int = 0
     """The last sequence number it may send before it has to look at its grant again."""
     epoch: int = 0

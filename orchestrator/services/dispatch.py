@@ -43,10 +43,11 @@ def hand_out_tasks(tx: Connection, lanes: Sequence[Lane], epoch: int, memory: Me
     The rows of their jobs stay locked until the end of the transaction, so that no pause comes between.
     """
     loads = choose(tx, [lane for lane in lanes if lane.function != Function.DISCOVERY], memory)
+    if loads:
+        running = lock_running(tx, {load.step.job for load in loads})
+        loads = [load for load in loads if load.step.job in running]
     if not loads:
         return []
-    running = lock_running(tx, {load.step.job for load in loads})
-    loads = [load for load in loads if load.step.job in running]
     taken, steps = _take(tx, loads), _read_steps(tx, loads)
     sent = [one for load in loads for one in _pack(load, taken, steps[load.step], epoch)]
     _write(tx, sent)
@@ -76,8 +77,6 @@ _TAKE = text("""
 
 def _take(tx: Connection, loads: Sequence[Load]) -> dict[int, RowMapping]:
     """Take them out of ``ready``, under their next attempt."""
-    if not loads:
-        return {}
     asked: dict[str, Any] = {
         name: [getattr(load.lane, name) for load in loads] for name in ("site", "queue", "function")
     }
@@ -97,7 +96,7 @@ _STEPS = text("""
 
 def _read_steps(tx: Connection, loads: Sequence[Load]) -> dict[Step, Row[Any]]:
     """What these tasks are to do: apart from them, since it is the same for many and may be large."""
-    jobs, rules, steps = zip(*{load.step for load in loads}, strict=True) if loads else ((), (), ())
+    jobs, rules, steps = zip(*{load.step for load in loads}, strict=True)
     rows = tx.execute(_STEPS, {"job": list(jobs), "rule": list(rules), "step": list(steps)})
     return {Step(row.job_id, row.rule, row.step): row for row in rows}
 
@@ -108,11 +107,12 @@ def _pack(load: Load, taken: dict[int, RowMapping], step: Row[Any], epoch: int) 
     size = 0
     for task in load.tasks:
         row = taken[task]
-        size += len(row["paths"]) + len(row["carry"] or b"")
-        if not parts or size > MOST_BYTES:
+        more = len(row["paths"]) + len(row["carry"] or b"")
+        if not parts or size + more > MOST_BYTES:
             parts.append([])
-            size = len(row["paths"]) + len(row["carry"] or b"")
+            size = 0
         parts[-1].append(row)
+        size += more
     for part in parts:
         tried = [_tried(row) for row in part]
         orders = [_order(row, bits) for row, bits in zip(part, tried, strict=True)]

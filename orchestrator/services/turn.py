@@ -74,7 +74,6 @@ def apply(tx: Connection, reports: Sequence[Reports], batches: Sequence[Batch], 
     tolerate(tx, deltas, failures)
     release(tx, {walk.job for walk in walks.values() if walk.state in DISCOVERY.terminal})
     ended = settle(tx, jobs, collected.begun)
-    memory.forget(ended)
     return Outbox(gone=_gone(walks, set(ended)), heard=_heard(collected.heard, walks), ended=ended)
 
 
