@@ -55,7 +55,7 @@ def _fired(name: str, marks: Path) -> bool:
 
 @pytest.mark.parametrize("name", [name for name in _named("hub.") if name != "hub.dequeuing"])
 def test_of_the_hub(name: str, trial: Trial, marks: Path) -> None:
-    trial.begin(paths=100)
+    trial.begin(paths=100, seconds=0.1)
     stack = trial.stack
     with stack.also(stack.installation.hub(), **_told(name, marks)) as second:
         trial.under_way(5)
@@ -121,7 +121,8 @@ def test_of_a_submission(name: str, trial: Trial, marks: Path) -> None:
 @pytest.mark.parametrize("name", _named("api.control."))
 def test_of_a_cancel(name: str, trial: Trial, marks: Path) -> None:
     stack, port = trial.stack, free_port()
-    trial.begin(paths=100)
+    # So much that it goes on while another API starts, and is paused and resumed.
+    trial.begin(paths=100, seconds=0.5)
     trial.under_way(5)
     with stack.also(stack.installation.api(port), **_told(name, marks)) as second:
         with httpx.Client(base_url=f"http://{LOOPBACK}:{port}/api/v1", headers=stack.whole.http.headers) as http:

@@ -31,6 +31,8 @@ def test_a_worker_that_stands_still_for_a_lease_has_lost(trial: Trial) -> None:
         assert wait_until(lambda: _nodes(trial) == 4, 30)
         trial.begin(paths=20, seconds=2.0, site=trial.far)
         trial.under_way(2)
+        # Not between two tasks, when of the next one nothing has been said yet.
+        assert wait_until(lambda: bool(_claimed(trial, "p.claimed_at > clock_timestamp() - interval '1 s'")), 30)
         with trial.fault("a worker stands still for longer than a lease", 20):
             still = _all_of(hosts[0].pid)
             _send(still, signal.SIGSTOP)
@@ -48,16 +50,21 @@ Held = list[tuple[int, int]]
 """Tasks and attempts."""
 
 
-def _held(trial: Trial) -> Held:
-    """What the worker on the first host had claimed."""
-    held = """
+def _claimed(trial: Trial, when: str = "p.claimed_at is not null") -> Held:
+    """What the worker on the first host is known to have claimed."""
+    claimed = f"""
         select h.task_id, h.attempt from parcels p join handouts h on h.parcel = p.id
-        where p.job_id = :job and p.claimed_at is not null and p.node like '%@one'
+        where p.job_id = :job and {when} and p.node like '%@one'
     """
+    return [(row.task_id, row.attempt) for row in trial.stack.record.rows(claimed, job=trial.job)]
+
+
+def _held(trial: Trial) -> Held:
+    """What it had claimed when it was stopped."""
     found: Held = []
 
     def reported() -> bool:
-        found[:] = [(row.task_id, row.attempt) for row in trial.stack.record.rows(held, job=trial.job)]
+        found[:] = _claimed(trial)
         return bool(found)
 
     assert wait_until(reported, 5), "it did nothing when it was stopped"
