@@ -5,6 +5,7 @@ import pytest
 from orchestrator.contracts.batch import Found
 from orchestrator.contracts.paths import PathList, pack, unpack
 from tests.integration.hub.conftest import World
+from tests.integration.hub.test_recovery import walked
 
 
 def test_an_entry_may_have_many_batches_of_one_rule(world: World) -> None:
@@ -42,13 +43,7 @@ def test_batches_count_once(world: World) -> None:
 @pytest.mark.parametrize("sequence", [3, 2])
 def test_where_entries_were_lost_the_walk_goes_on_from_its_cursor(world: World, sequence: int) -> None:
     """Redis lost what the walker sent after the first entry; it goes on, or waits for a grant that never comes."""
-    world.define([{"name": "noop"}])
-    job = world.submit()
-    world.turn()
-    lost = world.london.walk()
-    world.london.claim(lost)
-    world.london.batch(lost, 1, [b"/data/a"], cursor=b"a")
-    world.turn()
+    job, lost = walked(world)
     if sequence == 3:
         world.london.batch(lost, 3, [b"/data/c"], cursor=b"c")
     else:

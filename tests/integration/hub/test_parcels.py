@@ -146,6 +146,14 @@ def some_together(world: World) -> tuple[int, Parcel, list[Parcel]]:
     return job, parcel, rest
 
 
+def begin(world: World, parcel: Parcel) -> None:
+    """Claim it, and say that its first task has begun."""
+    assert world.london.claim(parcel)
+    first = parcel.tasks[0]
+    world.london.report(Started(first.task, first.attempt, time.time()))
+    world.turn()
+
+
 def attempts(world: World, parcel: Parcel) -> list[int]:
     ids = [order.task for order in parcel.tasks]
     return [row.attempt for row in world.all("select attempt from tasks where id = any(:ids) order by id", ids=ids)]
@@ -153,10 +161,7 @@ def attempts(world: World, parcel: Parcel) -> list[int]:
 
 def test_of_a_parcel_that_is_lost_with_its_process_only_what_ran_is_charged(world: World) -> None:
     job, parcel, _ = some_together(world)
-    assert world.london.claim(parcel)
-    first = parcel.tasks[0]
-    world.london.report(Started(first.task, first.attempt, time.time()))
-    world.turn()
+    begin(world, parcel)
     assert world.one("select count(*) as n from parcels where claimed_at is not null").n == 1
     age(world, 16)
     world.london.announce()
@@ -173,12 +178,9 @@ def test_of_a_parcel_that_is_lost_with_its_process_only_what_ran_is_charged(worl
 
 def test_what_a_parcel_gives_back_is_handed_out_again_and_costs_nothing(world: World) -> None:
     job, parcel, others = some_together(world)
-    assert world.london.claim(parcel)
+    begin(world, parcel)
     first, *rest = parcel.tasks
-    world.london.report(
-        Started(first.task, first.attempt, time.time()),
-        *(Returned(order.task, order.attempt, "the tasks before it take long") for order in rest),
-    )
+    world.london.report(*(Returned(order.task, order.attempt, "the tasks before it take long") for order in rest))
     world.turn()
     out = world.all("select task_id from handouts where parcel = :id", id=parcel.id)
     assert [row.task_id for row in out] == [first.task]
@@ -197,13 +199,10 @@ def test_what_a_parcel_gives_back_is_handed_out_again_and_costs_nothing(world: W
 
 def test_the_receipt_of_a_cancel_counts_what_is_in_parcels(world: World) -> None:
     job, parcel, rest = some_together(world)
-    assert world.london.claim(parcel)
-    first = parcel.tasks[0]
-    world.london.report(Started(first.task, first.attempt, time.time()))
-    world.turn()
+    begin(world, parcel)
     world.control(cancel, job)
     world.london.report(
-        Ended(first.task, first.attempt, 0.1, 1),
+        Ended(parcel.tasks[0].task, parcel.tasks[0].attempt, 0.1, 1),
         *(Returned(order.task, order.attempt, "the job is being stopped") for order in parcel.tasks[1:]),
     )
     world.turn(3)

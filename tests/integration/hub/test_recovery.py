@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.contracts.parcel import WalkOrder
 from orchestrator.contracts.paths import bitmap, indices
 from orchestrator.contracts.report import Died, Problem, Returned
 from orchestrator.hub import Hub
@@ -132,7 +133,8 @@ def test_what_a_node_holds_keeps_its_lease(world: World) -> None:
     assert world.one("select attempt, state from tasks") == (1, "Started")
 
 
-def test_a_lost_walker_stops_where_it_was_last_heard_of(world: World) -> None:
+def walked(world: World) -> tuple[int, WalkOrder]:
+    """A job, and the order of its walk, of which the first entry is kept."""
     world.define([{"name": "noop"}])
     job = world.submit()
     world.turn()
@@ -140,6 +142,11 @@ def test_a_lost_walker_stops_where_it_was_last_heard_of(world: World) -> None:
     world.london.claim(order)
     world.london.batch(order, 1, [b"/data/a"], cursor=b"a")
     world.turn()
+    return job, order
+
+
+def test_a_lost_walker_stops_where_it_was_last_heard_of(world: World) -> None:
+    job, order = walked(world)
     age(world, 20)
     world.london.announce()
     world.hub.judge()
@@ -262,13 +269,7 @@ def test_what_a_worker_held_before_it_began_anew_is_handed_out_at_once(world: Wo
 
 def test_a_walk_that_a_worker_was_at_before_it_began_anew_goes_on_at_once(world: World) -> None:
     world.london.node = "london.discovery@host"
-    world.define([{"name": "noop"}])
-    job = world.submit()
-    world.turn()
-    order = world.london.walk()
-    world.london.claim(order)
-    world.london.batch(order, 1, [b"/data/a"], cursor=b"a")
-    world.turn()
+    job, _ = walked(world)
     world.hub.judge()
     assert world.one("select state from walks").state == "Running"
     world.london.boot = "another"

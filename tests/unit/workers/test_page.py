@@ -4,23 +4,13 @@ import time
 from collections.abc import Callable
 
 from orchestrator.contracts.parcel import Parcel, TaskOrder
-from orchestrator.contracts.report import Died, Ended, Item, Returned, Started, TaskError
+from orchestrator.contracts.report import Died, Ended, Returned, Started, TaskError
+from tests.unit.workers.kept import Kept
 from workers.aftermath import Verdict, aftermath, ended_how
 from workers.page import PLACES, Doing, Entry, Noted, Page, Work
 
 ID = "0b4ba3b1-6f0c-4c9e-9d63-2a9b7a0d3c11"
 CLAIMING, CLAIMED, RUNNING, SAID = Doing.CLAIMING, Doing.CLAIMED, Doing.RUNNING, Doing.SAID
-
-
-class Kept:
-    def __init__(self) -> None:
-        self.items: list[Item] = []
-
-    def send(self, item: Item) -> None:
-        self.items.append(item)
-
-    def hurry(self) -> None:
-        pass
 
 
 def parcel(*tasks: tuple[int, int], id: str = "p", job: int = 1, epoch: int = 1) -> Parcel:

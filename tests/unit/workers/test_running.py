@@ -10,7 +10,8 @@ import pytest
 
 from orchestrator.contracts.parcel import Parcel, TaskOrder
 from orchestrator.contracts.paths import Carry, PathList, bitmap, pack, pack_carry, unpack_carry
-from orchestrator.contracts.report import Ended, Item, Returned, Started
+from orchestrator.contracts.report import Ended, Returned, Started
+from tests.unit.workers.kept import Kept
 from workers import Context, Path, Stopped, runner
 from workers.registry import make_action
 from workers.roots import Roots
@@ -298,17 +299,6 @@ def test_a_path_of_another_task_is_refused() -> None:
     result = run_action(handler, GIVEN)
     assert result.error is not None
     assert "not a path of this task" in result.error.message
-
-
-class Kept:
-    def __init__(self) -> None:
-        self.items: list[Item] = []
-
-    def send(self, item: Item) -> None:
-        self.items.append(item)
-
-    def hurry(self) -> None:
-        pass
 
 
 def parcel(tasks: list[TaskOrder], action: str = "act") -> Parcel:
