@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import cast
 
 from redis import RedisError
+from redis.exceptions import NoPermissionError
 
 from orchestrator import __version__
 from orchestrator.contracts.names import SITES_KEY, Function, reports_stream, restart_key
@@ -24,7 +25,7 @@ from orchestrator.contracts.seal import seal
 from workers.admission import forbidden
 from workers.ending import legible
 from workers.registry import REGISTRY, Action
-from workers.runtime import Runtime
+from workers.runtime import Runtime, pool_of
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +107,9 @@ class Announcer:
         sealed = seal(runtime.key, Reports(site=runtime.site.name, node=runtime.node, announcement=said))
         try:
             redis = runtime.redis()
-            redis.sadd(SITES_KEY, runtime.site.name)
+            # A site whose Redis user is its own was made known with that user, and may not do it itself.
+            with suppress(NoPermissionError):
+                redis.sadd(SITES_KEY, runtime.site.name)
             redis.xadd(reports_stream(runtime.site.name), {"d": sealed})
         except RedisError as error:
             log.warning("could not announce this node: the broker does not answer (%s)", type(error).__name__)
@@ -136,6 +139,8 @@ class Announcer:
             holding=sorted(self._holding()),
             boot=runtime.boot,
             queue_epoch=runtime.queue_epoch,
+            limits=runtime.limits.said(),
+            pool=pool_of(runtime.function),
         )
 
 
@@ -147,4 +152,5 @@ def _offer(action: Action) -> ActionOffer:
         description=action.description,
         timeout=action.timeout,
         changes=list(action.changes),
+        runs_in=action.runs_in,
     )

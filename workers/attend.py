@@ -27,6 +27,7 @@ def attend(runtime: Runtime, concurrency: int, receiver: Receiver | None) -> Non
 
     def begin_child(**_: Any) -> None:
         end_with_parent(parent, signal.SIGKILL)
+        runtime.limits.take_effect()
 
     def end_child(**_: Any) -> None:
         runtime.reporter.flush(_FLUSH_SECONDS)
@@ -34,6 +35,8 @@ def attend(runtime: Runtime, concurrency: int, receiver: Receiver | None) -> Non
     def ready(**_: Any) -> None:
         if watch:
             watch.start()
+        else:
+            runtime.limits.take_effect()
         announcer.start()
 
     def stopping(**_: Any) -> None:

@@ -7,6 +7,7 @@ from orchestrator.contracts.failpoints import failpoint
 from orchestrator.contracts.parcel import Parcel
 from orchestrator.contracts.report import Returned, TaskError
 from workers.admission import NotAdmitted, Post, forbidden, opened
+from workers.limits import Budget
 from workers.page import Noted
 from workers.registry import REGISTRY
 from workers.reporter import Reporter
@@ -64,6 +65,8 @@ class Receiver:
         if page:
             page.claiming(parcel, _limit(parcel))
             reporter = Noted(page, reporter)
+        if runtime.limits.cpu_time is not None:
+            reporter = Budget(reporter, runtime.limits.cpu_time)
         failpoint("worker.received")
         won = runtime.claims.win(parcel)
         failpoint("worker.won")

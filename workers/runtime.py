@@ -11,8 +11,10 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from orchestrator.contracts.names import Function
 from workers.children import Children
 from workers.claim import Claims
+from workers.limits import Limits
 from workers.reporter import StreamReporter, ignore
 from workers.roots import Root, Roots
 from workers.seen import Seen
@@ -73,12 +75,25 @@ class Runtime:
     @cached_property
     def roots(self) -> Roots:
         """What may be touched here."""
-        return Roots(Root(os.fsencode(root.path), root.read_only) for root in self.site.roots)
+        return Roots(
+            Root(os.fsencode(root.path), root.read_only, None if root.alias is None else os.fsencode(root.alias))
+            for root in self.site.roots
+        )
+
+    @cached_property
+    def limits(self) -> Limits:
+        """What each process of this pool may take."""
+        return self.site.limits.of(self.function)
 
     def _make_reporter(self) -> StreamReporter:
         page = self.children.own
         heard = page.heard if page else ignore
         return StreamReporter(self.redis, self.site.name, self.node, self.key, heard=heard)
+
+
+def pool_of(function: str) -> str:
+    """What a pool is made of, in words: walkers wait for file systems, in threads; handlers get a process each."""
+    return "threads" if function == Function.DISCOVERY else "prefork"
 
 
 def connect(site: SiteFile) -> Redis:
