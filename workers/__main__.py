@@ -68,7 +68,7 @@ def _all_pools(config: Path, site: SiteFile, log_level: str, patience_s: float) 
     own = [sys.executable, "-m", "workers", "--config", str(config), "--log-level", log_level]
     commands = {
         node_name(site.name, queue, function): [*own, "--queue", queue, "--function", function]
-        for queue, function, _ in site.pools
+        for queue, function, _ in site.lanes
     }
     Supervisor(commands, patience_s).run()
     return 0
@@ -78,7 +78,7 @@ def _one_pool(site: SiteFile, queue: str, function: str, log_level: str) -> int:
     try:
         concurrency = site.queues[queue][Function(function)]
     except KeyError:
-        there = ", ".join(f"{q} {f}" for q, f, _ in site.pools)
+        there = ", ".join(f"{q} {f}" for q, f, _ in site.lanes)
         raise ConfigError(f"the file has no pool for {queue} {function} (it has: {there})") from None
     _become_its_user(site)
     _forget_brokers()

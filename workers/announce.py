@@ -25,7 +25,7 @@ from orchestrator.contracts.seal import seal
 from workers.admission import forbidden
 from workers.ending import legible
 from workers.registry import REGISTRY, Action
-from workers.runtime import Runtime, pool_of
+from workers.runtime import Runtime
 
 log = logging.getLogger(__name__)
 
@@ -140,7 +140,7 @@ class Announcer:
             boot=runtime.boot,
             queue_epoch=runtime.queue_epoch,
             limits=runtime.limits.said(),
-            pool=pool_of(runtime.function),
+            pool=runtime.pool,
         )
 
 

@@ -66,7 +66,7 @@ def make_app(site: SiteFile, queue: str, function: str, queue_epoch: int = 0) ->
         for method in REGISTRY.discoveries:
             _add_discovery(app, runtime, method)
     else:
-        app.conf.worker_pool = pool_with(runtime.children)
+        app.conf.worker_pool = "threads" if runtime.pool == "threads" else pool_with(runtime.children)
         receiver = Receiver(runtime)
         for action in REGISTRY.actions:
             _add_action(app, receiver, action)

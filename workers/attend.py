@@ -35,7 +35,7 @@ def attend(runtime: Runtime, concurrency: int, receiver: Receiver | None) -> Non
     def ready(**_: Any) -> None:
         if watch:
             watch.start()
-        else:
+        if runtime.pool == "threads":
             runtime.limits.take_effect()
         announcer.start()
 

@@ -20,8 +20,8 @@ from orchestrator.errors import ConfigError
 from workers.admission import forbidden
 from workers.app import make_app, node_name
 from workers.registry import REGISTRY
-from workers.runtime import Runtime, pool_of
-from workers.site import SiteFile
+from workers.runtime import Runtime
+from workers.site import SiteFile, pool_of
 
 _HUB_SECONDS = 5.0
 _NEW_USER = "make it a user of its own, on the hub's machine: orchestrator site new"
@@ -29,15 +29,15 @@ _NEW_USER = "make it a user of its own, on the hub's machine: orchestrator site 
 
 def check(site: SiteFile, file: Path) -> int:
     """Print what this file would start and what is wrong with it; 1 when something is."""
-    queue, function, _ = site.pools[0]
+    queue, function, _ = site.lanes[0]
     make_app(site, queue, function)
     runtime = Runtime(site, site.key_bytes, "check", queue, function)
     wrong = [*REGISTRY.problems, *_roots(site), *_allow(site), *_folders(site, runtime)]
     wrong += [*_private(site, file), *_broker(site, runtime.redis()), *_hub(site)]
     print(f"site {site.name}")
-    for queue, function, count in site.pools:
+    for queue, function, count in site.lanes:
         bounds = ", ".join(f"{name} {value:,g}" for name, value in site.limits.of(function).said().items())
-        shown = f"{count} at once ({pool_of(function)}{f'; {bounds}' if bounds else ''})"
+        shown = f"{count} at once ({pool_of(site, function)}{f'; {bounds}' if bounds else ''})"
         print(f"  pool {node_name(site.name, queue, function)}: {shown}")
     if site.limits.user:
         print(f"  user: {site.limits.user}")

@@ -11,14 +11,13 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from orchestrator.contracts.names import Function
 from workers.children import Children
 from workers.claim import Claims
 from workers.limits import Limits
 from workers.reporter import StreamReporter, ignore
 from workers.roots import Root, Roots
 from workers.seen import Seen
-from workers.site import SiteFile
+from workers.site import SiteFile, pool_of
 
 _SOCKET_SECONDS = 5
 
@@ -36,8 +35,8 @@ class Runtime:
         self.stopping = threading.Event()
         """Set in the worker's own process when it has been told to stop: what runs long leaves off at a good place."""
         self.children = Children()
-        self.walks: set[str] = set()
-        """What its walkers are at: ids of orders."""
+        self.at_work: set[str] = set()
+        """What its threads are at: ids of orders, and of parcels where handlers run in threads."""
         self._clients: dict[int, Redis] = {}
         self._reporters: dict[int, StreamReporter] = {}
 
@@ -49,9 +48,14 @@ class Runtime:
         return self._clients.get(pid) or self._clients.setdefault(pid, connect(self.site))
 
     @property
+    def pool(self) -> str:
+        """What it is made of."""
+        return pool_of(self.site, self.function)
+
+    @property
     def running(self) -> int:
         """How many tasks and walks are being worked on. Celery's own count stands still when its loop does."""
-        return len(self.walks) + sum(child.page.running is not None for child in self.children.living())
+        return len(self.at_work) + sum(child.page.running is not None for child in self.children.living())
 
     @property
     def reporter(self) -> StreamReporter:
@@ -89,11 +93,6 @@ class Runtime:
         page = self.children.own
         heard = page.heard if page else ignore
         return StreamReporter(self.redis, self.site.name, self.node, self.key, heard=heard)
-
-
-def pool_of(function: str) -> str:
-    """What a pool is made of, in words: walkers wait for file systems, in threads; handlers get a process each."""
-    return "threads" if function == Function.DISCOVERY else "prefork"
 
 
 def connect(site: SiteFile) -> Redis:

@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -53,6 +53,12 @@ def _pools(queues: dict[str, dict[Function, int]]) -> dict[str, dict[Function, i
     return queues
 
 
+def _kinds(pools: dict[Function, str]) -> dict[Function, str]:
+    if pools.get(Function.DISCOVERY, "threads") != "threads":
+        raise ValueError("discovery: walks are always in threads; leave it out")
+    return pools
+
+
 class RootEntry(BaseModel):
     """A folder that actions and walkers of this site may touch, and everything below it."""
 
@@ -94,6 +100,8 @@ class SiteFile(BaseModel):
         dict[_Name, dict[Function, Annotated[int, Field(ge=1, le=1024, strict=True)]]], AfterValidator(_pools)
     ]
     """Queue -> function -> how many run at once; a function that is absent has no pool."""
+    pools: Annotated[dict[Function, Literal["prefork", "threads"]], AfterValidator(_kinds)] = {}
+    """Function -> what its pools are made of: a process for each task that runs, or threads of one."""
 
     @property
     def key_bytes(self) -> bytes:
@@ -101,9 +109,14 @@ class SiteFile(BaseModel):
         return bytes.fromhex(self.key.get_secret_value())
 
     @property
-    def pools(self) -> list[tuple[str, str, int]]:
+    def lanes(self) -> list[tuple[str, str, int]]:
         """(queue, function, how many at once) of every pool."""
         return [(queue, str(f), count) for queue, functions in self.queues.items() for f, count in functions.items()]
+
+
+def pool_of(site: SiteFile, function: str) -> str:
+    """What a pool is made of: walkers wait for file systems, in threads; handlers get a process each by default."""
+    return site.pools.get(Function(function), "threads" if function == Function.DISCOVERY else "prefork")
 
 
 def load_site(file: Path, environment: Environment = os.environ) -> SiteFile:
@@ -180,7 +193,7 @@ def _known(loc: list[Any]) -> list[str]:
             return list(SiteLimits.model_fields)
         case ["limits", _, _]:
             return list(Limits.model_fields)
-        case ["queues", _, _]:
+        case ["queues", _, _] | ["pools", _]:
             return [str(function) for function in Function]
         case _:
             return []

@@ -19,7 +19,7 @@ from orchestrator.errors import ConfigError
 _REPLIES = "reply.celery.pidbox"
 """Where Celery's workers answer, whoever asked."""
 COMMANDS = (
-    "+auth", "+ping", "+select", "+hello", "+client|setname", "+info", "+time", "+get",
+    "+auth", "+ping", "+select", "+hello", "+client|setname", "+info", "+time", "+get", "+acl|whoami",
     "+@hash", "+@list", "+@set", "+@sortedset", "+@stream",
     # These write over whatever is at their destination, also over what may only be read.
     "-sinterstore", "-sunionstore", "-sdiffstore", "-zinterstore", "-zunionstore", "-zdiffstore", "-zrangestore",

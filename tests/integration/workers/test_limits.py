@@ -137,6 +137,24 @@ def test_what_handlers_put_aside_is_in_the_spool(start_pool: Callable[..., Pool]
     assert str(tmp_path / "spool").encode() in (pool.ended().carry or b"")
 
 
+def test_handlers_may_be_threads_of_one_process(start_pool: Callable[..., Pool]) -> None:
+    pool = start_pool(size=6, extra='[pools]\nworker = "threads"')
+    assert pool.ready().pool == "threads"
+    for task in range(1, 7):
+        pool.publish(pool.parcel("sleep", [], tasks=tasks("/a", "/b", first=task), params={"seconds": 60.0}))
+    pool.until(lambda: [type(item) for item in pool.items] == [Started] * 6, "six that run")
+    assert children(pool) == []
+    pool.until(lambda: pool.announcements[-1].running == 6, "word that six run")
+    pool.permits.stop(pool.job, [pool.site], 60.0)
+    assert all(pool.ended(task).stopped for task in range(1, 7))
+    pool.forget()
+    pool.publish(pool.parcel("sleep", [b"/x"], params={"seconds": 3.0}))
+    pool.until(lambda: pool.items, "the beginning of the task")
+    pool.process.terminate()
+    assert pool.process.wait(60) == 0
+    assert pool.ended().processed == 1, "what ran was finished"
+
+
 def test_the_environment_does_not_choose_the_broker(
     start_pool: Callable[..., Pool], monkeypatch: pytest.MonkeyPatch
 ) -> None:

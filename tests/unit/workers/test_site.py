@@ -73,6 +73,8 @@ def test_secrets_from_files_and_from_the_environment(tmp_path: Path) -> None:
         ('name = "london"', 'name = "london"\nrot = 1', "did you mean roots?"),
         ('name = "london"', 'name = "london"\nhub_url = "hub"', "hub_url"),
         ('path = "data"', 'path = "data"\nalias = "data"', "alias: has to be an absolute path"),
+        ("[queues.default]", '[pools]\nworker = "green"\n[queues.default]', "pools.worker"),
+        ("[queues.default]", '[pools]\ndiscovery = "prefork"\n[queues.default]', "walks are always in threads"),
         ("worker = 2", "workr = 2", "did you mean worker?"),
         ("[queues.default]", "[limits]\nmemory = 12\n[queues.default]", "limits.memory"),
         ("[queues.default]", '[limits]\nmemory = "much"\n[queues.default]', '"512 MiB"'),
@@ -121,7 +123,7 @@ def test_the_example_is_a_good_file(tmp_path: Path, name: str) -> None:
     site = load_site(write(tmp_path, text), {})
     assert (site.name, site.hub_url, site.state) == (name, "https://hub.example.org", tmp_path / "state")
     assert [root.path for root in site.roots] == [Path('/da"ta'), Path("/more\x7f")]
-    assert [str(function) for _, function, _ in site.pools] == ["discovery", "worker", "custom", "interactive"]
+    assert [str(function) for _, function, _ in site.lanes] == ["discovery", "worker", "custom", "interactive"]
     # What is left out in it is right as well, once it is not.
     keys = r"(?:actions|python_path|alias|read_only|memory|cpu_time|nice|user|\[limits).*"
     whole = re.sub(rf"^# ({keys})$", r"\1", text, flags=re.MULTILINE)
