@@ -11,6 +11,7 @@ here, so that the broker can refuse it everything that is not its site's (orches
 import base64
 import json
 import logging
+from functools import cached_property, partial
 from typing import Any, Literal, cast
 
 import msgspec
@@ -26,6 +27,7 @@ _redis = cast(Any, kombu_redis)
 _channel, _transport, _qos = _redis.Channel, _redis.Transport, _redis.QoS
 
 _SHOWN = 200
+_READ_SECONDS = 1.0
 
 
 class _Headers(msgspec.Struct):
@@ -90,7 +92,19 @@ class Quality(_qos):
 
 
 class Channel(_channel):
-    """Reads from the queue."""
+    """Reads from the queue, and what is said to every worker."""
+
+    @cached_property
+    def subclient(self) -> Any:
+        """The connection on which everybody is spoken to; a read of it ends, whatever has become of the connection.
+
+        Redis's client waits without end there. Called for a connection that had broken, it made another and waited on
+        that, with the worker's whole loop: deaf until somebody spoke.
+        """
+        inherited: Any = super()
+        spoken = inherited.subclient
+        spoken.parse_response = partial(spoken.parse_response, block=False, timeout=_READ_SECONDS)
+        return spoken
 
     QoS = Quality
 
