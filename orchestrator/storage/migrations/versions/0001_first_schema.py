@@ -657,7 +657,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
             sa.Boolean(),
             server_default="false",
             nullable=False,
-            comment="done by the hub itself: it takes over what an earlier job did not bring to a good end",
+            comment="done by the hub itself, which has all there is to find: given names, what an earlier job left",
         ),
         sa.Column("handed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
