@@ -173,7 +173,9 @@ _MOVE_JOB = text("""
       started_at = case when :started then coalesce(started_at, now()) else started_at end,
       ended_at = case when :ended then now() end
     where id = :job and state = cast(:before as job_state)
+    returning pg_notify('job_moved', cast(id as text))
 """)
+"""Who listens for that is told with the commit (api/moves.py)."""
 
 _RECORD = text("""
     insert into history (job_id, seq, actor, event, from_state, to_state, reason, comment)
