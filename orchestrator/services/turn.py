@@ -29,6 +29,7 @@ from orchestrator.services.send_walks import hand_out_walks
 from orchestrator.services.settle import lock, settle
 from orchestrator.services.tolerate import tolerate
 from orchestrator.storage.counters import Deltas
+from orchestrator.storage.together import together
 
 
 @dataclass(slots=True)
@@ -67,13 +68,15 @@ def apply(tx: Connection, reports: Sequence[Reports], batches: Sequence[Batch], 
     jobs = lock(tx, {batch.job for batch in batches}, tasks)
     deltas, failures = Deltas(), Failures()
     plan = read_plan(tx, jobs)
-    walks = fill(tx, batches, plan, deltas, failures)
-    collected = collect(tx, reports, plan, memory, deltas, failures)
-    failures.write(tx)
-    deltas.write(tx)
+    with together(tx):
+        walks = fill(tx, batches, plan, deltas, failures)
+        collected = collect(tx, reports, plan, memory, deltas, failures)
+        failures.write(tx)
+        deltas.write(tx)
     tolerate(tx, deltas, failures)
     release(tx, {walk.job for walk in walks.values() if walk.state in DISCOVERY.terminal})
-    ended = settle(tx, jobs, collected.begun)
+    with together(tx):
+        ended = settle(tx, jobs, collected.begun)
     return Outbox(gone=_gone(walks, set(ended)), heard=_heard(collected.heard, walks), ended=ended)
 
 
@@ -85,8 +88,9 @@ def hand_out(tx: Connection, epoch: int, memory: Memory) -> Outbox:
         requeue(tx, deltas)
     walked = walk_on(tx, deltas) if afoot.own else Walked()
     orders = hand_out_walks(tx, serving, epoch) if afoot.walks else []
-    parcels = hand_out_tasks(tx, serving, epoch, memory, deltas)
-    deltas.write(tx)
+    with together(tx):
+        parcels = hand_out_tasks(tx, serving, epoch, memory, deltas)
+        deltas.write(tx)
     release(tx, walked.ended)
     unsettled = dequeuing | walked.jobs
     ended = settle(tx, unsettled) if unsettled else []
