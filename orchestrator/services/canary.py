@@ -14,6 +14,7 @@ from orchestrator.contracts.canary import Canary
 from orchestrator.contracts.report import Ended, Item, Reports, Started
 from orchestrator.domain.hearing import CANARY_EVERY_S, Listener, is_deaf
 from orchestrator.services.lanes import EXPIRES_S, NODE_SILENT_S
+from orchestrator.storage.together import write
 
 _LIVE = "n.left_at is null and not n.draining and n.last_heard > clock_timestamp() - make_interval(secs => :silent)"
 
@@ -76,7 +77,7 @@ def hear(tx: Connection, reports: Iterable[Reports]) -> None:
             "canary_sites": [site for site, _ in canaries],
             "canaries": [canary for _, canary in canaries],
         }
-        tx.execute(_HEARD, said)
+        write(tx, _HEARD, said)
 
 
 def _was_begun(item: Item) -> bool:

@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Row
 from orchestrator.contracts.parcel import RuleOrder
 from orchestrator.contracts.paths import KINDS, PathList, pack, unpack
 from orchestrator.domain.rules import ANY_STATE, Rule, RuleSet
-from orchestrator.services.chains import Chain, read_plan, write_chains
+from orchestrator.services.chains import Chain, write_chains
+from orchestrator.services.memory import Memory
 from orchestrator.storage.counters import Deltas
 
 MOST_BATCHES = 500
@@ -25,7 +26,9 @@ def are_names(paths: PathList) -> bool:
     return not any(path.startswith(b"/") for path in paths.paths)
 
 
-def name_paths(tx: Connection, walk: Row[Any], rules: Sequence[RuleOrder], deltas: Deltas) -> tuple[int, bytes | None]:
+def name_paths(
+    tx: Connection, walk: Row[Any], rules: Sequence[RuleOrder], memory: Memory, deltas: Deltas
+) -> tuple[int, bytes | None]:
     """Some more of them; the number of the entry that this makes, and the cursor to go on from (None: that was all)."""
     start, begin = unpack(walk.input), int(walk.cursor or b"0")
     batches, unmatched, end = _cut(start, begin, rules)
@@ -34,7 +37,7 @@ def name_paths(tx: Connection, walk: Row[Any], rules: Sequence[RuleOrder], delta
         Chain(job, rule, walk.subtree, sequence, len(places), _packed(start, places), place=place)
         for place, (rule, places) in enumerate(batches)
     ]
-    write_chains(tx, chains, read_plan(tx, [job]), deltas)
+    write_chains(tx, chains, memory.plan(tx, [job]), deltas)
     deltas.jobs[job]["total"] += sum(chain.n for chain in chains)
     deltas.jobs[job]["unmatched"] += unmatched
     return sequence, None if end == len(start) else b"%d" % end

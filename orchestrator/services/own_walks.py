@@ -15,6 +15,7 @@ from orchestrator.domain.batch_job import RUNNING
 from orchestrator.domain.discovery import DISCOVERY, DiscoveryEvent, DiscoveryState
 from orchestrator.services.grant import MOST_OPEN_TASKS
 from orchestrator.services.hold import held
+from orchestrator.services.memory import Memory
 from orchestrator.services.name_paths import name_paths
 from orchestrator.services.take_over import take_over
 from orchestrator.storage.counters import Deltas
@@ -24,17 +25,17 @@ WORKER = "hub"
 MOST_JOBS = 50
 """That are filled in one turn."""
 
-Chunk = Callable[[Connection, Row[Any], Sequence[RuleOrder], Deltas], tuple[int, bytes | None]]
+Chunk = Callable[[Connection, Row[Any], Sequence[RuleOrder], Memory, Deltas], tuple[int, bytes | None]]
 """Finds more of one walk: the number of the last entry that this made, and the cursor to go on from (None: over)."""
 
 
 class Walked(NamedTuple):
     """What one turn has found."""
 
-    jobs: frozenset[int] = frozenset()
-    """Whose walks went on; their rows are locked."""
     ended: frozenset[int] = frozenset()
-    """Of these, the ones with a walk that has come to its end."""
+    """Jobs with a walk that has come to its end; all rows of jobs that walked are locked."""
+    unsettled: frozenset[int] = frozenset()
+    """Jobs that may have come to another state by it."""
     more: bool = False
     """There is more to find at once."""
 
@@ -58,27 +59,29 @@ _LIVE = text(f"""
 """)  # noqa: S608 - our own words
 
 
-def walk_on(tx: Connection, deltas: Deltas) -> Walked:
+def walk_on(tx: Connection, memory: Memory, deltas: Deltas) -> Walked:
     """One chunk of every job that the hub fills by itself."""
     rows = tx.execute(_LIVE, {"most": MOST_OPEN_TASKS, "jobs": MOST_JOBS}).all()
-    changes = [change for row in rows if (change := _walk(tx, row, deltas))]
+    changes = [change for row in rows if (change := _walk(tx, row, memory, deltas))]
     change_walks(tx, changes)
     for change in changes:
         deltas.move_walk(change.job, change.before, change.after)
     ended = {change.job for change in changes if change.after in DISCOVERY.terminal}
     live = {row.job_id: row.live for row in rows}
     more = any(change.after is DiscoveryState.RUNNING or live[change.job] > 1 for change in changes)
-    return Walked(frozenset(change.job for change in changes), frozenset(ended), more)
+    # What has tasks now has not ended.
+    unsettled = {change.job for change in changes if not deltas.jobs[change.job]["open_tasks"]}
+    return Walked(frozenset(ended), frozenset(unsettled), more)
 
 
-def _walk(tx: Connection, row: Row[Any], deltas: Deltas) -> WalkChange | None:
+def _walk(tx: Connection, row: Row[Any], memory: Memory, deltas: Deltas) -> WalkChange | None:
     before = after = DiscoveryState(row.state)
     sequence, cursor = row.sequence, row.cursor
     if row.job_state in RUNNING and before is not DiscoveryState.STOPPED:
         if before is DiscoveryState.WAITING:
             after = DISCOVERY.fire(after, DiscoveryEvent.BEGUN)
         find: Chunk = name_paths if row.redrive is None else take_over
-        sequence, cursor = find(tx, row, msgspec.convert(row.rules, list[RuleOrder], strict=False), deltas)
+        sequence, cursor = find(tx, row, msgspec.convert(row.rules, list[RuleOrder], strict=False), memory, deltas)
         if cursor is None:
             after = DISCOVERY.fire(after, DiscoveryEvent.EXHAUSTED)
     elif before is DiscoveryState.RUNNING:

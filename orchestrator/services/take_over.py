@@ -11,9 +11,10 @@ import msgspec
 from sqlalchemy import Connection, Row
 
 from orchestrator.contracts.parcel import RuleOrder
-from orchestrator.services.chains import read_plan, write_chains
+from orchestrator.services.chains import write_chains
 from orchestrator.services.fill import add_walks
 from orchestrator.services.left import Taking, Wanted, take_rows, take_tasks, take_walks
+from orchestrator.services.memory import Memory
 from orchestrator.services.regroup import Leftovers
 from orchestrator.storage.counters import Deltas
 
@@ -29,14 +30,16 @@ class Place(msgspec.Struct, array_like=True):
     index: int = -1
 
 
-def take_over(tx: Connection, row: Row[Any], rules: Sequence[RuleOrder], deltas: Deltas) -> tuple[int, bytes | None]:
+def take_over(
+    tx: Connection, row: Row[Any], rules: Sequence[RuleOrder], memory: Memory, deltas: Deltas
+) -> tuple[int, bytes | None]:
     """Take over some more; the number of the last batch that this made, and the cursor to go on from (None: all is)."""
     place: Place | None = msgspec.msgpack.decode(row.cursor, type=Place) if row.cursor else Place()
     taking = Taking(row.job_id, msgspec.convert(row.redrive, Wanted), Leftovers(row.job_id, rules))
     while place is not None and not taking.walks and not taking.leftovers:
         place = _stage(tx, taking, place)
     chains = list(taking.leftovers.chains(row.subtree, row.sequence))
-    write_chains(tx, chains, read_plan(tx, [row.job_id]) if chains else {}, deltas)
+    write_chains(tx, chains, memory.plan(tx, [row.job_id]) if chains else {}, deltas)
     deltas.jobs[row.job_id]["total"] += sum(chain.n for chain in chains)
     add_walks(tx, taking.walks, deltas)
     return row.sequence + len(chains), None if place is None else msgspec.msgpack.encode(place)

@@ -12,7 +12,6 @@ from orchestrator.contracts.report import Reports
 from orchestrator.domain.discovery import DISCOVERY, DiscoveryState
 from orchestrator.services.announce import announce
 from orchestrator.services.canary import hear
-from orchestrator.services.chains import read_plan
 from orchestrator.services.collect import collect
 from orchestrator.services.dequeue import Stop, dequeue, overdue, stopping
 from orchestrator.services.dispatch import Sent, hand_out_tasks
@@ -61,20 +60,21 @@ class Outbox:
 def apply(tx: Connection, reports: Sequence[Reports], batches: Sequence[Batch], memory: Memory) -> Outbox:
     """Bring the record up to what the sites say."""
     announce(tx, reports)
-    hear(tx, reports)
     if not batches and not any(report.items for report in reports):
+        hear(tx, reports)
         return Outbox()
     tasks = {item.task for report in reports for item in report.items}
     jobs = lock(tx, {batch.job for batch in batches}, tasks)
     deltas, failures = Deltas(), Failures()
-    plan = read_plan(tx, jobs)
+    plan = memory.plan(tx, jobs)
     with together(tx):
+        hear(tx, reports)
         walks = fill(tx, batches, plan, deltas, failures)
         collected = collect(tx, reports, plan, memory, deltas, failures)
         failures.write(tx)
         deltas.write(tx)
     tolerate(tx, deltas, failures)
-    release(tx, {walk.job for walk in walks.values() if walk.state in DISCOVERY.terminal})
+    release(tx, {walk.job for walk in walks.values() if walk.state in DISCOVERY.terminal}, plan)
     with together(tx):
         ended = settle(tx, jobs, collected.begun)
     return Outbox(gone=_gone(walks, set(ended)), heard=_heard(collected.heard, walks), ended=ended)
@@ -86,13 +86,14 @@ def hand_out(tx: Connection, epoch: int, memory: Memory) -> Outbox:
     dequeuing, more = dequeue(tx, deltas) if afoot.dequeuing else (set[int](), False)
     if afoot.stopped:
         requeue(tx, deltas)
-    walked = walk_on(tx, deltas) if afoot.own else Walked()
+    with together(tx):
+        walked = walk_on(tx, memory, deltas) if afoot.own else Walked()
     orders = hand_out_walks(tx, serving, epoch) if afoot.walks else []
     with together(tx):
         parcels = hand_out_tasks(tx, serving, epoch, memory, deltas)
         deltas.write(tx)
-    release(tx, walked.ended)
-    unsettled = dequeuing | walked.jobs
+    release(tx, walked.ended, memory.plan(tx, walked.ended))
+    unsettled = dequeuing | walked.unsettled
     ended = settle(tx, unsettled) if unsettled else []
     stops = stopping(tx, dequeuing - set(ended)) if dequeuing else []
     granted = grants(tx, serving) if afoot.walks else Grants()
