@@ -22,7 +22,7 @@ from orchestrator.contracts.names import SITES_KEY, Function, reports_stream, re
 from orchestrator.contracts.report import ActionOffer, Announcement, Reports
 from orchestrator.contracts.seal import seal
 from workers.admission import forbidden
-from workers.ending import legible
+from workers.ending import legible, tail
 from workers.registry import REGISTRY, Action
 from workers.runtime import Runtime
 
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 5.0
 OFFERS_EVERY_SECONDS = 60.0
-_MAX_PROBLEM = 1000
+_MAX_PROBLEM, _MAX_TRACEBACK = 1000, 3000
 _ORDER_SECONDS = 10.0
 """So long it may take to end in good order, with nothing running."""
 
@@ -130,13 +130,19 @@ class Announcer:
             running=self._runtime.running,
             actions=offers if with_offers else None,
             discoveries=(sorted(REGISTRY.discoveries) if walks else []) if with_offers else None,
-            problems=[legible(problem, _MAX_PROBLEM) for problem in REGISTRY.problems],
+            problems=[_shortened(problem) for problem in REGISTRY.problems],
             leaving=leaving,
             draining=runtime.stopping.is_set(),
             holding=sorted(self._holding()),
             boot=runtime.boot,
             queue_epoch=runtime.queue_epoch,
         )
+
+
+def _shortened(problem: str) -> str:
+    """Its first line, and the end of its traceback."""
+    said, _, trace = problem.partition("\n")
+    return f"{legible(said, _MAX_PROBLEM)}\n{tail(trace, _MAX_TRACEBACK)}".rstrip()
 
 
 def _offer(action: Action) -> ActionOffer:

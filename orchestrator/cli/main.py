@@ -28,6 +28,7 @@ SUBJECTS = {
     "holds": {"hold"},
     "workflows": {"workflows", "workflow"},
     "sites": {"sites", "site"},
+    "plugin": {"plugin"},
     "worker": {"worker"},
     "keys": {"key"},
     "database": {"db"},

@@ -1,5 +1,6 @@
 """Sites: who is there, what they offer, whether work gets on and whether they are given any; the key of a new one."""
 
+from collections import defaultdict
 from typing import Annotated, Any
 
 import typer
@@ -9,6 +10,7 @@ from orchestrator.cli.output import cell, console, put_facts, put_json, put_json
 from orchestrator.cli.verb import Call, usage, verb
 from orchestrator.config import load_settings, read_secret
 from orchestrator.contracts.seal import site_key
+from orchestrator.domain.health import first_line
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The site's name")]
 
@@ -91,7 +93,7 @@ def _show(site: dict[str, Any]) -> None:
             node["concurrency"],
             node["running"],
             text.when(node["last_heard"]),
-            "; ".join(node["problems"]),
+            "; ".join(map(first_line, node["problems"])),
         )
         for node in site["nodes"]
     )
@@ -114,6 +116,20 @@ def _show(site: dict[str, Any]) -> None:
         if drawn.row_count:
             say()
             console().print(drawn)
+    _show_tracebacks(site)
+
+
+def _show_tracebacks(site: dict[str, Any]) -> None:
+    """Why plugins could not be loaded: each once, with the nodes that say so."""
+    said: defaultdict[str, list[str]] = defaultdict(list)
+    for node in site["nodes"]:
+        for problem in node["problems"] if node["live"] else ():
+            said[problem].append(node["node"])
+    for problem, nodes in said.items():
+        say()
+        say(f"not loaded at {', '.join(nodes)}:", "bold")
+        for line in problem.splitlines():
+            say(f"  {line}")
 
 
 def key(call: Call, name: Name) -> None:

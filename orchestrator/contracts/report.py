@@ -112,7 +112,7 @@ class Announcement(msgspec.Struct, omit_defaults=True):
     """Only at the start and every minute or so: None = as said before."""
     discoveries: list[str] | None = None
     problems: list[str] = []
-    """Plugins that could not be loaded, with the reason."""
+    """Plugins that could not be loaded: of each a line that says why, and then the traceback."""
     leaving: bool = False
     draining: bool = False
     """It finishes what runs and takes nothing new."""

@@ -20,7 +20,7 @@ class Node(BaseModel):
     clock_skew_s: int
     live: bool = Field(description="heard in the last 15 s")
     deaf: bool = Field(description="there, and what is put into its queue does not get to it")
-    problems: list[str]
+    problems: list[str] = Field(description="plugins that it could not load: a line that says why, then the traceback")
     first_heard: datetime
     last_heard: datetime
     left_at: datetime | None
