@@ -18,6 +18,7 @@ from orchestrator.contracts.parcel import Parcel, TaskOrder
 from orchestrator.contracts.report import Ended, Returned, Started, TaskError
 from orchestrator.domain.pace import ALONE_S
 from orchestrator.errors import Invalid
+from workers import task_log
 from workers.context import Context, Facts, Stopped
 from workers.ending import Order, ending, legible, task_error
 from workers.registry import Action
@@ -111,13 +112,19 @@ class Runner:
             node=self._node,
             params=MappingProxyType(parcel.params),
         )
-        ctx = Context(facts, unpacked.paths, self._roots, lambda: self._asked_to_stop(parcel.job))
+        stop, tell = lambda: self._asked_to_stop(parcel.job), self._reporter.tell
+        ctx = Context(facts, unpacked.paths, self._roots, stop, tell)
         action = self._actions.get(parcel.action)
         error, stopped, called = refused, False, Called()
         if action is None:
             error = error or unknown_action(parcel.action)
         elif error is None:
-            called = call(action, ctx, unpacked.paths, parcel.timeout)
+            task_log.begin(ctx)
+            try:
+                called = call(action, ctx, unpacked.paths, parcel.timeout)
+            finally:
+                task_log.end()
+                ctx.close()
             error = called.error
             # One that was told to stop and came back before it was done has stopped, however it did.
             stopped = called.stopped or (not error and ctx.told_to_stop and len(ctx.verdicts) < len(unpacked.paths))

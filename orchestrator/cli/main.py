@@ -23,6 +23,7 @@ SUBJECTS = {
     "demo": {"demo"},
     "submit": {"submit"},
     "jobs": {"jobs", "job", "tasks", "errors", "paths", "history"},
+    "logs": {"logs", "task"},
     "watch": {"watch"},
     "control": {"pause", "resume", "cancel", "redrive", "why"},
     "holds": {"hold"},

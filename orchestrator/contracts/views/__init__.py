@@ -19,6 +19,9 @@ from orchestrator.contracts.views.jobs import Task as Task
 from orchestrator.contracts.views.jobs import TaskCounts as TaskCounts
 from orchestrator.contracts.views.jobs import TaskError as TaskError
 from orchestrator.contracts.views.jobs import TaskPaths as TaskPaths
+from orchestrator.contracts.views.logs import Level as Level
+from orchestrator.contracts.views.logs import LogLine as LogLine
+from orchestrator.contracts.views.logs import TaskProgress as TaskProgress
 from orchestrator.contracts.views.page import Page as Page
 from orchestrator.contracts.views.page import Problem as Problem
 from orchestrator.contracts.views.page import Wrong as Wrong
