@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestrator.cli import drain, text
+from orchestrator.cli import drain, restart, text
 from orchestrator.cli.output import cell, console, put_facts, put_json, put_json_lines, put_table, say, table
 from orchestrator.cli.verb import Call, usage, verb
 from orchestrator.config import load_settings, read_secret
@@ -22,6 +22,7 @@ def add_to(app: typer.Typer) -> None:
     group = typer.Typer(name="site", help=summary, no_args_is_help=True)
     verb(group, "show")(show)
     drain.add_to(group)
+    restart.add_to(group)
     verb(group, "key", epilog="Example:  orchestrator site key oslo > oslo.key")(key)
     app.add_typer(group)
 
@@ -83,6 +84,7 @@ def _show(site: dict[str, Any]) -> None:
             "problems": "; ".join(site["problems"]) or None,
             "work": drain.stance(site),
             "tasks and walks with it": site["with_site"],
+            "restart": _restart(site["restart"]),
             "last heard": text.when(site["last_heard"]),
         }
     )
@@ -117,6 +119,15 @@ def _show(site: dict[str, Any]) -> None:
             say()
             console().print(drawn)
     _show_tracebacks(site)
+
+
+def _restart(told: dict[str, Any] | None) -> str | None:
+    """How far its last restart is, or how it ended."""
+    if told is None:
+        return None
+    if told["ended_at"] is None:
+        return restart.stage(told)
+    return told["problem"] or f"done, {text.when(told['ended_at'])}"
 
 
 def _show_tracebacks(site: dict[str, Any]) -> None:

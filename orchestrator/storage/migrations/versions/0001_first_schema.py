@@ -751,6 +751,20 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
     )
     op.create_index("ix_handouts_parcel", "handouts", ["parcel"], unique=False)
     op.create_table(
+        "restarts",
+        sa.Column("site", sa.Text(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column("asked_by", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("node", sa.Text(), nullable=True, comment="whose turn it is"),
+        sa.Column("boot", sa.Text(), nullable=True, comment="the start of it that is asked to end"),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True, comment="null: under way"),
+        sa.Column("problem", sa.Text(), nullable=True, comment="why it ended before all had been restarted"),
+        sa.ForeignKeyConstraint(["site"], ["sites.name"], name=op.f("fk_restarts_site"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("site", name=op.f("pk_restarts")),
+        comment="The last restart of each site, one worker after the other.",
+    )
+    op.create_table(
         "task_logs",
         sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
         sa.Column("job_id", sa.BigInteger(), nullable=False),
