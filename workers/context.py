@@ -4,7 +4,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from orchestrator.contracts.failpoints import failpoint
 from orchestrator.contracts.report import Said, TaskProgress
+from workers.command import OUTPUT_BYTES, Argument, Ran, run
 from workers.path import Path
 from workers.roots import Roots
 from workers.task_log import TaskLog, action_logger
@@ -146,6 +147,35 @@ class Context:
         """From here on the path has another name: the next step is given that one."""
         self._known(path)
         path.rename(new)
+
+    def run(
+        self,
+        command: Sequence[Argument],
+        *,
+        timeout: float | None = None,
+        check: bool = True,
+        input: bytes = b"",
+        cwd: Argument = "/",
+        env: Mapping[str, str] | None = None,
+        output_bytes: int = OUTPUT_BYTES,
+    ) -> Ran:
+        """Run another program: a list of arguments, never given to a shell; ``timeout`` in seconds.
+
+        When the job is cancelled, when the time is over or that of the task is, it is asked to end, and after two
+        seconds killed, with everything that it has started. ``env`` is set beside the worker's own variables (without
+        its addresses and keys). The last ``output_bytes`` of each output are kept. CommandFailed for an exit code that
+        is not 0 (unless ``check`` is false), CommandTimeout when the time is over, OSError when it can not begin.
+        """
+        return run(
+            command,
+            timeout=timeout,
+            check=check,
+            input=input,
+            cwd=cwd,
+            env=env,
+            output_bytes=output_bytes,
+            pause=self.stop_if_cancelled,
+        )
 
     # What a handler says of itself.
 

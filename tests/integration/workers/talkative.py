@@ -1,4 +1,4 @@
-"""Actions that say much of themselves."""
+"""Actions that say much of themselves, and one that leaves something behind."""
 
 import logging
 import subprocess
@@ -19,3 +19,10 @@ def talkative(ctx: Context, paths: list[Path]) -> None:
             print("by standard error", file=sys.stderr)  # noqa: T201
             subprocess.run(["echo", "by another process"], check=True)
     logging.getLogger("some.library").info("at the end")
+
+
+@action("leaves")
+def leaves(ctx: Context, paths: list[Path], *, note: str) -> None:
+    """Run a program that kills the process that runs it, and leaves another one behind."""
+    ctx.run(["sh", "-c", 'sleep 600 & echo $! > "$1"; kill -9 $PPID; wait', "sh", note])
+    ctx.done(*paths)
