@@ -7,5 +7,6 @@ from workers.command import CommandFailed, CommandTimeout
 from workers.context import Context, Stopped
 from workers.path import Path
 from workers.registry import action
+from workers.spool import NoteElsewhere
 
-__all__ = ["CommandFailed", "CommandTimeout", "Context", "Path", "Stopped", "action"]
+__all__ = ["CommandFailed", "CommandTimeout", "Context", "NoteElsewhere", "Path", "Stopped", "action"]

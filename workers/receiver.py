@@ -71,7 +71,8 @@ class Receiver:
             page.claimed(won=won)
         failpoint("worker.claimed")
         if won:
-            Runner(REGISTRY.actions, runtime.roots, reporter, self._stops.asked, runtime.node).run(parcel, refused)
+            runner = Runner(REGISTRY.actions, runtime.roots, reporter, self._stops.asked, runtime.node, runtime.spool)
+            runner.run(parcel, refused)
 
 
 def _limit(parcel: Parcel) -> float:

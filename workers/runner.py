@@ -19,11 +19,13 @@ from orchestrator.contracts.report import Ended, Returned, Started, TaskError
 from orchestrator.domain.pace import ALONE_S
 from orchestrator.errors import Invalid
 from workers import task_log
+from workers.aside import Aside
 from workers.context import Context, Facts, Stopped
 from workers.ending import Order, ending, legible, task_error
 from workers.registry import Action
 from workers.reporter import Reporter
 from workers.roots import Roots
+from workers.spool import Spool
 from workers.time_limit import TimedOut, within
 
 log = logging.getLogger(__name__)
@@ -44,9 +46,10 @@ class Runner:
         reporter: Reporter,
         asked_to_stop: Callable[[int], bool],
         node: str = "",
+        spool: Spool | None = None,
     ) -> None:
         self._actions, self._roots, self._reporter = actions, roots, reporter
-        self._asked_to_stop, self._node = asked_to_stop, node
+        self._asked_to_stop, self._node, self._spool = asked_to_stop, node, spool
 
     def run(self, parcel: Parcel, refused: TaskError | None = None) -> None:
         """Run every task of the parcel; with ``refused`` they end with that error instead.
@@ -100,7 +103,7 @@ class Runner:
 
     def _result(self, parcel: Parcel, order: TaskOrder, refused: TaskError | None) -> dict[str, Any]:
         """The fields of Ended that say what the task came to."""
-        unpacked = Order.of(order)
+        unpacked = Order.of(order, Aside(self._spool, parcel.job, order.task, order.attempt))
         facts = Facts(
             job=parcel.job,
             task=order.task,

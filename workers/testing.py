@@ -9,7 +9,9 @@
 
 import logging
 import os
+import pathlib
 import stat
+import tempfile
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +25,7 @@ from orchestrator.domain.task import TASK, TaskEvent, TaskState
 from workers.registry import REGISTRY, Action, make_action
 from workers.roots import Root, Roots
 from workers.runner import Runner
+from workers.spool import Notes, Spool
 from workers.task_log import listen, stop_listening
 
 AnyPath = str | bytes | os.PathLike[str]
@@ -41,7 +44,7 @@ class Result:
     passed: list[str]
     """The paths that the next step would be given."""
     notes: dict[str, dict[str, Any]]
-    """Path -> its notes, of those that pass."""
+    """Path -> its notes, of those that pass; those that would be put aside too."""
     renamed: dict[str, str]
     """Path -> its new name, of those that pass."""
     error: TaskError | None
@@ -99,9 +102,10 @@ def run_action(
     places = Roots(Root(os.path.abspath(os.fsencode(root))) for root in roots)
     # Cancelled while it runs, not before it begins.
     begun = lambda: bool(kept.items) and cancelled()  # noqa: E731
-    with _listening():
-        Runner({found.name: found}, places, kept, lambda _job: begun()).run(parcel)
-    return _result(kept, [os.fsdecode(path) for path in raw], list(indices(handed, len(raw))))
+    with _listening(), tempfile.TemporaryDirectory() as folder:
+        spool = Spool(pathlib.Path(folder), parcel.site)
+        Runner({found.name: found}, places, kept, lambda _job: begun(), spool=spool).run(parcel)
+        return _result(kept, spool, [os.fsdecode(path) for path in raw], list(indices(handed, len(raw))))
 
 
 @contextmanager
@@ -118,7 +122,7 @@ def _listening() -> Generator[None, None, None]:
         stop_listening()
 
 
-def _result(kept: _Kept, names: Sequence[str], given: Sequence[int]) -> Result:
+def _result(kept: _Kept, spool: Spool, names: Sequence[str], given: Sequence[int]) -> Result:
     ended = next(item for item in kept.items if isinstance(item, Ended))
     over = ended.error is not None or ended.stopped
     problems = {problem.index: problem for problem in ended.problems}
@@ -131,7 +135,7 @@ def _result(kept: _Kept, names: Sequence[str], given: Sequence[int]) -> Result:
         outcomes=outcomes,
         messages={names[problem.index]: problem.message for problem in ended.problems},
         passed=[names[i] for i in passed],
-        notes={names[i]: carry.notes[i] for i in passed if i in carry.notes},
+        notes={names[i]: dict(Notes(carry.notes[i], spool)) for i in passed if i in carry.notes},
         renamed={names[i]: os.fsdecode(carry.renamed[i]) for i in passed if i in carry.renamed},
         error=ended.error,
         ended=ended,

@@ -17,6 +17,8 @@ class Worker:
     before: bool
     """It began before the restart was asked for."""
     live: bool
+    running: int = 0
+    """How many tasks and walks."""
     gone_s: float = 0.0
     """With ``live`` false: since it was last heard of."""
 
@@ -34,7 +36,8 @@ class Next(Enum):
 def turn(workers: Sequence[Worker], asked: tuple[str, str] | None) -> Worker | Next:
     """Whose turn it is: the one that was asked (its node and boot) as long as that start of it lives, then the next.
 
-    A worker that is not there can not be restarted, and is not waited for.
+    Those with the least to finish come first, so that one with a long task keeps none of them waiting. A worker that is
+    not there can not be restarted, and is not waited for.
     """
     for worker in workers:
         if asked == (worker.node, worker.boot):
@@ -42,4 +45,4 @@ def turn(workers: Sequence[Worker], asked: tuple[str, str] | None) -> Worker | N
                 return worker
             return Next.WAIT if worker.gone_s < BACK_WITHIN_S else Next.LOST
     waiting = [worker for worker in workers if worker.live and worker.before]
-    return min(waiting, key=lambda worker: worker.node, default=Next.DONE)
+    return min(waiting, key=lambda worker: (worker.running, worker.node), default=Next.DONE)

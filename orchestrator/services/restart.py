@@ -43,7 +43,7 @@ _OPEN = text("select site, asked_at, node, boot from restarts where ended_at is 
 
 # Old workers do not say which start they are, and can not be asked.
 _WORKERS = text("""
-    select n.node, n.boot, n.booted_at < :asked_at as before,
+    select n.node, n.boot, n.booted_at < :asked_at as before, n.running,
       n.left_at is null and n.last_heard > clock_timestamp() - make_interval(secs => :gone) as live,
       extract(epoch from clock_timestamp() - n.last_heard)::float8 as gone_s
     from nodes n where n.site = :site and n.boot <> ''
@@ -72,4 +72,4 @@ def restart_in_turn(tx: Connection) -> list[Gentle]:
 
 def _workers(tx: Connection, restart: Row[tuple[object, ...]]) -> Sequence[Worker]:
     rows = tx.execute(_WORKERS, {"site": restart.site, "asked_at": restart.asked_at, "gone": GONE_AFTER_S})
-    return [Worker(row.node, row.boot, row.before, row.live, row.gone_s) for row in rows]
+    return [Worker(row.node, row.boot, row.before, row.live, row.running, row.gone_s) for row in rows]

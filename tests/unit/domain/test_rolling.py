@@ -5,6 +5,7 @@ import pytest
 from orchestrator.domain.rolling import BACK_WITHIN_S, Next, Worker, turn
 
 OLD_A, OLD_B = Worker("a", "a1", before=True, live=True), Worker("b", "b1", before=True, live=True)
+BUSY_A = Worker("a", "a1", before=True, live=True, running=1)
 NEW_A = Worker("a", "a2", before=False, live=True)
 
 
@@ -19,6 +20,8 @@ def gone(worker: Worker, seconds: float) -> Worker:
         ([OLD_B, OLD_A], None, OLD_A),
         ([OLD_A, OLD_B], ("a", "a1"), OLD_A),  # it still runs something: said again
         ([OLD_A, OLD_B], ("b", "b1"), OLD_B),
+        ([BUSY_A, OLD_B], None, OLD_B),  # least to finish first
+        ([BUSY_A, OLD_B], ("a", "a1"), BUSY_A),
         ([gone(OLD_A, 5), OLD_B], ("a", "a1"), Next.WAIT),
         ([NEW_A, OLD_B], ("a", "a1"), OLD_B),
         ([NEW_A], ("a", "a1"), Next.DONE),
