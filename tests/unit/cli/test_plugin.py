@@ -1,14 +1,18 @@
 """The package that `orchestrator plugin new` writes."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from orchestrator.cli.main import make_app
+from orchestrator.cli.template import files_of
+from workers.registry import REGISTRY
 
 
 def new(*arguments: str) -> tuple[int, str]:
@@ -30,6 +34,18 @@ def test_a_new_plugin_passes_its_own_test(tmp_path: Path) -> None:
         '[project.entry-points."orchestrator.actions"]\nmy_tiles = "my_tiles.actions"'
         in (place / "pyproject.toml").read_text()
     )
+
+
+def test_the_page_about_plugins_shows_what_is_written_and_what_works() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "plugins.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    assert blocks[0] in files_of("lines")["src/lines/actions.py"]
+    names: dict[str, Any] = {}
+    exec(blocks[-1], names)  # noqa: S102 - it is our own
+    numbers = names["numbers"]
+    assert [found.path for found in numbers(None, None, None, up_to=3)] == [b"1", b"2", b"3"]
+    assert [found.path for found in numbers(None, None, b"2", up_to=3)] == [b"3"]
+    REGISTRY.discoveries.pop("lines.numbers")
 
 
 def test_nothing_is_written_over(tmp_path: Path) -> None:
