@@ -126,7 +126,7 @@ class Runner:
             try:
                 called = call(action, ctx, unpacked.paths, parcel.timeout)
             finally:
-                task_log.end()
+                task_log.end(ctx)
                 ctx.close()
             error = called.error
             # One that was told to stop and came back before it was done has stopped, however it did.

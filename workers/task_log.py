@@ -9,6 +9,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import Protocol
 
 from orchestrator.contracts.report import LogLine
@@ -79,18 +80,21 @@ class Hearer(Protocol):
         ...
 
 
+_here: ContextVar[Hearer | None] = ContextVar("the task that runs here", default=None)
+_all: list[Hearer] = []
+"""Those that run in this process: one, or several in threads of their own."""
+
+
 class _Ear(logging.Handler):
     """Hands on what is logged to the task that runs."""
 
-    runs: Hearer | None = None
-    """One at a time in each process."""
-
     def filter(self, record: logging.LogRecord) -> bool:
         # Here, and not in `emit`: the reporter may log, too, and the handler's lock be held by one who waits for it.
-        return self.runs is not None and _is_theirs(record.name)
+        return bool(_all) and _is_theirs(record.name)
 
     def emit(self, record: logging.LogRecord) -> None:
-        if task := self.runs:
+        # A thread that a handler has started is of the only task there is, or of nobody knows which.
+        if task := _here.get() or (_all[0] if len(_all) == 1 else None):
             with suppress(Exception):  # a record that can not even be shown is no reason to end a task
                 task.hear(record)
 
@@ -111,13 +115,15 @@ def stop_listening() -> None:
 
 
 def begin(task: Hearer) -> None:
-    """From now on what is logged is of this task."""
-    _ear.runs = task
+    """From now on what is logged here is of this task."""
+    _here.set(task)
+    _all.append(task)
 
 
-def end() -> None:
-    """No task runs any more."""
-    _ear.runs = None
+def end(task: Hearer) -> None:
+    """It does not run any more."""
+    _here.set(None)
+    _all.remove(task)
 
 
 def _is_theirs(name: str) -> bool:

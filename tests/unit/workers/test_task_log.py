@@ -7,8 +7,15 @@ from pathlib import Path as File
 
 import pytest
 
+from orchestrator.contracts.parcel import Parcel, TaskOrder
+from orchestrator.contracts.paths import PathList, pack
+from orchestrator.contracts.report import LogLine
+from tests.unit.workers.kept import Kept
 from workers import Context, Path
-from workers.task_log import MOST_BYTES
+from workers.registry import make_action
+from workers.roots import Roots
+from workers.runner import Runner
+from workers.task_log import MOST_BYTES, listen, stop_listening
 from workers.testing import run_action
 
 
@@ -52,6 +59,43 @@ def test_other_threads_and_coroutines_are_heard_too() -> None:
         thread.join()
 
     assert [line.message for line in run_action(handler, ["/a", "/b"]).log] == ["async", "async", "thread"]
+
+
+def test_tasks_side_by_side_have_each_their_own() -> None:
+    both = threading.Barrier(2, timeout=20)
+
+    def handler(ctx: Context, paths: list[Path]) -> None:
+        both.wait()
+        logging.getLogger("lib").info("of %s", paths[0].path)
+        asyncio.run(later(ctx, paths[0]))
+        both.wait()
+
+    async def later(ctx: Context, path: Path) -> None:
+        await asyncio.to_thread(logging.getLogger("lib").info, "in a thread of %s", path.path)
+        ctx.done(path)
+
+    logs: dict[str, list[str]] = {}
+
+    def run(name: str) -> None:
+        task, kept = TaskOrder(1, 1, pack(PathList([name.encode()]))), Kept()
+        parcel = Parcel(name, "s", "default", "worker", "it", 1, 0, {}, [task], 0.0)
+        Runner({"it": make_action(handler, "it")}, Roots([]), kept, lambda _: False).run(parcel)
+        logs[name] = [said.message for said in kept.said if isinstance(said, LogLine)]
+
+    root = logging.getLogger()
+    before = root.level
+    listen()
+    root.setLevel(logging.INFO)
+    try:
+        threads = [threading.Thread(target=run, args=(name,)) for name in ("/a", "/b")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+    finally:
+        root.setLevel(before)
+        stop_listening()
+    assert logs == {name: [f"of {name}", f"in a thread of {name}"] for name in ("/a", "/b")}
 
 
 def test_an_exception_has_its_traceback() -> None:
