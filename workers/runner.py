@@ -31,6 +31,7 @@ from workers.time_limit import TimedOut, within
 log = logging.getLogger(__name__)
 
 _MAX_REASON = 2000
+_UNCHANGING = (str, int, float, bool, type(None))
 
 
 class Runner:
@@ -50,6 +51,7 @@ class Runner:
     ) -> None:
         self._actions, self._roots, self._reporter = actions, roots, reporter
         self._asked_to_stop, self._node, self._spool = asked_to_stop, node, spool
+        self._bound: tuple[Parcel, dict[str, Any]] | None = None
 
     def run(self, parcel: Parcel, refused: TaskError | None = None) -> None:
         """Run every task of the parcel; with ``refused`` they end with that error instead.
@@ -124,7 +126,7 @@ class Runner:
         elif error is None:
             task_log.begin(ctx)
             try:
-                called = call(action, ctx, unpacked.paths, parcel.timeout)
+                called = call(action, ctx, unpacked.paths, parcel.timeout, lambda: self._bind(action, parcel))
             finally:
                 task_log.end(ctx)
                 ctx.close()
@@ -133,6 +135,15 @@ class Runner:
             stopped = called.stopped or (not error and ctx.told_to_stop and len(ctx.verdicts) < len(unpacked.paths))
         result = ending(unpacked, ctx.verdicts, error, stopped=stopped) | {"error": error, "stopped": stopped}
         return result | ({"late": True, "at": ctx.at} if called.late else {})
+
+    def _bind(self, action: Action, parcel: Parcel) -> dict[str, Any]:
+        """The action's parameters, checked once a parcel where no task can change them for those after it."""
+        if self._bound and self._bound[0] is parcel:
+            return self._bound[1]
+        params = action.parameters.bind(parcel.params)
+        if all(isinstance(value, _UNCHANGING) for value in params.values()):
+            self._bound = parcel, params
+        return params
 
 
 class Called(NamedTuple):
@@ -146,11 +157,13 @@ class Called(NamedTuple):
     """It took longer than it may."""
 
 
-def call(action: Action, ctx: Context, paths: Sequence[Any], timeout: float | None) -> Called:
-    """Call a handler once."""
+def call(
+    action: Action, ctx: Context, paths: Sequence[Any], timeout: float | None, bind: Callable[[], dict[str, Any]]
+) -> Called:
+    """Call a handler once, with what ``bind`` makes of its parameters."""
     limit = action.timeout if timeout is None else timeout
     try:
-        params = action.parameters.bind(ctx.params)
+        params = bind()
     except Invalid as error:
         return Called(TaskError("BadParameters", legible(str(error), _MAX_REASON)))
     try:

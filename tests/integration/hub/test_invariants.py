@@ -67,6 +67,10 @@ BREAKS: Mapping[str, Sequence[Sequence[str]]] = {
         [f"update parcels set claimed_at = null where {PARCEL.format(CLAIMED)}"],
         [f"update tasks set state = 'Skipped' where id = {SENT}"],
     ],
+    "what is handed out is in a parcel": [
+        [f"delete from parcels where {PARCEL.format(CLAIMED)}"],
+        [f"update handouts set parcel = 'another' where task_id = {SENT}"],
+    ],
     "deaths are few: a logarithm of halvings for each path that is settled": [
         [f"update tasks set attempt = 90, crashes = 19 where id = {IN_PARTS}"]
     ],
