@@ -15,7 +15,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from orchestrator.contracts.names import Function
-from orchestrator.contracts.report import Item, Started, TaskError
+from orchestrator.contracts.report import Item, Said, Started, TaskError
 from orchestrator.domain.duration import seconds
 from orchestrator.errors import ConfigError
 from workers.lifeline import end_with_parent
@@ -100,6 +100,10 @@ class Budget:
             until = int(used.ru_utime + used.ru_stime + self._seconds) + 1
             resource.setrlimit(resource.RLIMIT_CPU, (until, resource.getrlimit(resource.RLIMIT_CPU)[1]))
         self._reporter.send(item)
+
+    def tell(self, said: Said) -> None:
+        """Pass on what a task says of itself."""
+        self._reporter.tell(said)
 
     def hurry(self) -> None:
         """Pass it on."""

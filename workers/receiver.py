@@ -82,9 +82,11 @@ class Receiver:
             page.claimed(won=won)
         failpoint("worker.claimed")
         if won:
+            self._stops.claimed(parcel.job)
+            runner = Runner(REGISTRY.actions, runtime.roots, reporter, self._stops.asked, runtime.node, runtime.spool)
             runtime.at_work.add(parcel.id)
             try:
-                Runner(REGISTRY.actions, runtime.roots, reporter, self._stops.asked, runtime.node).run(parcel, refused)
+                runner.run(parcel, refused)
             finally:
                 runtime.at_work.discard(parcel.id)
 

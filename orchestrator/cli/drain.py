@@ -30,13 +30,13 @@ def add_to(group: typer.Typer) -> None:
 def enable(call: Call, name: Name, *, queue: Queue = None, function: Pool = None, reason: Why = None) -> None:
     """Give a site work again, after it was disabled or drained; a part of it, after that part was."""
     with call.client() as client:
-        _put(call, _ask(client, name, "enable", reason, queue, function), queue, function)
+        _put(call, ask(client, name, "enable", reason, queue, function), queue, function)
 
 
 def disable(call: Call, name: Name, *, queue: Queue = None, function: Pool = None, reason: Why = None) -> None:
     """Give a site nothing new; what it has been handed is finished."""
     with call.client() as client:
-        _put(call, _ask(client, name, "disable", reason, queue, function), queue, function)
+        _put(call, ask(client, name, "disable", reason, queue, function), queue, function)
 
 
 def drain(
@@ -53,7 +53,7 @@ def drain(
 ) -> int:
     """Give a site nothing new and take back what it has not begun; what runs is finished."""
     with call.client() as client:
-        site = _ask(client, name, "drain", reason, queue, function)
+        site = ask(client, name, "drain", reason, queue, function)
         if wait:
             site = _drained(client, site, timeout, queue, function)
     _put(call, site, queue, function)
@@ -63,12 +63,18 @@ def drain(
     return DONE
 
 
-def _ask(
-    client: Client, name: str, what: str, reason: str | None, queue: str | None, function: Function | None
+def ask(
+    client: Client,
+    name: str,
+    what: str,
+    reason: str | None,
+    queue: str | None = None,
+    function: Function | None = None,
 ) -> dict[str, Any]:
     """The site as it then is."""
     segment = quote(name, safe="", errors="surrogateescape")
     said = {"reason": reason, "queue": queue, "function": function and function.value}
+    said = {name: value for name, value in said.items() if value is not None}
     return client.request("POST", f"/sites/{segment}/{what}", said)
 
 

@@ -13,6 +13,7 @@ from orchestrator.domain.chain import STEP_MASK
 from orchestrator.domain.health import GONE_AFTER_S, LONG_AFTER_S, LeftQueue, NodeView, Overdue, PoolView, site_health
 from orchestrator.errors import NotFound
 from orchestrator.storage.queries.keyset import decode, page
+from orchestrator.storage.queries.restarts import restarts_of
 from orchestrator.storage.tables import nodes, site_actions, sites
 
 _COUNTED_UP_TO = 10_000
@@ -145,8 +146,11 @@ def _views(tx: Connection, rows: Sequence[Row[Any]]) -> list[views.Site]:
     left: defaultdict[str, list[LeftQueue]] = defaultdict(list)
     for row in tx.execute(_LEFT, {"sites": names}):
         left[row.site].append(LeftQueue(row.name, row.messages))
+    restarts = restarts_of(tx, names)
     return [
-        _view(row, there[row.name], _pools(there[row.name], loads[row.name], said[row.name]), offers[row.name], left)
+        _view(
+            row, there[row.name], _pools(there[row.name], loads[row.name], said[row.name]), offers[row.name], left
+        ).model_copy(update={"restart": restarts.get(row.name)})
         for row in rows
     ]
 
