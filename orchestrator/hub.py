@@ -40,6 +40,7 @@ from orchestrator.services.turn import Outbox, apply, hand_out, judge
 from orchestrator.services.unclaimed import PATIENCE_S, Unclaimed, give_back, unclaimed, unheard
 from orchestrator.storage.database import make_engine
 from orchestrator.storage.epoch import next_epoch, read_epoch
+from orchestrator.storage.heartbeat import beat
 from orchestrator.storage.positions import read_positions, write_positions
 
 log = logging.getLogger("orchestrator.hub")
@@ -65,14 +66,12 @@ class Hub:
         self.keeper = Keeper(connection, self._publisher, self._permits, Fleet(redis), self._give_back)
         self._positions: dict[str, str] = {}
         self._unsent: list[Outbox] = []
-        self._memory = Memory(most)
-        self._epoch = 0
+        self._memory, self._rhythm = Memory(most), Rhythm()
+        self._epoch = self._applied = 0
         self._behind = True
         """There may be more to read than has been read: nobody is judged by what has not been heard yet."""
         self._beat_at = self._looked_at = self._handed_out_at = 0.0
-        self._more = False
-        self._rhythm, self._applied = Rhythm(), 0
-        self._moved = False
+        self._more = self._moved = False
         """Something has changed that may let tasks or walks be handed out."""
 
     def take_over(self) -> None:
@@ -216,7 +215,7 @@ class Hub:
         """About once a second: say that we live, look after what was lost, and drop what has been applied."""
         now = self._beat_at = time.monotonic()
         with self._connection.begin():
-            self._connection.execute(_BEAT, {"hub": self._name})
+            beat(self._connection, self._name)
         if self._permits.epoch() != self._epoch:
             self._begin_epoch()
         self.meet_sites()
@@ -240,12 +239,6 @@ class Hub:
         for site in self._streams.announced_sites():
             self._positions.setdefault(names.reports_stream(site), START)
             self._positions.setdefault(names.batches_stream(site), START)
-
-
-_BEAT = text("""
-    insert into hub_heartbeat (id, hub, at) values (1, :hub, clock_timestamp())
-    on conflict (id) do update set hub = excluded.hub, at = excluded.at
-""")
 
 
 def run(engine: Engine, redis: Redis, secret: bytes, stop: threading.Event, most: int = MOST) -> None:
