@@ -22,7 +22,7 @@ from orchestrator.services.grant import Grants, grants
 from orchestrator.services.lanes import lanes
 from orchestrator.services.lease import lapsed_tasks, lapsed_walks
 from orchestrator.services.memory import Memory
-from orchestrator.services.ready import release
+from orchestrator.services.ready import make_due, release
 from orchestrator.services.requeue import requeue
 from orchestrator.services.send_walks import hand_out_walks
 from orchestrator.services.settle import lock, settle
@@ -84,6 +84,7 @@ def hand_out(tx: Connection, epoch: int, memory: Memory) -> Outbox:
     if afoot.stopped:
         requeue(tx, deltas)
     redriven = take_over(tx, deltas) if afoot.redrives else {}
+    more = (afoot.due and make_due(tx)) or more
     orders = hand_out_walks(tx, serving, epoch) if afoot.walks else []
     parcels = hand_out_tasks(tx, serving, epoch, memory, deltas)
     deltas.write(tx)
@@ -96,12 +97,13 @@ def hand_out(tx: Connection, epoch: int, memory: Memory) -> Outbox:
     return Outbox(parcels, orders, granted, stops=stops, ended=ended, more=more)
 
 
-# Most turns find none of these: one look spares them five.
+# Most turns find none of these: one look spares them six.
 _AFOOT = text("""
     select exists (select from jobs where state = 'Dequeuing' and ended_at is null) as dequeuing,
       exists (select from walks where state = 'Stopped' and ended_at is null) as stopped,
       exists (select from walks where by_hub and ended_at is null) as redrives,
-      exists (select from walks where not by_hub and ended_at is null) as walks
+      exists (select from walks where not by_hub and ended_at is null) as walks,
+      exists (select from later where run_after <= statement_timestamp()) as due
 """)
 
 

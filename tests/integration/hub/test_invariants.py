@@ -28,6 +28,7 @@ BREAKS: Mapping[str, Sequence[Sequence[str]]] = {
     "an open task is ready, with a site, or waits for the step before it or for discovery": [
         [f"delete from ready where task_id = {ONE_READY}"],
         [f"delete from handouts where task_id = {CLAIMED}"],
+        [f"insert into later select job_id, task_id, now() from ready where task_id = {ONE_READY}"],
         [
             ("insert into ready select site, queue, function, job_id, task_id from handouts h "
             f"join parcels p on p.id = h.parcel where task_id = {SENT}")
@@ -62,6 +63,14 @@ BREAKS: Mapping[str, Sequence[Sequence[str]]] = {
         [f"update ready set site = 'rome' where task_id = {ONE_READY}"],
         [f"update ready set task_id = 1 where task_id = {ONE_READY}"],
         ["update jobs set ended_at = now()"],
+    ],
+    "what is tried again later is pending, in a job that runs": [
+        [f"insert into later select job_id, id, now() from tasks where id = {DONE}"],
+        [
+            f"insert into later select job_id, id, now() from tasks where id = {WAITING}",
+            "update jobs set ended_at = now()",
+        ],
+        ["insert into later values (:running, 1, now())"],
     ],
     "what is handed out has not ended, and has begun only if it was claimed": [
         [f"update parcels set claimed_at = null where {PARCEL.format(CLAIMED)}"],
