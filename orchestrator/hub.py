@@ -28,6 +28,7 @@ from orchestrator.broker.streams import START, Entry, Streams
 from orchestrator.config import load_settings
 from orchestrator.contracts import names
 from orchestrator.contracts.failpoints import arm, failpoint
+from orchestrator.dequeuer import Dequeuer
 from orchestrator.domain.pace import MOST
 from orchestrator.keeper import Keeper
 from orchestrator.lost import lost
@@ -37,6 +38,7 @@ from orchestrator.services.lease import renew_all
 from orchestrator.services.memory import Memory
 from orchestrator.services.turn import Outbox, apply, hand_out, judge
 from orchestrator.services.unclaimed import PATIENCE_S, Unclaimed, give_back, unclaimed, unheard
+from orchestrator.storage.beat import beat
 from orchestrator.storage.database import make_engine
 from orchestrator.storage.epoch import next_epoch, read_epoch
 from orchestrator.storage.positions import read_positions, write_positions
@@ -61,6 +63,7 @@ class Hub:
         self._connection, self._secret, self._name = connection, secret, name
         self._streams, self._publisher = Streams(redis), Publisher(redis, secret)
         self._permits = Permits(redis)
+        self.dequeuer = Dequeuer(connection.engine, self._streams.wake)
         self.keeper = Keeper(connection, self._publisher, self._permits, Fleet(redis), self._give_back)
         self._positions: dict[str, str] = {}
         self._unsent: list[Outbox] = []
@@ -120,6 +123,8 @@ class Hub:
             self._permits.allow(outbox.jobs)
         self._unsent.append(outbox)
         self._more = outbox.more
+        if outbox.dequeuing:
+            self.dequeuer.go_on()
 
     def find_lost(self, patience_s: float = PATIENCE_S) -> None:
         """Take back what nobody claims: its message is lost, or its site is being drained."""
@@ -208,7 +213,7 @@ class Hub:
         """About once a second: say that we live, look after what was lost, and drop what has been applied."""
         now = self._beat_at = time.monotonic()
         with self._connection.begin():
-            self._connection.execute(_BEAT, {"hub": self._name})
+            beat(self._connection, self._name)
         if self._permits.epoch() != self._epoch:
             self._begin_epoch()
         self.meet_sites()
@@ -234,12 +239,6 @@ class Hub:
             self._positions.setdefault(names.batches_stream(site), START)
 
 
-_BEAT = text("""
-    insert into hub_heartbeat (id, hub, at) values (1, :hub, clock_timestamp())
-    on conflict (id) do update set hub = excluded.hub, at = excluded.at
-""")
-
-
 def run(engine: Engine, redis: Redis, secret: bytes, stop: threading.Event, most: int = MOST) -> None:
     """Be the hub until ``stop``: wait for the lock, work, and start again when the database or the broker was away."""
     name = f"{socket.gethostname()}:{os.getpid()}"
@@ -248,7 +247,9 @@ def run(engine: Engine, redis: Redis, secret: bytes, stop: threading.Event, most
             with engine.connect() as connection:
                 connection.detach()  # so that closing it gives up the lock, too
                 if _acquire(connection, stop):
-                    _work(Hub(connection, redis, secret, name, most), stop)
+                    hub = Hub(connection, redis, secret, name, most)
+                    with hub.dequeuer:
+                        _work(hub, stop)
         except OperationalError as error:
             log.warning("the database does not answer: %s", str(error.orig).strip())
             stop.wait(IDLE_S)

@@ -14,7 +14,7 @@ from orchestrator.services.announce import announce
 from orchestrator.services.canary import hear
 from orchestrator.services.chains import read_plan
 from orchestrator.services.collect import collect
-from orchestrator.services.dequeue import Stop, dequeue, overdue, stopping
+from orchestrator.services.dequeue import Stop, cancelled, overdue, stopping
 from orchestrator.services.dispatch import Sent, hand_out_tasks
 from orchestrator.services.failures import Failures
 from orchestrator.services.fill import Walk, fill
@@ -45,6 +45,8 @@ class Outbox:
     stops: list[Stop] = field(default_factory=list[Stop])
     ended: list[int] = field(default_factory=list[int])
     """Jobs."""
+    dequeuing: bool = False
+    """There are jobs that are being cancelled."""
     more: bool = False
     """Not all has been done that is to be done in chunks: the next turn is not to be waited for."""
 
@@ -78,23 +80,23 @@ def apply(tx: Connection, reports: Sequence[Reports], batches: Sequence[Batch], 
 
 
 def hand_out(tx: Connection, epoch: int, memory: Memory) -> Outbox:
-    """Hand out what is ready, to whoever is there, and go on emptying what is being cancelled."""
+    """Hand out what is ready, to whoever is there, and see what has become of what is being cancelled."""
     serving, deltas, afoot = lanes(tx), Deltas(), tx.execute(_AFOOT).one()
-    dequeuing, more = dequeue(tx, deltas) if afoot.dequeuing else (set[int](), False)
+    dequeuing, free = cancelled(tx) if afoot.dequeuing else (set[int](), set[int]())
     if afoot.stopped:
         requeue(tx, deltas)
     redriven = take_over(tx, deltas) if afoot.redrives else {}
-    more = (afoot.due and make_due(tx)) or more
+    more = bool(afoot.due) and make_due(tx)
     orders = hand_out_walks(tx, serving, epoch) if afoot.walks else []
     parcels = hand_out_tasks(tx, serving, epoch, memory, deltas)
     deltas.write(tx)
     release(tx, {job for job, state in redriven.items() if state in DISCOVERY.terminal})
-    unsettled = dequeuing | redriven.keys()
+    unsettled = free | redriven.keys()
     ended = settle(tx, unsettled) if unsettled else []
     stops = stopping(tx, dequeuing - set(ended)) if dequeuing else []
     more = more or DiscoveryState.RUNNING in redriven.values()
     granted = grants(tx, serving) if afoot.walks else Grants()
-    return Outbox(parcels, orders, granted, stops=stops, ended=ended, more=more)
+    return Outbox(parcels, orders, granted, stops=stops, ended=ended, dequeuing=bool(dequeuing), more=more)
 
 
 # Most turns find none of these: one look spares them six.
