@@ -9,9 +9,10 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
-from sqlalchemy import Engine
+from sqlalchemy import URL
 
 from orchestrator.services.dequeue import dequeue
+from orchestrator.storage.database import make_engine
 
 _REST = 0.5
 """How long it rests after each chunk, in parts of what that took: others want the database, too."""
@@ -20,8 +21,10 @@ _REST = 0.5
 class Dequeuer:
     """Takes out what waits in cancelled jobs, whenever it is told to go on; ``done`` is called when something was."""
 
-    def __init__(self, engine: Engine, done: Callable[[], None]) -> None:
-        self._engine, self._done = engine, done
+    def __init__(self, database: URL, done: Callable[[], None]) -> None:
+        url = database.render_as_string(hide_password=False)
+        self._engine = make_engine(url, pool_size=1, name="orchestrator dequeuer", by_key=True)
+        self._done = done
         self._thread = ThreadPoolExecutor(1, "dequeuer")
         self._ending = threading.Event()
         self._work: Future[None] | None = None
@@ -48,6 +51,7 @@ class Dequeuer:
         """Stop after the present chunk."""
         self._ending.set()
         self._thread.shutdown()
+        self._engine.dispose()
 
     def _dequeue(self) -> None:
         did, more = False, True

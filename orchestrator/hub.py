@@ -63,7 +63,7 @@ class Hub:
         self._connection, self._secret, self._name = connection, secret, name
         self._streams, self._publisher = Streams(redis), Publisher(redis, secret)
         self._permits = Permits(redis)
-        self.dequeuer = Dequeuer(connection.engine, self._streams.wake)
+        self.dequeuer = Dequeuer(connection.engine.url, self._streams.wake)
         self.keeper = Keeper(connection, self._publisher, self._permits, Fleet(redis), self._give_back)
         self._positions: dict[str, str] = {}
         self._unsent: list[Outbox] = []
