@@ -15,6 +15,7 @@ from benchmarks.workloads import (
     w8_idle,
     w9_recovery,
     w10_sites,
+    w11_hubs,
 )
 
 Workload = Callable[[Plan], Iterator[Figure]]
@@ -31,4 +32,5 @@ WORKLOADS: Mapping[str, Workload] = {
     "W8": w8_idle.idle,
     "W9": w9_recovery.recovery,
     "W10": w10_sites.sites,
+    "W11": w11_hubs.hubs,
 }
