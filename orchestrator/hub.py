@@ -16,7 +16,7 @@ from types import FrameType
 
 from redis import Redis
 from redis.exceptions import RedisError
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
 from orchestrator.broker.connection import connect
@@ -30,6 +30,7 @@ from orchestrator.contracts import names
 from orchestrator.contracts.failpoints import arm, failpoint
 from orchestrator.dequeuer import Dequeuer
 from orchestrator.domain.pace import MOST
+from orchestrator.domain.rhythm import Rhythm
 from orchestrator.keeper import Keeper
 from orchestrator.lost import lost
 from orchestrator.services.canary import forget_canaries
@@ -38,7 +39,7 @@ from orchestrator.services.lease import renew_all
 from orchestrator.services.memory import Memory
 from orchestrator.services.turn import Outbox, apply, hand_out, judge
 from orchestrator.services.unclaimed import PATIENCE_S, Unclaimed, give_back, unclaimed, unheard
-from orchestrator.storage.beat import beat
+from orchestrator.storage.active import beat, become_active
 from orchestrator.storage.database import make_engine
 from orchestrator.storage.epoch import next_epoch, read_epoch
 from orchestrator.storage.positions import read_positions, write_positions
@@ -53,7 +54,6 @@ IDLE_S = 1.0
 """How long a turn waits for something to do; anything that comes ends the wait."""
 LOOK_S = 3.0
 """How often it looks after the sites' workers."""
-_LOCK = 0x0A1E_4B0B
 
 
 class Hub:
@@ -73,6 +73,7 @@ class Hub:
         """There may be more to read than has been read: nobody is judged by what has not been heard yet."""
         self._beat_at = self._looked_at = self._handed_out_at = 0.0
         self._more = False
+        self._rhythm, self._applied = Rhythm(), 0
         self._moved = False
         """Something has changed that may let tasks or walks be handed out."""
 
@@ -100,7 +101,11 @@ class Hub:
         A Redis error says that nothing could be read or sent: what is committed stays, and is sent at the next turn.
         """
         self._send()
+        if wait_s and not self._more:
+            time.sleep(self._rhythm.pause_s)
+        began, self._applied = time.monotonic(), 0
         entries = self._streams.read(self._positions, count=READ, block_ms=0 if self._more else int(wait_s * 1000))
+        woken = time.monotonic()
         self._behind = len(entries) >= READ
         # Who waited in vain was woken, or has waited long enough.
         self._moved = not (entries and wait_s)
@@ -114,6 +119,7 @@ class Hub:
         self._send()
         if now - self._beat_at >= IDLE_S:
             self._house_keeping()
+        self._rhythm.turned(woken - began, time.monotonic() - woken, self._applied)
         return len(entries)
 
     def _hand_out(self) -> None:
@@ -195,7 +201,8 @@ class Hub:
         failpoint("hub.committed")
         self._positions |= positions
         self._unsent.append(outbox)
-        self._moved = self._moved or bool(inbox.batches) or any(reports.items for reports in inbox.reports)
+        self._applied += len(inbox.batches) + sum(len(reports.items) for reports in inbox.reports)
+        self._moved = self._moved or self._applied > 0
 
     def _send(self) -> None:
         while self._unsent:
@@ -246,23 +253,14 @@ def run(engine: Engine, redis: Redis, secret: bytes, stop: threading.Event, most
         try:
             with engine.connect() as connection:
                 connection.detach()  # so that closing it gives up the lock, too
-                if _acquire(connection, stop):
+                if become_active(connection, stop):
+                    log.info("active")
                     hub = Hub(connection, redis, secret, name, most)
                     with hub.dequeuer:
                         _work(hub, stop)
         except OperationalError as error:
             log.warning("the database does not answer: %s", str(error.orig).strip())
             stop.wait(IDLE_S)
-
-
-def _acquire(connection: Connection, stop: threading.Event) -> bool:
-    while not stop.is_set():
-        with connection.begin():
-            if connection.execute(text("select pg_try_advisory_lock(:lock)"), {"lock": _LOCK}).scalar():
-                log.info("active")
-                return True
-        stop.wait(0.5)
-    return False
 
 
 def _work(hub: Hub, stop: threading.Event) -> None:
