@@ -16,7 +16,7 @@ from types import FrameType
 
 from redis import Redis
 from redis.exceptions import RedisError
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
 from orchestrator.broker.connection import connect
@@ -28,6 +28,7 @@ from orchestrator.broker.streams import START, Entry, Streams
 from orchestrator.config import load_settings
 from orchestrator.contracts import names
 from orchestrator.contracts.failpoints import arm, failpoint
+from orchestrator.dequeuer import Dequeuer
 from orchestrator.domain.pace import MOST
 from orchestrator.domain.rhythm import Rhythm
 from orchestrator.keeper import Keeper
@@ -38,6 +39,7 @@ from orchestrator.services.lease import renew_all
 from orchestrator.services.memory import Memory
 from orchestrator.services.turn import Outbox, apply, hand_out, judge
 from orchestrator.services.unclaimed import PATIENCE_S, Unclaimed, give_back, unclaimed, unheard
+from orchestrator.storage.active import beat, become_active
 from orchestrator.storage.database import make_engine
 from orchestrator.storage.epoch import next_epoch, read_epoch
 from orchestrator.storage.heartbeat import beat
@@ -53,7 +55,6 @@ IDLE_S = 1.0
 """How long a turn waits for something to do; anything that comes ends the wait."""
 LOOK_S = 3.0
 """How often it looks after the sites' workers."""
-_LOCK = 0x0A1E_4B0B
 
 
 class Hub:
@@ -63,6 +64,7 @@ class Hub:
         self._connection, self._secret, self._name = connection, secret, name
         self._streams, self._publisher = Streams(redis), Publisher(redis, secret)
         self._permits = Permits(redis)
+        self.dequeuer = Dequeuer(connection.engine.url, self._streams.wake)
         self.keeper = Keeper(connection, self._publisher, self._permits, Fleet(redis), self._give_back)
         self._positions: dict[str, str] = {}
         self._unsent: list[Outbox] = []
@@ -126,6 +128,8 @@ class Hub:
             self._permits.allow(outbox.jobs)
         self._unsent.append(outbox)
         self._more = outbox.more
+        if outbox.dequeuing:
+            self.dequeuer.go_on()
 
     def find_lost(self, patience_s: float = PATIENCE_S) -> None:
         """Take back what nobody claims: its message is lost, or its site is being drained."""
@@ -248,21 +252,14 @@ def run(engine: Engine, redis: Redis, secret: bytes, stop: threading.Event, most
         try:
             with engine.connect() as connection:
                 connection.detach()  # so that closing it gives up the lock, too
-                if _acquire(connection, stop):
-                    _work(Hub(connection, redis, secret, name, most), stop)
+                if become_active(connection, stop):
+                    log.info("active")
+                    hub = Hub(connection, redis, secret, name, most)
+                    with hub.dequeuer:
+                        _work(hub, stop)
         except OperationalError as error:
             log.warning("the database does not answer: %s", str(error.orig).strip())
             stop.wait(IDLE_S)
-
-
-def _acquire(connection: Connection, stop: threading.Event) -> bool:
-    while not stop.is_set():
-        with connection.begin():
-            if connection.execute(text("select pg_try_advisory_lock(:lock)"), {"lock": _LOCK}).scalar():
-                log.info("active")
-                return True
-        stop.wait(0.5)
-    return False
 
 
 def _work(hub: Hub, stop: threading.Event) -> None:

@@ -98,7 +98,6 @@ _LOOK = text("""
     cross join lateral (
       select r.task_id from ready r
       where r.site = u.site and r.queue = u.queue and r.function = u.function and r.job_id = u.job
-        and (r.run_after is null or r.run_after <= clock_timestamp())
       order by r.task_id limit u.most
     ) r
     join tasks t on t.id = r.task_id

@@ -11,7 +11,7 @@ from orchestrator.storage.tables.hub import broker, dead_letters, hub_heartbeat,
 from orchestrator.storage.tables.jobs import history, holds, job_steps, jobs, progress
 from orchestrator.storage.tables.logs import task_logs, task_progress
 from orchestrator.storage.tables.restarts import restarts
-from orchestrator.storage.tables.tasks import carries, error_groups, handouts, outcomes, parcels, ready, tasks
+from orchestrator.storage.tables.tasks import carries, error_groups, handouts, later, outcomes, parcels, ready, tasks
 from orchestrator.storage.tables.workflows import workflow_versions, workflows
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "job_steps",
     "jobs",
     "lanes",
+    "later",
     "metadata",
     "nodes",
     "outcomes",

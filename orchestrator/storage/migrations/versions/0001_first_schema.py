@@ -407,6 +407,17 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
         comment="The queues that workers serve: whether they hear what is put in, and under which name.",
     )
     op.create_table(
+        "later",
+        sa.Column(
+            "job_id", sa.BigInteger(), nullable=False, comment="no foreign key: a job that ends leaves nothing here"
+        ),
+        sa.Column("task_id", sa.BigInteger(), nullable=False),
+        sa.Column("run_after", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("job_id", "task_id", name=op.f("pk_later")),
+        comment="Tasks that are tried again after a while.",
+    )
+    op.create_index("ix_later_run_after", "later", ["run_after"], unique=False)
+    op.create_table(
         "nodes",
         sa.Column("site", sa.Text(), nullable=False),
         sa.Column("node", sa.Text(), nullable=False),
@@ -531,7 +542,6 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
             "job_id", sa.BigInteger(), nullable=False, comment="no foreign key: a job that ends leaves nothing here"
         ),
         sa.Column("task_id", sa.BigInteger(), nullable=False),
-        sa.Column("run_after", sa.DateTime(timezone=True), nullable=True),
         sa.Column("since", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
         sa.PrimaryKeyConstraint("site", "queue", "function", "job_id", "task_id", name=op.f("pk_ready")),
         comment="Tasks that could be handed out now.",
