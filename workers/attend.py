@@ -29,6 +29,7 @@ def attend(runtime: Runtime, concurrency: int, receiver: Receiver | None) -> Non
     def begin_child(**_: Any) -> None:
         end_with_parent(parent, signal.SIGKILL)
         listen()
+        runtime.limits.take_effect()
 
     def end_child(**_: Any) -> None:
         runtime.reporter.flush(_FLUSH_SECONDS)
@@ -36,6 +37,9 @@ def attend(runtime: Runtime, concurrency: int, receiver: Receiver | None) -> Non
     def ready(**_: Any) -> None:
         if watch:
             watch.start()
+        if runtime.pool == "threads":
+            runtime.limits.take_effect()
+            listen()
         announcer.start()
 
     def stopping(**_: Any) -> None:
