@@ -158,7 +158,7 @@ BREAKS: Mapping[str, Sequence[Sequence[str]]] = {
         ["insert into holds (job_id, reason, author, at) values (:running, 'a look', 'me', '2020-01-01')"],
     ],
     "a job that is past its deadline is being cancelled": [
-        ["update jobs set deadline = now() - interval '90 s' where id = :running"],
+        ["update jobs set deadline = now() - interval '1 h' where id = :running"],
     ],
     "every entry of a history and of the audit says who": [
         ["update history set actor = '' where seq = 1"],
