@@ -98,15 +98,12 @@ def _one_pool(site: SiteFile, queue: str, function: str, log_level: str) -> int:
 
 
 def _become_its_user(site: SiteFile) -> None:
-    """Be who the site's file says, with the folders that are its own; and put aside there what is put aside."""
+    """Be who the site's file says, with the folders that are its own."""
     for folder in (site.state, site.spool):
         if folder is not None and site.limits.user:
             own(folder, site.limits.user)
     if site.limits.user:
         become(site.limits.user)
-    if site.spool is not None:
-        site.spool.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.environ["TMPDIR"] = str(site.spool)
 
 
 def _forget_brokers() -> None:

@@ -28,8 +28,8 @@ def attend(runtime: Runtime, concurrency: int, receiver: Receiver | None) -> Non
 
     def begin_child(**_: Any) -> None:
         end_with_parent(parent, signal.SIGKILL)
-        listen()
         runtime.limits.take_effect()
+        listen()
 
     def end_child(**_: Any) -> None:
         runtime.reporter.flush(_FLUSH_SECONDS)
@@ -39,7 +39,8 @@ def attend(runtime: Runtime, concurrency: int, receiver: Receiver | None) -> Non
             watch.start()
         if runtime.pool == "threads":
             runtime.limits.take_effect()
-            listen()
+            if receiver:
+                listen()
         announcer.start()
 
     def stopping(**_: Any) -> None:

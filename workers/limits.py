@@ -102,7 +102,7 @@ class Budget:
         self._reporter.send(item)
 
     def tell(self, said: Said) -> None:
-        """Pass it on."""
+        """Pass on what a task says of itself."""
         self._reporter.tell(said)
 
     def hurry(self) -> None:

@@ -83,8 +83,8 @@ class Receiver:
         failpoint("worker.claimed")
         if won:
             self._stops.claimed(parcel.job)
-            runtime.at_work.add(parcel.id)
             runner = Runner(REGISTRY.actions, runtime.roots, reporter, self._stops.asked, runtime.node, runtime.spool)
+            runtime.at_work.add(parcel.id)
             try:
                 runner.run(parcel, refused)
             finally:

@@ -73,20 +73,17 @@ class Runtime:
     @cached_property
     def seen(self) -> Seen:
         """What this host has run already."""
-        return Seen(self._kept_in(self._state, "seen"))
+        return Seen(self._kept("seen"))
 
     @cached_property
     def spool(self) -> Spool:
         """Where notes that are too long to travel are put aside."""
-        return Spool(self._kept_in(self.site.spool or self._state, "notes"), self.site.name)
+        return Spool(self._kept("notes", self.site.spool), self.site.name)
 
-    @property
-    def _state(self) -> Path:
-        return self.site.state or platformdirs.user_state_path("orchestrator")
-
-    def _kept_in(self, folder: Path, what: str) -> Path:
+    def _kept(self, what: str, folder: Path | None = None) -> Path:
         # By key too: two installations may each have a site of this name.
         mark = hashlib.sha256(self.key).hexdigest()[:12]
+        folder = folder or self.site.state or platformdirs.user_state_path("orchestrator")
         return folder / f"{self.site.name}-{mark}.{what}"
 
     @cached_property

@@ -93,7 +93,7 @@ class SiteFile(BaseModel):
     state: Path | None = None
     """A folder for what a host has to remember over a restart; None: the user's own."""
     spool: Path | None = None
-    """A folder for what handlers put aside while they run (TMPDIR); None: the host's own."""
+    """A folder for notes that are too long to travel, which all hosts of the site share; None: in ``state``."""
     roots: list[RootEntry] = []
     limits: SiteLimits = SiteLimits()
     queues: Annotated[

@@ -64,11 +64,17 @@ def drain(
 
 
 def ask(
-    client: Client, name: str, what: str, reason: str | None, queue: str | None = None, function: Function | None = None
+    client: Client,
+    name: str,
+    what: str,
+    reason: str | None,
+    queue: str | None = None,
+    function: Function | None = None,
 ) -> dict[str, Any]:
     """The site as it then is."""
     segment = quote(name, safe="", errors="surrogateescape")
     said = {"reason": reason, "queue": queue, "function": function and function.value}
+    said = {name: value for name, value in said.items() if value is not None}
     return client.request("POST", f"/sites/{segment}/{what}", said)
 
 

@@ -21,7 +21,7 @@ name = {name}
 redis_url_file = "redis.url"
 key_file = "site.key"
 
-# What this host remembers over a restart, and what handlers put aside while they run (TMPDIR).
+# What this host remembers over a restart; and notes that are too long to travel, in a folder that all its hosts share.
 state = "state"
 spool = "spool"
 

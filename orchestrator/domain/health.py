@@ -104,11 +104,6 @@ def _stuck(pool: PoolView) -> str | None:
     return None
 
 
-def first_line(problem: str) -> str:
-    """What a node's problem is; the lines after it are the traceback."""
-    return problem.partition("\n")[0]
-
-
 def _pool_reasons(pool: PoolView) -> list[str]:
     reasons = [
         f"{pool.name}: {late.tasks} of {late.action} run, one for {late.running_s:.0f} s: longer than any before "
@@ -119,6 +114,11 @@ def _pool_reasons(pool: PoolView) -> list[str]:
     if not pool.accepting:
         reasons.append(f"{pool.name}: it is disabled or draining, and given nothing new")
     return reasons
+
+
+def first_line(problem: str) -> str:
+    """What a node's problem is; the lines after it are the traceback."""
+    return problem.partition("\n")[0]
 
 
 def _node_reasons(node: NodeView) -> list[str]:

@@ -40,10 +40,10 @@ class Memory:
     """Tasks in a parcel, at most."""
     paces: defaultdict[Step, Pace] = field(init=False)
     shares: defaultdict[Place, Shares] = field(default_factory=lambda: defaultdict(Shares))
-    _plans: OrderedDict[int, Plan] = field(default_factory=OrderedDict[int, Plan])
-    """By job. A plan is made with its job, and never changes."""
     longest: dict[Step, float] = field(default_factory=dict[Step, float])
     """The seconds of the longest task that came to an end, until that is written down (record.py)."""
+    _plans: OrderedDict[int, Plan] = field(default_factory=OrderedDict[int, Plan])
+    """By job. A plan is made with its job, and never changes."""
 
     def __post_init__(self) -> None:
         self.paces = defaultdict(lambda: Pace(self.most))

@@ -78,7 +78,7 @@ def load_offers(tx: Connection, actions: Collection[str]) -> Offers:
         actions=offered,
         names=frozenset(there.actions),
         discoveries=BUILT_IN_DISCOVERIES | set(there.discoveries),
-        pools=_pools(tx, offered),
+        pools=_pools(tx, offered) if offered else {},
     )
 
 

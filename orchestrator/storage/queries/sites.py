@@ -146,14 +146,13 @@ def _views(tx: Connection, rows: Sequence[Row[Any]]) -> list[views.Site]:
     left: defaultdict[str, list[LeftQueue]] = defaultdict(list)
     for row in tx.execute(_LEFT, {"sites": names}):
         left[row.site].append(LeftQueue(row.name, row.messages))
-    found = [
-        _view(row, there[row.name], _pools(there[row.name], loads[row.name], said[row.name]), offers[row.name], left)
+    restarts = restarts_of(tx, names)
+    return [
+        _view(
+            row, there[row.name], _pools(there[row.name], loads[row.name], said[row.name]), offers[row.name], left
+        ).model_copy(update={"restart": restarts.get(row.name)})
         for row in rows
     ]
-    restarts = restarts_of(tx, names)
-    for site in found:
-        site.restart = restarts.get(site.name)
-    return found
 
 
 def _nodes(tx: Connection, names: Sequence[str]) -> defaultdict[str, _There]:

@@ -126,15 +126,17 @@ def test_a_read_only_root_is_not_written_to(start_pool: Callable[..., Pool], tmp
     assert os.listdir(tmp_path / "kept") == ["a"]
 
 
-def test_what_handlers_put_aside_is_in_the_spool(start_pool: Callable[..., Pool], tmp_path: Path) -> None:
-    aside = tmp_path / "aside.py"
-    aside.write_text(
-        "import tempfile\nfrom workers import action\n@action('aside')\ndef aside(ctx, paths):\n"
-        "    for path in paths:\n        path.note(folder=tempfile.gettempdir())\n        ctx.done(path)\n"
+def test_what_is_too_long_to_travel_is_in_the_spool(start_pool: Callable[..., Pool], tmp_path: Path) -> None:
+    long = tmp_path / "long.py"
+    long.write_text(
+        "from workers import action\n@action('long')\ndef long(ctx, paths):\n"
+        "    for path in paths:\n        path.note(report='x' * 10_000)\n        ctx.done(path)\n"
     )
-    pool = start_pool(extra=f'actions = ["{aside}"]\nspool = "spool"')
-    pool.publish(pool.parcel("aside", [b"/x"]))
-    assert str(tmp_path / "spool").encode() in (pool.ended().carry or b"")
+    pool = start_pool(extra=f'actions = ["{long}"]\nspool = "spool"')
+    pool.publish(pool.parcel("long", [b"/x"]))
+    assert pool.ended().processed == 1
+    (file,) = (file for file in (tmp_path / "spool").rglob("*.json"))
+    assert "x" * 10_000 in file.read_text()
 
 
 def test_handlers_may_be_threads_of_one_process(start_pool: Callable[..., Pool]) -> None:
