@@ -63,12 +63,12 @@ class Hub:
     def __init__(self, connection: Connection, redis: Redis, secret: bytes, name: str, most: int = MOST) -> None:
         self._connection, self._secret, self._name = connection, secret, name
         self._streams, self._publisher = Streams(redis), Publisher(redis, secret)
-        self._permits = Permits(redis)
+        self._permits, self._memory = Permits(redis), Memory(most)
         self.dequeuer = Dequeuer(connection.engine.url, self._streams.wake)
-        self.keeper = Keeper(connection, self._publisher, self._permits, Fleet(redis), self._give_back)
+        self.keeper = Keeper(connection, self._publisher, self._permits, Fleet(redis), self._memory, self._give_back)
         self._positions: dict[str, str] = {}
         self._unsent: list[Outbox] = []
-        self._memory, self._rhythm = Memory(most), Rhythm()
+        self._rhythm = Rhythm()
         self._epoch = self._applied = 0
         self._behind = True
         """There may be more to read than has been read: nobody is judged by what has not been heard yet."""

@@ -14,6 +14,7 @@ from typing import Any, cast
 from orchestrator.contracts.failpoints import failpoint
 from orchestrator.contracts.report import Said, TaskProgress
 from workers.command import OUTPUT_BYTES, Argument, Ran, run
+from workers.limits import out_of_memory
 from workers.path import Path
 from workers.roots import Roots
 from workers.task_log import TaskLog, action_logger
@@ -282,6 +283,8 @@ def reason_of(error: BaseException, path: Path | None = None) -> str:
         named = error.filename
         same = path is not None and isinstance(named, str | bytes) and os.fsencode(named) == path.raw
         return error.strerror if named is None or same else f"{error.strerror}: {os.fsdecode(named)}"
+    if isinstance(error, MemoryError) and not error.args:
+        return out_of_memory()
     try:
         return str(error) or type(error).__name__
     except Exception:  # noqa: BLE001 - an exception that can not even be shown must not hide that there was one

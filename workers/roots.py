@@ -36,6 +36,8 @@ class Root:
 
     path: bytes
     read_only: bool = False
+    alias: bytes | None = None
+    """Another absolute path by which it may be named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Roots:
     def __init__(self, roots: Iterable[Root]) -> None:
         self.roots = tuple(roots)
         real = {root: parts_of(os.path.realpath(root.path)) for root in self.roots}
-        names = {parts: root for root in self.roots for parts in (real[root], parts_of(root.path))}
+        names = {parts: root for root in self.roots for parts in (real[root], *_names(root))}
         self._places = {
             parts: _Place(parts, real[root], root, any(_strictly_below(real[root], other) for other in real.values()))
             for parts, root in names.items()
@@ -186,6 +188,11 @@ def _open_beneath(root: Root, rest: Parts, flags: int, mode: int) -> int:
         return openat2.open_beneath(folder, b"/".join(rest) or b".", flags, mode)
     finally:
         os.close(folder)
+
+
+def _names(root: Root) -> list[Parts]:
+    """As it is written."""
+    return [parts_of(name) for name in (root.path, root.alias) if name is not None]
 
 
 def _strictly_below(parts: Parts, other: Parts) -> bool:

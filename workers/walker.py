@@ -45,11 +45,11 @@ def walk(runtime: Runtime, sealed: bytes, task_name: str) -> None:
         log.warning("refused a message for %s: %s", task_name, refusal)
         return
     if runtime.claims.win(order):
-        runtime.walks.add(order.id)
+        runtime.at_work.add(order.id)
         try:
             _Walk(order, Outlet(runtime, order), DiscoveryContext(runtime.roots)).run(_search(order))
         finally:
-            runtime.walks.discard(order.id)
+            runtime.at_work.discard(order.id)
 
 
 def accept(runtime: Runtime, sealed: bytes, task_name: str) -> WalkOrder:

@@ -120,6 +120,8 @@ class ActionOffer(msgspec.Struct, omit_defaults=True):
     timeout: float | None = None
     changes: list[str] = []
     """Parameters that name a folder in which it makes or changes files."""
+    runs_in: str = ""
+    """The function that it asks for, where its queue has that; empty: any will do."""
 
 
 class Announcement(msgspec.Struct, omit_defaults=True):
@@ -149,6 +151,10 @@ class Announcement(msgspec.Struct, omit_defaults=True):
     """Which start of it this is. Whoever says so answers canaries, and restarts when it is asked to."""
     queue_epoch: int = 0
     """Of the names of the queues that it serves (contracts.names.queue)."""
+    limits: dict[str, float] = {}
+    """What each of its processes may take: ``memory`` (bytes), ``cpu_time`` (seconds of a task), ``nice``."""
+    pool: str = ""
+    """What it is made of: ``prefork`` or ``threads``."""
 
 
 Item = Started | Ended | Returned | Died

@@ -84,7 +84,11 @@ def _step(
         faults.append(Fault("$.fields", f"{within}: its parameters are larger than {MAX_PARAMS_BYTES} bytes"))
     # Whichever site changes it: two sites may well see the same storage.
     waits = any(where.walked.shows(folder) for name in offer.changes for folder in _folders(params.get(name)))
-    step = PlannedStep(r, s, action.name, action.label, site, queue, offer.function, params, _options(action), waits)
+    function = offers.pool(action.name, site, queue, action.function)
+    if function is None:
+        reason = f"{action.function} is no pool of queue {queue} at site {site} that offers {action.name}"
+        return None, [*faults, Fault("$.workflow", f"{within}.function: {reason}")]
+    step = PlannedStep(r, s, action.name, action.label, site, queue, function, params, _options(action), waits)
     return step, faults
 
 

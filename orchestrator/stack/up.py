@@ -9,7 +9,10 @@ from pathlib import Path
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
+from orchestrator.broker.account import open_account, url_as
+from orchestrator.broker.connection import shared
 from orchestrator.config import Settings, load_settings, read_secret
+from orchestrator.contracts.seal import broker_password
 from orchestrator.errors import ConfigError, Unauthenticated, Unreachable
 from orchestrator.services.keys import check_key, ensure_admin_key
 from orchestrator.stack.detach import detached
@@ -105,7 +108,8 @@ def _start(supervisor: Supervisor, settings: Settings, options: UpOptions, plan:
         supervisor.start(installation.api(options.port))
         pools: list[str] = []
         for site in options.sites:
-            file = write_site(settings.home, site, plan, installation.secret, installation.redis_url)
+            url = _site_url(installation, site, say)
+            file = write_site(settings.home, site, plan, installation.secret, url)
             for function in FUNCTIONS:
                 supervisor.start(installation.pool(site, file, function))
                 pools.append(f"{site}.{function}")
@@ -146,6 +150,17 @@ def _start_servers(supervisor: Supervisor, settings: Settings, say: Say) -> Inst
         file = settings.secret_file or secret_of(home)
         secret, variable = read_secret(file), {"ORCHESTRATOR_SECRET_FILE": str(file)}
     return Installation(home, database_url, redis_url, secret, variable)
+
+
+def _site_url(installation: Installation, site: str, say: Say) -> str:
+    """The broker's address with the site's own user, or as it is where that can not be made."""
+    password = broker_password(installation.secret, site)
+    try:
+        open_account(shared(installation.redis_url), site, password)
+    except ConfigError as error:
+        say(f"site {site} uses the broker as the hub does: {error}")
+        return installation.redis_url
+    return url_as(installation.redis_url, site, password)
 
 
 def _migrate(database_url: str) -> None:

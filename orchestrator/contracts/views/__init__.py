@@ -27,6 +27,7 @@ from orchestrator.contracts.views.page import Problem as Problem
 from orchestrator.contracts.views.page import Wrong as Wrong
 from orchestrator.contracts.views.sites import Node as Node
 from orchestrator.contracts.views.sites import OfferedAction as OfferedAction
+from orchestrator.contracts.views.sites import PartlyOffered as PartlyOffered
 from orchestrator.contracts.views.sites import Pool as Pool
 from orchestrator.contracts.views.sites import Restart as Restart
 from orchestrator.contracts.views.sites import Site as Site

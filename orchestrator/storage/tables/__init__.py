@@ -6,7 +6,7 @@ A task's id is made of its batch's id and its step (domain/chain.py), so that a 
 from orchestrator.storage.tables.access import api_keys, audit, users
 from orchestrator.storage.tables.columns import metadata
 from orchestrator.storage.tables.discovery import batches, discoveries, walks
-from orchestrator.storage.tables.fleet import lanes, nodes, site_actions, sites
+from orchestrator.storage.tables.fleet import lanes, nodes, site_actions, sites, stances
 from orchestrator.storage.tables.hub import broker, dead_letters, hub_heartbeat, stale_reports, stream_positions
 from orchestrator.storage.tables.jobs import history, holds, job_steps, jobs, progress
 from orchestrator.storage.tables.logs import task_logs, task_progress
@@ -41,6 +41,7 @@ __all__ = [
     "site_actions",
     "sites",
     "stale_reports",
+    "stances",
     "stream_positions",
     "task_logs",
     "task_progress",
