@@ -41,6 +41,7 @@ Make = Callable[[Path, str | None, int], Case]
 def tree(folder: Path, n: int) -> list[bytes]:
     """So many files and folders below a folder, a hundred in each."""
     paths: list[bytes] = []
+    below = folder
     for number in range(n):
         if number % 100 == 0:
             below = folder / f"d{number // 100:05d}"
