@@ -31,7 +31,7 @@ class Verdict:
     """Whether the path is given to the next step."""
 
 
-_DONE = Verdict(PROCESSED, goes_on=True)
+DONE = Verdict(PROCESSED, goes_on=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +109,7 @@ class Context:
     def done(self, *paths: Path) -> None:
         """These were processed."""
         for path in paths:
-            self._say(path, _DONE)
+            self._say(path, DONE)
 
     def skip(self, path: Path, why: str, *, go_on: bool = False) -> None:
         """There was nothing to do; the next step is given the path only with ``go_on``."""

@@ -11,7 +11,7 @@ from orchestrator.contracts.parcel import TaskOrder
 from orchestrator.contracts.paths import Carry, PathList, bitmap, indices, pack_carry, unpack, unpack_carry
 from orchestrator.contracts.report import Problem, TaskError
 from orchestrator.domain.storable import storable_faults
-from workers.context import ABORTED, FAILED, PROCESSED, SKIPPED, Verdict, reason_of
+from workers.context import ABORTED, DONE, FAILED, PROCESSED, SKIPPED, Verdict, reason_of
 from workers.path import Path
 
 MAX_NOTES_BYTES = 4096
@@ -32,6 +32,8 @@ class Order:
     paths: list[Path]
     """Those given, in the order of the batch."""
     carry: Carry
+    packed_carry: bytes | None
+    """The same, as it came."""
 
     @classmethod
     def of(cls, order: TaskOrder) -> "Order":
@@ -49,7 +51,7 @@ class Order:
             )
             for index in indices(order.given, len(batch))
         ]
-        return cls(len(batch), paths, carry)
+        return cls(len(batch), paths, carry, order.carry)
 
 
 def _notes(batch: PathList, carry: Carry, index: int) -> dict[str, Any] | None:
@@ -63,6 +65,8 @@ def ending(order: Order, verdicts: Mapping[int, Verdict], error: TaskError | Non
 
     After an error, and when stopped, what has no outcome is left out; otherwise it is failed, "not reported".
     """
+    if not error and not stopped and _all_done(order.paths, verdicts):
+        return {PROCESSED: len(order.paths), "carry": order.packed_carry}
     final: dict[int, Verdict] = {}
     for path in order.paths:
         verdict = verdicts.get(path.index)
@@ -84,6 +88,11 @@ def ending(order: Order, verdicts: Mapping[int, Verdict], error: TaskError | Non
         "problems": _problems(order.paths, final),
         "carry": _carried(order, frozenset(passed)),
     }
+
+
+def _all_done(paths: Sequence[Path], verdicts: Mapping[int, Verdict]) -> bool:
+    """Whether nothing is to be told of any of them: what most tasks come to."""
+    return all(verdicts.get(path.index) is DONE and not (path.noted or path.renamed) for path in paths)
 
 
 def notes_fault(notes: Mapping[str, Any]) -> str | None:

@@ -71,6 +71,7 @@ class Receiver:
             page.claimed(won=won)
         failpoint("worker.claimed")
         if won:
+            self._stops.claimed(parcel.job)
             Runner(REGISTRY.actions, runtime.roots, reporter, self._stops.asked, runtime.node).run(parcel, refused)
 
 

@@ -14,7 +14,7 @@ import msgspec
 from redis import Redis, RedisError
 
 from orchestrator.contracts.names import reports_stream
-from orchestrator.contracts.report import Item, Reports
+from orchestrator.contracts.report import Ended, Item, Reports, Started
 from orchestrator.contracts.seal import seal
 
 log = logging.getLogger(__name__)
@@ -25,6 +25,8 @@ _APART_SECONDS = 0.02
 _ENTRY_ITEMS = 500
 _ENTRY_BYTES = 256 * 1024
 _KEPT_BYTES = 64 * 1024 * 1024
+_PLAIN_BYTES = 64
+"""What an item that says little takes at most."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 
 
@@ -64,6 +66,8 @@ class StreamReporter:
         self._heard = heard
         self._items: deque[tuple[Item, int]] = deque()
         self._bytes = 0
+        self._under_way = 0
+        """So many of the items are being sent."""
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._flushing = 0
@@ -72,8 +76,10 @@ class StreamReporter:
 
     def send(self, item: Item) -> None:
         """Take an item; waits while too much is kept already."""
-        size = len(msgspec.msgpack.encode(item))
+        size = _size(item)
         with self._changed:
+            if isinstance(item, Ended):
+                self._replace_start(item)
             # One item is always taken, however large.
             self._changed.wait_for(lambda: not self._items or self._bytes + size <= self._kept_bytes)
             self._items.append((item, size))
@@ -84,6 +90,14 @@ class StreamReporter:
             # Waking the thread for each item would cost more than the item.
             if len(self._items) == 1 or self._worth_sending():
                 self._changed.notify_all()
+
+    def _replace_start(self, end: Ended) -> None:
+        """Its end says that it began: who has not been told of that yet need not be."""
+        if len(self._items) > self._under_way:
+            last, size = self._items[-1]
+            if isinstance(last, Started) and (last.task, last.attempt) == (end.task, end.attempt):
+                self._items.pop()
+                self._bytes -= size
 
     def hurry(self) -> None:
         """Send what there is, if nothing was sent a moment ago."""
@@ -131,6 +145,7 @@ class StreamReporter:
                     break
                 entry.append(item)
                 size += item[1]
+            self._under_way = len(entry)
             return entry
 
     def _worth_sending(self) -> bool:
@@ -142,7 +157,17 @@ class StreamReporter:
         with self._changed:
             for _ in entry:
                 self._bytes -= self._items.popleft()[1]
+            self._under_way = 0
             self._changed.notify_all()
 
     def _sealed(self, entry: list[tuple[Item, int]]) -> bytes:
         return seal(self._key, Reports(site=self._site, node=self._node, items=[item for item, _ in entry]))
+
+
+def _size(item: Item) -> int:
+    """How many bytes it takes, about: to know exactly, it would have to be encoded twice."""
+    if isinstance(item, Started) or (
+        isinstance(item, Ended) and not item.problems and item.passed is item.carry is item.error is None
+    ):
+        return _PLAIN_BYTES
+    return len(msgspec.msgpack.encode(item))

@@ -663,7 +663,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
             sa.Boolean(),
             server_default="false",
             nullable=False,
-            comment="done by the hub: what an earlier job left, what changes come to, or what is streamed in",
+            comment="done by the hub itself: given names, a stream, what changes come to, what an earlier job left",
         ),
         sa.Column("handed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
@@ -741,7 +741,12 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
     op.create_index("ix_parcels_job_id", "parcels", ["job_id"], unique=False)
     op.create_table(
         "handouts",
-        sa.Column("task_id", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "task_id",
+            sa.BigInteger(),
+            nullable=False,
+            comment="no foreign keys: a task that ends leaves nothing here, and they would cost as much as all else",
+        ),
         sa.Column("parcel", sa.Text(), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column(
@@ -750,8 +755,6 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
             nullable=True,
             comment="which paths this attempt handles; null = all that it was given",
         ),
-        sa.ForeignKeyConstraint(["parcel"], ["parcels.id"], name=op.f("fk_handouts_parcel"), ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["task_id"], ["tasks.id"], name=op.f("fk_handouts_task_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("task_id", name=op.f("pk_handouts")),
         comment="Tasks that are with a site: few, whatever the size of a job.",
     )
