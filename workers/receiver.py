@@ -72,7 +72,8 @@ class Receiver:
         failpoint("worker.claimed")
         if won:
             self._stops.claimed(parcel.job)
-            Runner(REGISTRY.actions, runtime.roots, reporter, self._stops.asked, runtime.node).run(parcel, refused)
+            runner = Runner(REGISTRY.actions, runtime.roots, reporter, self._stops.asked, runtime.node, runtime.spool)
+            runner.run(parcel, refused)
 
 
 def _limit(parcel: Parcel) -> float:

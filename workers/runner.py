@@ -18,11 +18,14 @@ from orchestrator.contracts.parcel import Parcel, TaskOrder
 from orchestrator.contracts.report import Ended, Returned, Started, TaskError
 from orchestrator.domain.pace import ALONE_S
 from orchestrator.errors import Invalid
+from workers import task_log
+from workers.aside import Aside
 from workers.context import Context, Facts, Stopped
 from workers.ending import Order, ending, legible, task_error
 from workers.registry import Action
 from workers.reporter import Reporter
 from workers.roots import Roots
+from workers.spool import Spool
 from workers.time_limit import TimedOut, within
 
 log = logging.getLogger(__name__)
@@ -44,9 +47,10 @@ class Runner:
         reporter: Reporter,
         asked_to_stop: Callable[[int], bool],
         node: str = "",
+        spool: Spool | None = None,
     ) -> None:
         self._actions, self._roots, self._reporter = actions, roots, reporter
-        self._asked_to_stop, self._node = asked_to_stop, node
+        self._asked_to_stop, self._node, self._spool = asked_to_stop, node, spool
         self._bound: tuple[Parcel, dict[str, Any]] | None = None
 
     def run(self, parcel: Parcel, refused: TaskError | None = None) -> None:
@@ -101,7 +105,7 @@ class Runner:
 
     def _result(self, parcel: Parcel, order: TaskOrder, refused: TaskError | None) -> dict[str, Any]:
         """The fields of Ended that say what the task came to."""
-        unpacked = Order.of(order)
+        unpacked = Order.of(order, Aside(self._spool, parcel.job, order.task, order.attempt))
         facts = Facts(
             job=parcel.job,
             task=order.task,
@@ -113,13 +117,19 @@ class Runner:
             node=self._node,
             params=MappingProxyType(parcel.params),
         )
-        ctx = Context(facts, unpacked.paths, self._roots, lambda: self._asked_to_stop(parcel.job))
+        stop, tell = lambda: self._asked_to_stop(parcel.job), self._reporter.tell
+        ctx = Context(facts, unpacked.paths, self._roots, stop, tell)
         action = self._actions.get(parcel.action)
         error, stopped, called = refused, False, Called()
         if action is None:
             error = error or unknown_action(parcel.action)
         elif error is None:
-            called = call(action, ctx, unpacked.paths, parcel.timeout, lambda: self._bind(action, parcel))
+            task_log.begin(ctx)
+            try:
+                called = call(action, ctx, unpacked.paths, parcel.timeout, lambda: self._bind(action, parcel))
+            finally:
+                task_log.end(ctx)
+                ctx.close()
             error = called.error
             # One that was told to stop and came back before it was done has stopped, however it did.
             stopped = called.stopped or (not error and ctx.told_to_stop and len(ctx.verdicts) < len(unpacked.paths))

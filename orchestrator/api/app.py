@@ -21,7 +21,7 @@ from orchestrator.api.moves import moves_of
 from orchestrator.api.openapi import describe, permission_of
 from orchestrator.api.problems import response_to
 from orchestrator.api.requires import Parts
-from orchestrator.api.routes import control, health, holds, jobs, keys, sites, stream, submit, tasks, workflows
+from orchestrator.api.routes import control, health, holds, jobs, keys, logs, sites, stream, submit, tasks, workflows
 from orchestrator.contracts.views import Snapshot
 from orchestrator.domain.roles import Permission
 from orchestrator.storage.queries.jobs import read_snapshots
@@ -36,6 +36,7 @@ ROUTERS: tuple[tuple[str, APIRouter], ...] = (
     (PREFIX, control.router),
     (PREFIX, jobs.router),
     (PREFIX, tasks.router),
+    (PREFIX, logs.router),
     (PREFIX, sites.router),
     (PREFIX, holds.router),
     (PREFIX, keys.router),

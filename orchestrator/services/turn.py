@@ -18,6 +18,7 @@ from orchestrator.services.dispatch import Sent, hand_out_tasks
 from orchestrator.services.failures import Failures
 from orchestrator.services.fill import Walk, fill
 from orchestrator.services.grant import Grants, grants
+from orchestrator.services.keep_logs import keep_logs
 from orchestrator.services.lanes import lanes
 from orchestrator.services.lease import lapsed_tasks, lapsed_walks
 from orchestrator.services.memory import Memory
@@ -62,9 +63,11 @@ def apply(tx: Connection, reports: Sequence[Reports], batches: Sequence[Batch], 
     announce(tx, reports)
     if not batches and not any(report.items for report in reports):
         hear(tx, reports)
+        keep_logs(tx, reports)
         return Outbox()
     tasks = {item.task for report in reports for item in report.items}
     jobs = lock(tx, {batch.job for batch in batches}, tasks)
+    keep_logs(tx, reports)
     deltas, failures = Deltas(), Failures()
     plan = memory.plan(tx, jobs)
     with together(tx):
