@@ -42,7 +42,6 @@ from orchestrator.services.unclaimed import PATIENCE_S, Unclaimed, give_back, un
 from orchestrator.storage.active import beat, become_active
 from orchestrator.storage.database import make_engine
 from orchestrator.storage.epoch import next_epoch, read_epoch
-from orchestrator.storage.heartbeat import beat
 from orchestrator.storage.positions import read_positions, write_positions
 
 log = logging.getLogger("orchestrator.hub")

@@ -25,6 +25,7 @@ from pydantic import (
 from orchestrator.contracts.names import Function
 from orchestrator.errors import ConfigError
 from workers.limits import Limits, SiteLimits
+from workers.store_entry import StoreEntry
 
 REDIS_URL = "ORCHESTRATOR_REDIS_URL"
 SITE_KEY = "ORCHESTRATOR_SITE_KEY"
@@ -95,6 +96,7 @@ class SiteFile(BaseModel):
     spool: Path | None = None
     """A folder for notes that are too long to travel, which all hosts of the site share; None: in ``state``."""
     roots: list[RootEntry] = []
+    stores: list[StoreEntry] = []
     limits: SiteLimits = SiteLimits()
     queues: Annotated[
         dict[_Name, dict[Function, Annotated[int, Field(ge=1, le=1024, strict=True)]]], AfterValidator(_pools)
@@ -142,6 +144,7 @@ def load_site(file: Path, environment: Environment = os.environ) -> SiteFile:
         return site.model_copy(
             update={
                 "roots": [root.model_copy(update={"path": _absolute(folder, root.path)}) for root in site.roots],
+                "stores": [_store(folder, store) for store in site.stores],
                 "python_path": [_absolute(folder, path) for path in site.python_path],
                 "actions": [_module(folder, name) for name in site.actions],
                 "state": None if site.state is None else _absolute(folder, site.state),
@@ -201,6 +204,11 @@ def _known(loc: list[Any]) -> list[str]:
 
 def _absolute(folder: Path, path: Path) -> Path:
     return Path(os.path.normpath(folder / path.expanduser()))
+
+
+def _store(folder: Path, store: StoreEntry) -> StoreEntry:
+    file = store.options_file
+    return store.model_copy(update={"options_file": None if file is None else _absolute(folder, file)})
 
 
 def _module(folder: Path, name: str) -> str:

@@ -23,14 +23,16 @@ _JOB = text("""
     select j.id, j.state, j.reason, j.site, j.queue, j.workflow, j.owner, j.not_before,
       j.not_before > clock_timestamp() as early, d.state as discovery,
       d.queue as discovery_queue, d.site as discovery_site, p.open_tasks, p.out, p.total, d.waiting, d.running,
+      st.lines as streamed,
       (select count(*) from walks w
        where w.job_id = j.id and w.ended_at is null and w.handed_at is not null) as walking,
       exists (select from later l where l.job_id = j.id) as later,
-      exists (select from walks w where w.job_id = j.id and w.ended_at is null and w.by_hub) as by_hub,
+      (select bool_and(w.by_hub) from walks w where w.job_id = j.id and w.ended_at is null) as by_hub,
       h.actor, h.at, h.reason as said
     from jobs j
     left join discoveries d on d.job_id = j.id
     left join progress p on p.job_id = j.id
+    left join streams st on st.job_id = j.id and st.closed_at is null
     left join lateral (
       select actor, at, reason from history
       where job_id = j.id and event in ('PauseRequested', 'CancelRequested') order by seq desc limit 1
@@ -146,7 +148,13 @@ def _held_back(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
 def _discovery(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
     if row.state in BATCH_JOB.terminal or row.discovery is None or row.discovery in DISCOVERY.terminal:
         return
-    if row.by_hub:
+    if row.streamed is not None:
+        yield _cause(
+            "stream_open",
+            f"its paths are streamed, {row.streamed:,} lines so far, and more may come",
+            f"its sender, who closes the stream (`orchestrator stream {row.id}`, or POST .../paths?close=true)",
+        )
+    elif row.by_hub:
         found = f"the hub goes through what there is to find: {row.total:,} paths so far"
         yield _cause("discovery_runs", found, "nothing: the job can not end before discovery has")
     elif not row.running and not row.walking:

@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 from orchestrator.cli.main import SUBJECTS, make_app
 
 COMMANDS = [
-    "up", "down", "demo", "submit", "jobs", "job", "watch", "tasks", "errors", "paths", "history", "workflows",
+    "up", "down", "demo", "submit", "stream", "jobs", "job", "watch", "tasks", "errors", "paths", "history",
+    "workflows",
     "workflow apply", "workflow show", "workflow delete", "workflow validate", "sites", "site show", "site new",
     "site key", "site enable", "site disable", "site drain", "site restart",
     "plugin new", "logs", "task",
