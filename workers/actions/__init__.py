@@ -1,5 +1,5 @@
 """The actions that every site has; importing them registers them."""
 
-from workers.actions import checksum, copy, noop, sleep, stat
+from workers.actions import checksum, copy, delete, follow, move, noop, sleep, stat, verify
 
-__all__ = ["checksum", "copy", "noop", "sleep", "stat"]
+__all__ = ["checksum", "copy", "delete", "follow", "move", "noop", "sleep", "stat", "verify"]

@@ -9,6 +9,7 @@ from workers.context import Context
 from workers.path import Path
 
 CHUNK_BYTES = 1024 * 1024
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
 
 _KINDS = {
     stat.S_IFDIR: "a folder",
@@ -20,17 +21,20 @@ _KINDS = {
 }
 
 
-def look(ctx: Context, path: Path, *, follow: bool = False) -> os.stat_result | None:
+def look(ctx: Context, path: Path, *, follow: bool = False, at: bytes | None = None) -> os.stat_result | None:
     """What is there, a link as itself unless ``follow``; None when there is nothing, and that has been said.
 
     What discovery has seen and is gone now is ``aborted``; what nobody has ever seen is ``failed``, and so is a link
-    that is there and leads nowhere.
+    that is there and leads nowhere. ``at`` is another place to look at than that of the path.
     """
+    place = path.raw if at is None else at
     try:
-        return ctx.roots.stat(path.raw) if follow else ctx.roots.lstat(path.raw)
+        return ctx.roots.stat(place) if follow else ctx.roots.lstat(place)
     except (FileNotFoundError, NotADirectoryError):
-        if follow and _is_link(ctx, path):
+        if follow and _is_link(ctx, place):
             ctx.fail(path, "is a symbolic link that leads nowhere", "DanglingLink")
+        elif at is not None:
+            ctx.fail(path, "has no counterpart", "FileNotFoundError")
         elif path.kind == "?":
             ctx.fail(path, "no such file", "FileNotFoundError")
         else:
@@ -43,25 +47,33 @@ def refuse(ctx: Context, path: Path, mode: int) -> None:
     ctx.fail(path, f"is {_KINDS.get(stat.S_IFMT(mode), 'no file')}, not a regular file", "NotARegularFile")
 
 
-def open_source(ctx: Context, path: Path) -> BinaryIO | None:
+def open_source(ctx: Context, path: Path, at: bytes | None = None) -> BinaryIO | None:
     """The regular file, opened for reading without a buffer; None when it is not, and that has been said.
 
-    A link is followed as long as it stays in the roots.
+    A link is followed as long as it stays in the roots. ``at`` is another place than that of the path.
     """
-    seen = look(ctx, path, follow=True)
+    place = path.raw if at is None else at
+    seen = look(ctx, path, follow=True, at=at)
     if seen is None:
         return None
     # Looked at before it is opened, since opening a device can do something to it, and a pipe would make us wait.
     if not stat.S_ISREG(seen.st_mode):
         refuse(ctx, path, seen.st_mode)
         return None
-    fd = ctx.roots.open(path.raw, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    fd = ctx.roots.open(place, _READ)
     opened = os.fstat(fd)
     if not stat.S_ISREG(opened.st_mode):
         os.close(fd)
         refuse(ctx, path, opened.st_mode)
         return None
     return os.fdopen(fd, "rb", buffering=0)
+
+
+def open_bytes(ctx: Context, place: bytes) -> BinaryIO:
+    """A regular file that is no path of the task, opened for reading; ValueError when it is no regular file."""
+    if not stat.S_ISREG(ctx.roots.stat(place).st_mode):
+        raise ValueError(f"{os.fsdecode(place)} is no regular file")
+    return os.fdopen(ctx.roots.open(place, _READ), "rb")
 
 
 def chunks(ctx: Context, file: BinaryIO) -> Iterator[bytes]:
@@ -71,8 +83,8 @@ def chunks(ctx: Context, file: BinaryIO) -> Iterator[bytes]:
         ctx.stop_if_cancelled()
 
 
-def _is_link(ctx: Context, path: Path) -> bool:
+def _is_link(ctx: Context, place: bytes) -> bool:
     try:
-        return stat.S_ISLNK(ctx.roots.lstat(path.raw).st_mode)
+        return stat.S_ISLNK(ctx.roots.lstat(place).st_mode)
     except OSError:
         return False
