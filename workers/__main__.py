@@ -65,8 +65,9 @@ def check(site: SiteFile) -> int:
             wrong.append(f"root {root.path}: no such folder")
         elif not os.access(root.path, access):
             wrong.append(f"root {root.path}: this user may not {'read' if root.read_only else 'read and write'} it")
-    if not site.roots:
+    if not (site.roots or site.stores):
         wrong.append("no roots: add [[roots]] with a path, or no file can be touched")
+    wrong += (f"store {fault}" for fault in runtime.roots.stores.check())
     try:
         runtime.seen.check()
     except ConfigError as error:
@@ -80,6 +81,8 @@ def check(site: SiteFile) -> int:
         print(f"  pool {node_name(site.name, queue, function)}: {count} at once ({pool_of(function)})")
     for root in site.roots:
         print(f"  root {root.path}{' (read only)' if root.read_only else ''}")
+    for store in site.stores:
+        print(f"  store {store.url}{' (read only)' if store.read_only else ''}")
     print(f"  actions: {', '.join(sorted(REGISTRY.actions))}")
     print(f"  discovery: {', '.join(sorted(REGISTRY.discoveries))}")
     for problem in wrong:

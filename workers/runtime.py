@@ -17,6 +17,7 @@ from workers.reporter import StreamReporter, ignore
 from workers.roots import Root, Roots
 from workers.seen import Seen
 from workers.site import SiteFile
+from workers.stores import Stores
 
 _SOCKET_SECONDS = 5
 
@@ -73,7 +74,8 @@ class Runtime:
     @cached_property
     def roots(self) -> Roots:
         """What may be touched here."""
-        return Roots(Root(os.fsencode(root.path), root.read_only) for root in self.site.roots)
+        roots = (Root(os.fsencode(root.path), root.read_only) for root in self.site.roots)
+        return Roots(roots, Stores(self.site.stores))
 
     def _make_reporter(self) -> StreamReporter:
         page = self.children.own

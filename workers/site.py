@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints,
 
 from orchestrator.contracts.names import Function
 from orchestrator.errors import ConfigError
+from workers.store_entry import StoreEntry
 
 REDIS_URL = "ORCHESTRATOR_REDIS_URL"
 SITE_KEY = "ORCHESTRATOR_SITE_KEY"
@@ -47,6 +48,7 @@ class SiteFile(BaseModel):
     state: Path | None = None
     """A folder for what a host has to remember over a restart; None: the user's own."""
     roots: list[RootEntry] = []
+    stores: list[StoreEntry] = []
     queues: dict[_Name, dict[Function, Annotated[int, Field(ge=1, le=1024, strict=True)]]]
     """Queue -> function -> how many run at once; a function that is absent has no pool."""
 
@@ -84,6 +86,7 @@ def load_site(file: Path, environment: Environment = os.environ) -> SiteFile:
     return site.model_copy(
         update={
             "roots": [root.model_copy(update={"path": _absolute(folder, root.path)}) for root in site.roots],
+            "stores": [_store(folder, store) for store in site.stores],
             "python_path": [_absolute(folder, path) for path in site.python_path],
             "actions": [_module(folder, name) for name in site.actions],
             "state": None if site.state is None else _absolute(folder, site.state),
@@ -118,6 +121,11 @@ def _faults(error: ValidationError) -> list[str]:
 
 def _absolute(folder: Path, path: Path) -> Path:
     return Path(os.path.normpath(folder / path.expanduser()))
+
+
+def _store(folder: Path, store: StoreEntry) -> StoreEntry:
+    file = store.options_file
+    return store.model_copy(update={"options_file": None if file is None else _absolute(folder, file)})
 
 
 def _module(folder: Path, name: str) -> str:
