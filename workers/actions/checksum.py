@@ -12,6 +12,7 @@ from workers.actions.source import open_source
 from workers.context import Context
 from workers.path import Path
 from workers.registry import action
+from workers.stores import is_url
 
 
 @action("fs.checksum", version="2", changes=["sidecar"])
@@ -37,6 +38,10 @@ def checksum(
 
 def _keep(ctx: Context, path: Path, suffix: bytes, digest: str) -> None:
     folder_name, name = os.path.split(path.raw)
+    if is_url(path.raw):
+        with ctx.roots.stores.write(path.raw + suffix) as file:
+            file.write(line_of(digest, name))
+        return
     with ctx.roots.folder(folder_name, write=True) as folder, part_of(name + suffix, folder) as part:
         part.file.truncate(0)
         write_all(part.file, line_of(digest, name))

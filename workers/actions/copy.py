@@ -1,17 +1,18 @@
 """``fs.copy``: copies below a destination that are either whole or not there."""
 
-import os
 import stat
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from workers.actions.copying import How, Overwrite, Room, copy_file, copy_folder, copy_link
-from workers.actions.source import look, open_source, refuse
+from workers.actions.objects import copy_object
+from workers.actions.source import look, open_source, prepare, refuse
 from workers.actions.tree import counterpart
 from workers.context import Context
 from workers.path import Path
 from workers.registry import action
+from workers.stores import is_url
 
 Links = Literal["refuse", "follow", "keep"]
 
@@ -37,9 +38,7 @@ def copy(
 ) -> None:
     """Copy every file below the destination, with its place in the tree, its times and its permissions."""
     how = How(overwrite, verify, sync)
-    # Before any path is touched: a destination that can not be written to is nobody's single failure.
-    with ctx.roots.folder(os.fsencode(destination), make=True):
-        pass
+    prepare(ctx, destination)
     for path in ctx.each(paths):
         with ctx.outcome(path):
             target = counterpart(path, destination)
@@ -50,16 +49,21 @@ def copy(
 
 def copy_any(ctx: Context, path: Path, target: bytes, how: How, *, links: Links, folders: bool) -> Room | None:
     """Copy what the path is; None when it can not be, which has been said."""
+    if is_url(path.raw):
+        return copy_object(ctx, path, target, how)
     found = look(ctx, path)
     if found is None:
         return None
-    if stat.S_ISLNK(found.st_mode) and links == "keep":
-        return copy_link(ctx, path, found, target, how)
     if stat.S_ISDIR(found.st_mode) and folders:
-        return copy_folder(ctx, path, found, target, how)
-    if stat.S_ISLNK(found.st_mode) and links == "refuse":
+        # Stores have none.
+        return Room.FREE if is_url(target) else copy_folder(ctx, path, found, target, how)
+    if stat.S_ISLNK(found.st_mode) and links == "keep" and not is_url(target):
+        return copy_link(ctx, path, found, target, how)
+    if stat.S_ISLNK(found.st_mode) and links != "follow":
         refuse(ctx, path, found.st_mode)
         return None
+    if is_url(target):
+        return copy_object(ctx, path, target, how)
     file = open_source(ctx, path)
     if file is None:
         return None

@@ -114,7 +114,12 @@ def room_for(ctx: Context, path: Path, source: os.stat_result, there: os.stat_re
         raise IsADirectoryError(errno.EISDIR, "the destination has a folder of this name")
     if ctx.attempt > 1 and _alike(source, there) and not (how.overwrite == "always" and how.verify):
         return Room.OURS
-    if how.overwrite == "always" or (how.overwrite == "older" and there.st_mtime_ns < source.st_mtime_ns):
+    return room_for_time(ctx, path, source.st_mtime_ns, there.st_mtime_ns, how)
+
+
+def room_for_time(ctx: Context, path: Path, mtime_ns: int, there_ns: int, how: How) -> Room:
+    """Whether something of that time may be replaced by something of the first."""
+    if how.overwrite == "always" or (how.overwrite == "older" and there_ns < mtime_ns):
         return Room.FREE
     return _taken(ctx, path, "the one there is not older" if how.overwrite == "older" else "")
 

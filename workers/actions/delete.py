@@ -7,10 +7,12 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from workers.actions.removing import is_folder, remove_empty, remove_file, remove_tree
+from workers.actions.source import exists
 from workers.actions.tree import counterpart
 from workers.context import Context
 from workers.path import Path
 from workers.registry import action
+from workers.stores import is_url
 
 Folders = Literal["refuse", "empty", "tree"]
 
@@ -64,6 +66,8 @@ def _delete_counterpart(ctx: Context, path: Path, target: bytes, mirror: str, fo
 
 def _remove(ctx: Context, target: bytes, folders: Folders) -> Literal["removed", "gone", "folder", "full"]:
     """Remove what is there as far as that is asked for, and tell how it was."""
+    if is_url(target):
+        return _remove_object(ctx, target)
     try:
         found = ctx.roots.lstat(target)
     except (FileNotFoundError, NotADirectoryError):
@@ -78,11 +82,24 @@ def _remove(ctx: Context, target: bytes, folders: Folders) -> Literal["removed",
     return "removed" if remove_empty(ctx.roots, target) else "full"
 
 
+def _remove_object(ctx: Context, target: bytes) -> Literal["removed", "gone"]:
+    """A store has no folders: what stands for one is gone with the last object in it."""
+    try:
+        if ctx.roots.stores.info(target).kind == "f":
+            ctx.roots.stores.delete(target)
+            return "removed"
+    except FileNotFoundError:
+        pass
+    return "gone"
+
+
 def leave_no_empty_folders(ctx: Context, path: Path, target: bytes, mirror: str) -> None:
     """Remove the folders above what was deleted from a mirror that are empty now and that its tree has not, either.
 
     Whoever takes the last thing out of such a folder takes the folder along, in whatever order things are deleted.
     """
+    if is_url(target):
+        return
     top = os.path.normpath(os.fsencode(mirror))
     there = os.path.dirname(os.path.normpath(target))
     while there.startswith(top + b"/"):
@@ -90,12 +107,3 @@ def leave_no_empty_folders(ctx: Context, path: Path, target: bytes, mirror: str)
         if not path.base or is_folder(ctx.roots, source) or not remove_empty(ctx.roots, there):
             return
         there = os.path.dirname(there)
-
-
-def exists(ctx: Context, path: bytes) -> bool:
-    """Whether anything is there."""
-    try:
-        ctx.roots.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    return True

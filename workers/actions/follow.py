@@ -8,14 +8,16 @@ from pydantic import Field
 
 from workers.actions.copy import Links, copy_any
 from workers.actions.copying import How
-from workers.actions.delete import exists, leave_no_empty_folders
+from workers.actions.delete import leave_no_empty_folders
 from workers.actions.move import rename_over
+from workers.actions.objects import entry
 from workers.actions.removing import remove_empty, remove_file
-from workers.actions.source import look
+from workers.actions.source import exists, look, prepare
 from workers.actions.tree import counterpart, moved_from, was_at
 from workers.context import Context
 from workers.path import Path
 from workers.registry import action
+from workers.stores import is_url
 
 
 @action("fs.follow", changes=["destination"])
@@ -32,8 +34,7 @@ def follow(
 ) -> None:
     """Move the counterpart of every path that has moved; where there is none that is alike, copy the path."""
     how = How("always", verify, sync)
-    with ctx.roots.folder(os.fsencode(destination), make=True):
-        pass
+    prepare(ctx, destination)
     for path in ctx.each(paths):
         with ctx.outcome(path):
             target, old = counterpart(path, destination), was_at(path, destination)
@@ -57,6 +58,8 @@ def _follow(ctx: Context, path: Path, old: bytes, target: bytes, how: How) -> bo
     source = look(ctx, path)
     if source is None or not stat.S_ISREG(source.st_mode):
         return False
+    if is_url(old):
+        return _follow_object(ctx, source, old, target)
     try:
         there = ctx.roots.lstat(old)
     except (FileNotFoundError, NotADirectoryError):
@@ -65,8 +68,21 @@ def _follow(ctx: Context, path: Path, old: bytes, target: bytes, how: How) -> bo
     return alike and rename_over(ctx, path, old, target, there, how)
 
 
+def _follow_object(ctx: Context, source: os.stat_result, old: bytes, target: bytes) -> bool:
+    there = entry(ctx, old)
+    if there is None or there.size != source.st_size or (there.mtime_ns or 0) < source.st_mtime_ns:
+        return False
+    ctx.roots.stores.copy(old, target)
+    ctx.roots.stores.delete(old)
+    return True
+
+
 def _clear(ctx: Context, old: bytes) -> None:
     """What is left where the counterpart was is of no use to anybody."""
+    if is_url(old):
+        if (there := entry(ctx, old)) and there.kind == "f":
+            ctx.roots.stores.delete(old)
+        return
     try:
         found = ctx.roots.lstat(old)
     except (FileNotFoundError, NotADirectoryError):

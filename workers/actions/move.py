@@ -8,14 +8,16 @@ from typing import Annotated
 from pydantic import Field
 
 from workers.actions.copying import How, Overwrite, Room, copy_file, copy_link, room_for
+from workers.actions.objects import copy_object
 from workers.actions.part import sync_folder
 from workers.actions.removing import remove_file
-from workers.actions.source import chunks, look, open_source, refuse
+from workers.actions.source import chunks, exists, look, open_source, prepare, refuse
 from workers.actions.tree import counterpart
 from workers.context import Context
 from workers.path import Path
 from workers.registry import action
 from workers.renaming import is_there, rename_new
+from workers.stores import is_url
 
 
 @action("fs.move", changes=["paths", "destination"])
@@ -35,8 +37,7 @@ def move(
 ) -> None:
     """Move every file below the destination, with its place in the tree; a link as itself."""
     how = How(overwrite, verify, sync)
-    with ctx.roots.folder(os.fsencode(destination), make=True):
-        pass
+    prepare(ctx, destination)
     for path in ctx.each(paths):
         with ctx.outcome(path):
             target = counterpart(path, destination)
@@ -46,14 +47,19 @@ def move(
 
 def _move(ctx: Context, path: Path, target: bytes, how: How, *, folders: bool) -> bool:
     """Whether it is at its new place now; when not, that has been said."""
-    if ctx.attempt > 1 and _was_moved(ctx, path, target):
+    if ctx.attempt > 1 and not exists(ctx, path.raw) and exists(ctx, target):
+        # An earlier attempt has moved it, and did not live to tell.
         return True
+    if is_url(path.raw):
+        return _move_object(ctx, path, target, how)
     found = look(ctx, path)
     if found is None:
         return False
     if stat.S_ISDIR(found.st_mode) and not folders:
         refuse(ctx, path, found.st_mode)
         return False
+    if is_url(target):
+        return _move_object(ctx, path, target, how, found)
     try:
         return rename_over(ctx, path, path.raw, target, found, how)
     except OSError as error:
@@ -112,16 +118,15 @@ def _same_content(ctx: Context, path: Path, target: bytes) -> bool:
         return all(chunk == other.read(len(chunk)) for chunk in chunks(ctx, one)) and not other.read(1)
 
 
-def _was_moved(ctx: Context, path: Path, target: bytes) -> bool:
-    """Whether an earlier attempt has moved it, and did not live to tell."""
-    try:
-        ctx.roots.lstat(path.raw)
-    except (FileNotFoundError, NotADirectoryError):
-        pass
+def _move_object(ctx: Context, path: Path, target: bytes, how: How, found: os.stat_result | None = None) -> bool:
+    """Into a store, out of one, or within; ``found`` is what the file was."""
+    if found and stat.S_ISLNK(found.st_mode):
+        refuse(ctx, path, found.st_mode)
+        return False
+    if copy_object(ctx, path, target, how) not in (Room.FREE, Room.OURS):
+        return False
+    if is_url(path.raw):
+        ctx.roots.stores.delete(path.raw)
     else:
-        return False
-    try:
-        ctx.roots.lstat(target)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
+        remove_file(ctx.roots, path.raw, found)
     return True

@@ -32,11 +32,14 @@ class Part:
     _folder: int
     _published: bool = False
 
-    def publish(self, *, replace: bool, sync: bool = False) -> None:
-        """Give it its name, in one step; FileExistsError where something has it and is not to be replaced."""
+    def publish(self, *, replace: bool, sync: bool = False, target: bytes | None = None) -> None:
+        """Give it its name, in one step; FileExistsError where something has it and is not to be replaced.
+
+        ``target`` is another name than it was to have.
+        """
         if sync:
             os.fsync(self.file.fileno())
-        publish(self._name, self._target, self._folder, replace=replace, sync=sync)
+        publish(self._name, target or self._target, self._folder, replace=replace, sync=sync)
         self._published = True
 
     def close(self) -> None:

@@ -1,12 +1,15 @@
 """Opening the file that a path names, or saying of the path why that can not be."""
 
+import io
 import os
 import stat
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from workers.context import Context
 from workers.path import Path
+from workers.roots import OutsideRoots
+from workers.stores import is_url
 
 CHUNK_BYTES = 1024 * 1024
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
@@ -33,13 +36,19 @@ def look(ctx: Context, path: Path, *, follow: bool = False, at: bytes | None = N
     except (FileNotFoundError, NotADirectoryError):
         if follow and _is_link(ctx, place):
             ctx.fail(path, "is a symbolic link that leads nowhere", "DanglingLink")
-        elif at is not None:
-            ctx.fail(path, "has no counterpart", "FileNotFoundError")
-        elif path.kind == "?":
-            ctx.fail(path, "no such file", "FileNotFoundError")
         else:
-            ctx.abort(path, "no longer there")
+            say_gone(ctx, path, at=at)
         return None
+
+
+def say_gone(ctx: Context, path: Path, *, at: bytes | None = None) -> None:
+    """Say that nothing is there."""
+    if at is not None:
+        ctx.fail(path, "has no counterpart", "FileNotFoundError")
+    elif path.kind == "?":
+        ctx.fail(path, "no such file", "FileNotFoundError")
+    else:
+        ctx.abort(path, "no longer there")
 
 
 def refuse(ctx: Context, path: Path, mode: int) -> None:
@@ -53,6 +62,8 @@ def open_source(ctx: Context, path: Path, at: bytes | None = None) -> BinaryIO |
     A link is followed as long as it stays in the roots. ``at`` is another place than that of the path.
     """
     place = path.raw if at is None else at
+    if is_url(place):
+        return _open_object(ctx, path, place, at)
     seen = look(ctx, path, follow=True, at=at)
     if seen is None:
         return None
@@ -69,8 +80,22 @@ def open_source(ctx: Context, path: Path, at: bytes | None = None) -> BinaryIO |
     return os.fdopen(fd, "rb", buffering=0)
 
 
+def _open_object(ctx: Context, path: Path, place: bytes, at: bytes | None) -> BinaryIO | None:
+    try:
+        if ctx.roots.stores.info(place).kind == "f":
+            return ctx.roots.stores.open(place)
+    except FileNotFoundError:
+        say_gone(ctx, path, at=at)
+    else:
+        refuse(ctx, path, stat.S_IFDIR)
+    return None
+
+
 def open_bytes(ctx: Context, place: bytes) -> BinaryIO:
-    """A regular file that is no path of the task, opened for reading; ValueError when it is no regular file."""
+    """A file that is no path of the task, opened for reading; ValueError when it is no regular file."""
+    if is_url(place):
+        # fsspec's own files can not read a line of bounded length.
+        return io.BufferedReader(cast(io.RawIOBase, ctx.roots.stores.open(place)))
     if not stat.S_ISREG(ctx.roots.stat(place).st_mode):
         raise ValueError(f"{os.fsdecode(place)} is no regular file")
     return os.fdopen(ctx.roots.open(place, _READ), "rb")
@@ -81,6 +106,32 @@ def chunks(ctx: Context, file: BinaryIO) -> Iterator[bytes]:
     while chunk := file.read(CHUNK_BYTES):
         yield chunk
         ctx.stop_if_cancelled()
+
+
+def exists(ctx: Context, place: bytes) -> bool:
+    """Whether anything is there, also a link that leads nowhere."""
+    try:
+        if is_url(place):
+            ctx.roots.stores.info(place)
+        else:
+            ctx.roots.lstat(place)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def prepare(ctx: Context, destination: str) -> None:
+    """Make the folder that is written to. Before any path is touched: when that can not be, no single path is at fault.
+
+    OutsideRoots for a store that is none of this site.
+    """
+    place = os.fsencode(destination)
+    if is_url(place):
+        if not ctx.roots.stores.contains(place):
+            raise OutsideRoots(place, "is outside the stores of this site")
+        return
+    with ctx.roots.folder(place, make=True):
+        pass
 
 
 def _is_link(ctx: Context, place: bytes) -> bool:

@@ -15,11 +15,12 @@ from workers.actions.digests import (
     digest_of,
     digests_in,
 )
-from workers.actions.source import open_bytes, open_source
+from workers.actions.source import exists, open_bytes, open_source
 from workers.actions.tree import counterpart
 from workers.context import Context
 from workers.path import Path
 from workers.registry import action
+from workers.stores import is_url
 
 _MOST_SHOWN = 3
 
@@ -124,9 +125,7 @@ def _check_complete(ctx: Context, path: Path, algorithm: Algorithm | None) -> No
         lines = iter(lambda: file.readline(LONGEST_LINE + 1), b"")
         for digest in digests_in(lines, algorithm or algorithm_named(path.raw)):
             ctx.stop_if_cancelled()
-            try:
-                ctx.roots.lstat(_named(path.raw, digest))
-            except (FileNotFoundError, NotADirectoryError):
+            if not exists(ctx, _named(path.raw, digest)):
                 count += 1
                 missing += [os.fsdecode(digest.name)] if count <= _MOST_SHOWN else []
     if count:
@@ -135,4 +134,6 @@ def _check_complete(ctx: Context, path: Path, algorithm: Algorithm | None) -> No
 
 
 def _named(manifest: bytes, digest: Digest) -> bytes:
+    if is_url(manifest):
+        return manifest[: manifest.rfind(b"/") + 1] + digest.name.removeprefix(b"./")
     return os.path.normpath(os.path.join(os.path.dirname(manifest), digest.name))
