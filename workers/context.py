@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, cast
 
 from orchestrator.contracts.failpoints import failpoint
+from workers.allowed import Allowed
 from workers.path import Path
 from workers.roots import Roots
 
@@ -64,8 +65,15 @@ class Context:
     "not reported". What is said last counts, but a path that failed stays failed.
     """
 
-    def __init__(self, facts: Facts, paths: Iterable[Path], roots: Roots, asked_to_stop: Callable[[], bool]) -> None:
-        self.facts, self.roots = facts, roots
+    def __init__(
+        self,
+        facts: Facts,
+        paths: Iterable[Path],
+        roots: Roots,
+        asked_to_stop: Callable[[], bool],
+        allowed: Allowed = Allowed(),  # noqa: B008 - it never changes
+    ) -> None:
+        self.facts, self.roots, self.allowed = facts, roots, allowed
         self._paths = {path.index: path for path in paths}
         self._verdicts: dict[int, Verdict] = {}
         self._asked_to_stop = asked_to_stop

@@ -35,7 +35,7 @@ class Receiver:
         except NotAdmitted as refusal:
             log.warning("refused a message for %s: %s", task_name, refusal)
             return
-        self._run(parcel, forbidden(parcel.action, self._runtime.site.allow))
+        self._run(parcel, forbidden(parcel.action, self._runtime.site))
 
     def unknown(self, message: Any = None, name: str = "", **_: Any) -> None:
         """Answer a message whose action is not here, so that its tasks end with that reason and do not just vanish."""
@@ -71,7 +71,9 @@ class Receiver:
             page.claimed(won=won)
         failpoint("worker.claimed")
         if won:
-            Runner(REGISTRY.actions, runtime.roots, reporter, self._stops.asked, runtime.node).run(parcel, refused)
+            allowed = runtime.site.allowed
+            runner = Runner(REGISTRY.actions, runtime.roots, reporter, self._stops.asked, runtime.node, allowed)
+            runner.run(parcel, refused)
 
 
 def _limit(parcel: Parcel) -> float:

@@ -18,6 +18,7 @@ from orchestrator.contracts.parcel import Parcel, TaskOrder
 from orchestrator.contracts.report import Ended, Returned, Started, TaskError
 from orchestrator.domain.pace import ALONE_S
 from orchestrator.errors import Invalid
+from workers.allowed import Allowed
 from workers.context import Context, Facts, Stopped
 from workers.ending import Order, ending, legible, task_error
 from workers.registry import Action
@@ -43,9 +44,10 @@ class Runner:
         reporter: Reporter,
         asked_to_stop: Callable[[int], bool],
         node: str = "",
+        allowed: Allowed = Allowed(),  # noqa: B008 - it never changes
     ) -> None:
         self._actions, self._roots, self._reporter = actions, roots, reporter
-        self._asked_to_stop, self._node = asked_to_stop, node
+        self._asked_to_stop, self._node, self._allowed = asked_to_stop, node, allowed
 
     def run(self, parcel: Parcel, refused: TaskError | None = None) -> None:
         """Run every task of the parcel; with ``refused`` they end with that error instead.
@@ -111,7 +113,7 @@ class Runner:
             node=self._node,
             params=MappingProxyType(parcel.params),
         )
-        ctx = Context(facts, unpacked.paths, self._roots, lambda: self._asked_to_stop(parcel.job))
+        ctx = Context(facts, unpacked.paths, self._roots, lambda: self._asked_to_stop(parcel.job), self._allowed)
         action = self._actions.get(parcel.action)
         error, stopped, called = refused, False, Called()
         if action is None:

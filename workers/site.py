@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints,
 
 from orchestrator.contracts.names import Function
 from orchestrator.errors import ConfigError
+from workers.allowed import Allowed, HttpAllowed, ShellAllowed
 from workers.store_entry import StoreEntry
 
 REDIS_URL = "ORCHESTRATOR_REDIS_URL"
@@ -49,6 +50,8 @@ class SiteFile(BaseModel):
     """A folder for what a host has to remember over a restart; None: the user's own."""
     roots: list[RootEntry] = []
     stores: list[StoreEntry] = []
+    shell: ShellAllowed = ShellAllowed()
+    http: HttpAllowed = HttpAllowed()
     queues: dict[_Name, dict[Function, Annotated[int, Field(ge=1, le=1024, strict=True)]]]
     """Queue -> function -> how many run at once; a function that is absent has no pool."""
 
@@ -61,6 +64,11 @@ class SiteFile(BaseModel):
         if not self.redis_url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("redis_url: has to begin with redis://, rediss:// or unix://")
         return self
+
+    @property
+    def allowed(self) -> Allowed:
+        """What actions may do beyond files."""
+        return Allowed(shell=self.shell, http=self.http)
 
     @property
     def key_bytes(self) -> bytes:
@@ -86,6 +94,7 @@ def load_site(file: Path, environment: Environment = os.environ) -> SiteFile:
     return site.model_copy(
         update={
             "roots": [root.model_copy(update={"path": _absolute(folder, root.path)}) for root in site.roots],
+            "http": _http(folder, site.http),
             "stores": [_store(folder, store) for store in site.stores],
             "python_path": [_absolute(folder, path) for path in site.python_path],
             "actions": [_module(folder, name) for name in site.actions],
@@ -121,6 +130,11 @@ def _faults(error: ValidationError) -> list[str]:
 
 def _absolute(folder: Path, path: Path) -> Path:
     return Path(os.path.normpath(folder / path.expanduser()))
+
+
+def _http(folder: Path, http: HttpAllowed) -> HttpAllowed:
+    file = http.headers_file
+    return http.model_copy(update={"headers_file": None if file is None else _absolute(folder, file)})
 
 
 def _store(folder: Path, store: StoreEntry) -> StoreEntry:

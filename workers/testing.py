@@ -18,6 +18,7 @@ from orchestrator.contracts.paths import Carry, PathList, bitmap, indices, pack,
 from orchestrator.contracts.report import Ended, Item, TaskError
 from orchestrator.domain.cascade import Tally, ending
 from orchestrator.domain.task import TASK, TaskEvent, TaskState
+from workers.allowed import Allowed
 from workers.registry import REGISTRY, Action, make_action
 from workers.roots import Root, Roots
 from workers.runner import Runner
@@ -65,6 +66,7 @@ def run_action(
     params: Mapping[str, Any] | None = None,
     roots: Iterable[AnyPath] = (),
     stores: Stores | None = None,
+    allowed: Allowed = Allowed(),  # noqa: B008 - it never changes
     base: AnyPath = "",
     notes: Mapping[int, dict[str, Any]] | None = None,
     kinds: str | None = None,
@@ -75,10 +77,10 @@ def run_action(
 ) -> Result:
     """Run one task of an action (its function, or the name of one that is loaded or built in) over paths.
 
-    ``roots`` are the folders it may touch, ``stores`` what else. ``kinds`` (a letter a path, contracts.paths.KINDS) is
-    what discovery saw; left out, it is looked up now. ``notes`` came along, by place in ``paths``; ``given`` are the
-    places that this attempt is to handle. ``cancelled`` is asked as the job's cancellation would be; ``timeout`` is in
-    seconds.
+    ``roots`` are the folders it may touch, ``stores`` and ``allowed`` what else. ``kinds`` (a letter a path,
+    contracts.paths.KINDS) is what discovery saw; left out, it is looked up now. ``notes`` came along, by place in
+    ``paths``; ``given`` are the places that this attempt is to handle. ``cancelled`` is asked as the job's cancellation
+    would be; ``timeout`` is in seconds.
     """
     found = _action(action)
     raw = [os.fsencode(path) for path in paths]
@@ -91,7 +93,7 @@ def run_action(
     places = Roots((Root(os.path.abspath(os.fsencode(root))) for root in roots), stores)
     # Cancelled while it runs, not before it begins.
     begun = lambda: bool(kept.items) and cancelled()  # noqa: E731
-    Runner({found.name: found}, places, kept, lambda _job: begun()).run(parcel)
+    Runner({found.name: found}, places, kept, lambda _job: begun(), allowed=allowed).run(parcel)
     ended = next(item for item in kept.items if isinstance(item, Ended))
     return _result(ended, [os.fsdecode(path) for path in raw], list(indices(handed, len(raw))))
 

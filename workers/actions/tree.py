@@ -1,8 +1,6 @@
 """Where a path lies in the tree that it was found in, and what lies at that place in another one."""
 
-import base64
 import os
-from typing import cast
 
 from workers.path import Path
 
@@ -18,9 +16,6 @@ def place_in_tree(path: Path) -> bytes:
 def moved_from(path: Path) -> bytes | None:
     """Where it was before, by the note that discovery has made; None when it says of none."""
     noted = path.notes.get("moved_from")
-    if isinstance(noted, dict):
-        coded = cast(dict[str, object], noted).get("path_b64")
-        return base64.b64decode(coded, validate=True) if isinstance(coded, str) else None
     return noted.encode() if isinstance(noted, str) else None
 
 

@@ -1,6 +1,5 @@
 """fs.move, fs.delete and fs.follow: nothing is lost, nothing outside is touched, nothing is left half done."""
 
-import base64
 import itertools
 import os
 import shutil
@@ -209,14 +208,6 @@ def test_follow_moves_and_does_not_copy(root: bytes) -> None:
     assert os.stat(root + b"/dst/new/f").st_ino == inode
     # The folders that were left empty went along; the tree has them no more.
     assert tree(root + b"/dst") == {b"new": None, b"new/f": b"ours"}
-
-
-def test_follow_takes_names_of_any_bytes(root: bytes) -> None:
-    new = write(root + b"/src/\xfe", b"ours", 500)
-    write(root + b"/dst/\xff", b"ours", 500)
-    old = {"path_b64": base64.b64encode(root + b"/src/\xff").decode()}
-    assert follow(root, [new], {0: old}).state == "Success"
-    assert tree(root + b"/dst") == {b"\xfe": b"ours"}
 
 
 def test_follow_copies_where_nothing_alike_is(root: bytes) -> None:
