@@ -19,7 +19,7 @@ def create(
     paths: list[Path],
     *,
     destination: Annotated[str, Field(min_length=1, description="the folder that the archives are put into")],
-    name: Annotated[
+    prefix: Annotated[
         str, Field(pattern=r"^[^/\x00.][^/\x00]*$", max_length=100, description="what their names begin with")
     ] = "archive",
     level: Annotated[int, Field(ge=1, le=19, description="how hard to compress: 1 is fast, 19 is small")] = 3,
@@ -32,7 +32,7 @@ def create(
     """
     prepare(ctx, destination)
     members = _members(ctx, paths)
-    packing = Packing(destination, _stem(ctx, paths, name), level, verify, sync)
+    packing = Packing(destination, _stem(ctx, paths, prefix), level, verify, sync)
     while members:
         try:
             archive = pack_up(ctx, [*members.values()], packing)
@@ -63,11 +63,11 @@ def _members(ctx: Context, paths: list[Path]) -> dict[bytes, Member]:
     return dict(sorted(found.items()))
 
 
-def _stem(ctx: Context, paths: list[Path], name: str) -> str:
+def _stem(ctx: Context, paths: list[Path], prefix: str) -> str:
     """The archive's name, without what it ends in: the same for the same paths of the same task."""
     which = ",".join(str(path.index) for path in paths)
     mark = hashlib.blake2b(f"{ctx.task}:{which}".encode(), digest_size=4).hexdigest()
-    return f"{name}-{ctx.job}-{mark}"
+    return f"{prefix}-{ctx.job}-{mark}"
 
 
 def _note(ctx: Context, members: dict[bytes, Member], archive: str) -> None:

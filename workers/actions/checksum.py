@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from workers.actions.copying import write_all
-from workers.actions.digests import Algorithm, digest_of, line_of
+from workers.actions.digests import Algorithm, digest_of, is_sidecar, line_of
 from workers.actions.part import part_of
 from workers.actions.source import open_source
 from workers.context import Context
@@ -26,6 +26,9 @@ def checksum(
     """Read every file and note its digest: ``algorithm`` and ``digest`` (hexadecimal)."""
     for path in ctx.each(paths):
         with ctx.outcome(path):
+            if sidecar and is_sidecar(ctx, path):
+                ctx.skip(path, "is the digest of another file")
+                continue
             file = open_source(ctx, path)
             if file is None:
                 continue

@@ -6,14 +6,16 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, Literal, NamedTuple
 
-from workers.actions.source import chunks
+from workers.actions.source import chunks, exists
 from workers.context import Context
+from workers.path import Path
 
 Algorithm = Literal["sha256", "sha512", "sha3_256", "blake2b", "blake2s", "sha1", "md5"]
 ALGORITHMS: tuple[Algorithm, ...] = ("sha256", "sha512", "sha3_256", "blake2b", "blake2s", "sha1", "md5")
 """In the order in which they are looked for."""
 
 LONGEST_LINE = 64 * 1024
+_ENDINGS = frozenset(algorithm.encode() for algorithm in ALGORITHMS)
 _BY_LENGTH: dict[int, Algorithm] = {128: "sha512", 64: "sha256", 40: "sha1", 32: "md5"}
 _LINE = re.compile(rb"(\\?)([0-9A-Fa-f]{32,128})(?:[ \t][ *\t]?(.+))?", re.DOTALL)
 _BSD = re.compile(rb"(\\?)([A-Za-z0-9_-]+) ?\((.+)\) ?= ?([0-9A-Fa-f]{32,128})", re.DOTALL)
@@ -58,6 +60,12 @@ def line_of(digest: str, name: bytes) -> bytes:
     """The line of a sidecar, as ``sha256sum`` writes it."""
     escaped = name.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
     return b"%s%s  %s\n" % (b"\\" if escaped != name else b"", digest.encode(), escaped)
+
+
+def is_sidecar(ctx: Context, path: Path) -> bool:
+    """Whether it is a file of the digest of another, which is there."""
+    stem, dot, ending = path.raw.rpartition(b".")
+    return bool(dot) and ending in _ENDINGS and exists(ctx, stem)
 
 
 def algorithm_named(file_name: bytes) -> Algorithm | None:

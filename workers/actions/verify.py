@@ -14,6 +14,7 @@ from workers.actions.digests import (
     algorithm_named,
     digest_of,
     digests_in,
+    is_sidecar,
 )
 from workers.actions.source import exists, open_bytes, open_source
 from workers.actions.tree import counterpart
@@ -31,12 +32,14 @@ def verify(
     paths: list[Path],
     *,
     against: Annotated[
-        Literal["noted", "sidecar", "manifest"],
-        Field(description="the digest that an earlier step noted, a file beside such as scan.tif.sha256, or a list"),
+        Literal["noted", "sidecar"],
+        Field(description="the digest that an earlier step noted, or a file beside such as scan.tif.sha256"),
     ] = "noted",
     manifest: Annotated[
         str | None,
-        Field(min_length=1, description="the list, in the format of sha256sum; names are from its folder on"),
+        Field(
+            min_length=1, description="a list to compare with instead, as of sha256sum; names are from its folder on"
+        ),
     ] = None,
     algorithm: Annotated[
         Algorithm | None, Field(description="how the digests were computed, where that is not said with them")
@@ -46,17 +49,19 @@ def verify(
     ] = None,
 ) -> None:
     """Read every file and compare its digest; one that is another, or that nobody knows, is a failure."""
-    if (against == "manifest") != (manifest is not None):
-        raise ValueError("manifest: is for against: manifest, which needs it")
     listed = _listed(ctx, paths, os.fsencode(manifest), algorithm) if manifest else {}
     for path in ctx.each(paths):
         with ctx.outcome(path):
             if manifest and path.raw == os.fsencode(manifest):
                 _check_complete(ctx, path, algorithm)
                 continue
-            expected = _expected(ctx, path, against, listed, algorithm)
+            source = "manifest" if manifest else against
+            if source == "sidecar" and is_sidecar(ctx, path):
+                ctx.skip(path, "is the digest of another file")
+                continue
+            expected = _expected(ctx, path, source, listed, algorithm)
             if expected is None:
-                ctx.fail(path, _UNKNOWN[against], "NoDigest")
+                ctx.fail(path, _UNKNOWN[source], "NoDigest")
             else:
                 _compare(ctx, path, expected, mirror)
 
@@ -79,11 +84,11 @@ def _compare(ctx: Context, path: Path, expected: Digest, mirror: str | None) -> 
 
 
 def _expected(
-    ctx: Context, path: Path, against: str, listed: Mapping[bytes, Digest], algorithm: Algorithm | None
+    ctx: Context, path: Path, source: str, listed: Mapping[bytes, Digest], algorithm: Algorithm | None
 ) -> Digest | None:
-    if against == "manifest":
+    if source == "manifest":
         return listed.get(path.raw)
-    if against == "sidecar":
+    if source == "sidecar":
         return _beside(ctx, path, algorithm)
     named, digest = path.notes.get("algorithm"), path.notes.get("digest")
     known: list[Algorithm] = [one for one in ALGORITHMS if one == named]

@@ -82,7 +82,7 @@ def test_checksum_stat_and_verify(root: bytes, stores: Stores, objects: list[byt
     manifest = BASE + b"/SHA256SUMS"
     with stores.write(manifest) as file:
         file.write(lines.encode() + b"0" * 64 + b"  not there\n")
-    listed = run("fs.verify", [*objects, manifest], root, stores, against="manifest", manifest=os.fsdecode(manifest))
+    listed = run("fs.verify", [*objects, manifest], root, stores, manifest=os.fsdecode(manifest))
     assert [problem.error_class for problem in listed.ended.problems] == ["DigestMismatch", "Incomplete"]
     noted = run("fs.stat", objects, root, stores).notes[os.fsdecode(objects[1])]
     assert (noted["kind"], noted["size"]) == ("file", len("two words"))

@@ -54,7 +54,7 @@ def test_what_is_in_it(root: bytes, hostile: list[bytes], tmp_path: File, option
     os.symlink(b"/etc/passwd", root + b"/src/link")
     os.makedirs(root + b"/src/folder")
     paths = [*hostile, root + b"/src/link", root + b"/src/folder"]
-    result = archive(root, paths, name="scans", **options)
+    result = archive(root, paths, prefix="scans", **options)
     assert result.messages == {}
     (file,) = made(root)
     assert os.path.basename(file).startswith(b"scans-1-")
@@ -173,7 +173,7 @@ def test_an_archive_that_is_stopped_is_not_there(root: bytes, hostile: list[byte
 
 @pytest.mark.parametrize("name", ["../up", ".hidden", "a/b", ""])
 def test_a_name_that_leads_elsewhere_is_refused(root: bytes, hostile: list[bytes], name: str) -> None:
-    result = archive(root, hostile, name=name)
+    result = archive(root, hostile, prefix=name)
     assert result.error is not None
     assert result.error.error_class == "BadParameters"
 

@@ -38,7 +38,7 @@ class Service(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(answer)
 
-    def log_message(self, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name is given
         """Nothing."""
 
 
@@ -184,7 +184,8 @@ def test_addresses() -> None:
     none = HttpAllowed(hosts=["*"])
     for address in (
         "10.0.0.1", "127.0.0.1", "169.254.169.254", "192.168.1.1", "100.64.0.1", "0.0.0.1",
-        "::", "::1", "fe80::1%eth0", "fd00::1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "224.0.0.1", "255.255.255.255",
+        "::", "::1", "fe80::1%eth0", "fd00::1", "::ffff:10.0.0.1", "64:ff9b::7f00:1",
+        "2002:7f00:1::", "224.0.0.1", "255.255.255.255",
     ):  # fmt: skip
         assert not none.reaches(address), address
     for address in ("93.184.216.34", "2606:2800:220:1::1"):

@@ -195,7 +195,8 @@ from workers.allowed import Allowed, ShellAllowed
 from workers.testing import run_action
 allowed = Allowed(shell=ShellAllowed(programs=["*"]))
 code = "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(600)"
-run_action("shell.run", [sys.argv[1]], params={"argv": ["python3", "-c", code, "{path}"]}, roots=[sys.argv[2]], allowed=allowed)
+argv = ["python3", "-c", code, "{path}"]
+run_action("shell.run", [sys.argv[1]], params={"argv": argv}, roots=[sys.argv[2]], allowed=allowed)
 """
 
 

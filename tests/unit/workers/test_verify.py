@@ -51,6 +51,14 @@ def test_sidecars_are_those_of_sha256sum(root: bytes, hostile: list[bytes], algo
             cwd=os.path.dirname(path), check=True,
         )  # fmt: skip
     assert verify(root, hostile, against="sidecar").state == "Success"
+    # A second walk finds the sidecars too.
+    sidecars = [path + b"." + algorithm.encode() for path in hostile]
+    for again in (
+        run("fs.checksum", sidecars, root, params={"algorithm": algorithm, "sidecar": True}),
+        verify(root, sidecars, against="sidecar"),
+    ):
+        assert set(again.messages.values()) == {"is the digest of another file"}
+        assert set(again.outcomes.values()) == {"skipped"}
     write(hostile[0], b"changed")
     os.unlink(hostile[1] + b"." + algorithm.encode())
     result = verify(root, hostile, against="sidecar")
@@ -70,7 +78,7 @@ def test_against_a_manifest(root: bytes, hostile: list[bytes]) -> None:
         ["sha256sum", "--", *names[:-1]], cwd=root + b"/src", check=True, capture_output=True
     ).stdout  # fmt: skip
     manifest = write(root + b"/src/SHA256SUMS", b"# made by hand\n\n" + listed)
-    params = {"against": "manifest", "manifest": os.fsdecode(manifest)}
+    params = {"manifest": os.fsdecode(manifest)}
     result = verify(root, [*hostile, manifest], **params)
     assert list(result.messages.values()) == ["the manifest does not name it"]
     os.unlink(hostile[0])
@@ -98,11 +106,9 @@ def test_a_mirror_is_verified_by_what_was_noted_of_its_tree(root: bytes, hostile
 @pytest.mark.parametrize(
     ("params", "reason"),
     [
-        ({"against": "manifest"}, "which needs it"),
-        ({"manifest": "/x"}, "which needs it"),
-        ({"against": "manifest", "manifest": "/etc/passwd"}, "outside the roots"),
-        ({"against": "manifest", "manifest": "{root}/src"}, "is no regular file"),
-        ({"against": "manifest", "manifest": "{root}/src/plain.tif"}, "line 1 has no digest"),
+        ({"manifest": "/etc/passwd"}, "outside the roots"),
+        ({"manifest": "{root}/src"}, "is no regular file"),
+        ({"manifest": "{root}/src/plain.tif"}, "line 1 has no digest"),
     ],
 )
 def test_a_manifest_that_can_not_be_used(
