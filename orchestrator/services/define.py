@@ -52,6 +52,26 @@ def change(tx: Connection, name: str, document: object, actor: str) -> WorkflowV
     return _keep(tx, workflow, row.version + 1, actor)
 
 
+def keep_ours(tx: Connection, workflow: Workflow, actor: str) -> bool:
+    """Keep a workflow that comes with the program, or its new version; False when there is nothing to keep.
+
+    What was last changed by somebody else stays, and so does one that was deleted. Sites are not asked: there may be
+    none yet.
+    """
+    new = insert_or_not(workflows).values(name=workflow.name, version=1).on_conflict_do_nothing()
+    if tx.scalar(new.returning(workflows.c.version)) is not None:
+        _keep(tx, workflow, 1, actor)
+        return True
+    row = _alive(tx, workflow.name, lock=True)
+    if row is None:
+        return False
+    now = tx.execute(_versions().where(workflows.c.name == workflow.name, _NEWEST)).one()
+    if now.created_by != actor or _spelled(now.definition) == _spelled(workflow.canonical()):
+        return False
+    _keep(tx, workflow, row.version + 1, actor)
+    return True
+
+
 def delete(tx: Connection, name: str) -> None:
     """Take a workflow away; its jobs stay, and go on. NotFound when there is none."""
     alive = workflows.c.deleted_at.is_(None)
