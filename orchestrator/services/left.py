@@ -51,13 +51,17 @@ class Taking:
 _WALKS = text("""
     update walks set redriven_by = :job
     where job_id = :source and not by_hub and redriven_by is null
+      and not exists (select from discoveries d where d.job_id = :source and d.memory is not null)
       and case state when 'Broken' then :broken when 'Closed' then false else :unfinished end
     returning input, cursor
 """)
 
 
 def take_walks(tx: Connection, taking: Taking, source: int, _after: After) -> After | None:
-    """Discovery that broke, or that a cancelled job did not finish, goes on from where it was."""
+    """Discovery that broke, or that a cancelled job did not finish, goes on from where it was.
+
+    What would have been found to have changed is found by the next run.
+    """
     if taking.wanted.steps is None and taking.wanted.fingerprints is None:
         include = taking.wanted.include
         asked = {"broken": Left.FAILURE in include, "unfinished": Left.CANCELLED in include}

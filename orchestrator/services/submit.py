@@ -15,6 +15,7 @@ from orchestrator.domain.discovery import DISCOVERY
 from orchestrator.errors import Conflict, Fault, Invalid
 from orchestrator.services.order import GIVEN, Order, read_order
 from orchestrator.services.plan import PlannedStep, rule_orders
+from orchestrator.services.recall import CHANGES, recall
 from orchestrator.storage.copy import copy_in
 from orchestrator.storage.tables import discoveries, job_steps, jobs, progress, walks
 from orchestrator.storage.transitions import record
@@ -109,7 +110,10 @@ def _starts(paths: PathList) -> Iterator[PathList]:
 def _add_discovery(tx: Connection, job: int, order: Order) -> None:
     paths, state = order.paths, DISCOVERY.start[1]
     parts = chunks(paths) if order.method == GIVEN else _starts(paths)
-    rows = [(job, subtree, pack(start), state) for subtree, start in enumerate(parts)]
+    rows = [(job, subtree, pack(start), state, False) for subtree, start in enumerate(parts)]
+    memory = recall(tx, job, order) if order.method == CHANGES else None
+    if memory is not None:
+        rows.append((job, len(rows), pack(PathList([])), state, True))
     tx.execute(
         insert(discoveries).values(
             job_id=job,
@@ -118,8 +122,9 @@ def _add_discovery(tx: Connection, job: int, order: Order) -> None:
             rules=msgspec.to_builtins(rule_orders(order.workflow)),
             site=order.submission.site,
             queue=order.submission.queue,
+            memory=memory,
             state=state,
             waiting=len(rows),
         )
     )
-    copy_in(tx, walks, ("job_id", "subtree", "input", "state"), rows)
+    copy_in(tx, walks, ("job_id", "subtree", "input", "state", "by_hub"), rows)

@@ -22,11 +22,11 @@ from orchestrator.services.grant import Grants, grants
 from orchestrator.services.lanes import lanes
 from orchestrator.services.lease import lapsed_tasks, lapsed_walks
 from orchestrator.services.memory import Memory
+from orchestrator.services.own_walks import go_on
 from orchestrator.services.ready import release
 from orchestrator.services.requeue import requeue
 from orchestrator.services.send_walks import hand_out_walks
 from orchestrator.services.settle import lock, settle
-from orchestrator.services.take_over import take_over
 from orchestrator.services.tolerate import tolerate
 from orchestrator.storage.counters import Deltas
 
@@ -83,15 +83,15 @@ def hand_out(tx: Connection, epoch: int, memory: Memory) -> Outbox:
     dequeuing, more = dequeue(tx, deltas) if afoot.dequeuing else (set[int](), False)
     if afoot.stopped:
         requeue(tx, deltas)
-    redriven = take_over(tx, deltas) if afoot.redrives else {}
+    own = go_on(tx, deltas) if afoot.own_walks else {}
     orders = hand_out_walks(tx, serving, epoch) if afoot.walks else []
     parcels = hand_out_tasks(tx, serving, epoch, memory, deltas)
     deltas.write(tx)
-    release(tx, {job for job, state in redriven.items() if state in DISCOVERY.terminal})
-    unsettled = dequeuing | redriven.keys()
+    release(tx, {job for job, state in own.items() if state in DISCOVERY.terminal})
+    unsettled = dequeuing | own.keys()
     ended = settle(tx, unsettled) if unsettled else []
     stops = stopping(tx, dequeuing - set(ended)) if dequeuing else []
-    more = more or DiscoveryState.RUNNING in redriven.values()
+    more = more or DiscoveryState.RUNNING in own.values()
     granted = grants(tx, serving) if afoot.walks else Grants()
     return Outbox(parcels, orders, granted, stops=stops, ended=ended, more=more)
 
@@ -100,7 +100,7 @@ def hand_out(tx: Connection, epoch: int, memory: Memory) -> Outbox:
 _AFOOT = text("""
     select exists (select from jobs where state = 'Dequeuing' and ended_at is null) as dequeuing,
       exists (select from walks where state = 'Stopped' and ended_at is null) as stopped,
-      exists (select from walks where by_hub and ended_at is null) as redrives,
+      exists (select from walks where by_hub and ended_at is null) as own_walks,
       exists (select from walks where not by_hub and ended_at is null) as walks
 """)
 

@@ -3,6 +3,7 @@
 Importing this registers the former.
 """
 
+from workers.discovery.changes import changes
 from workers.discovery.finding import (
     ALIVE,
     DiscoveryContext,
@@ -11,6 +12,7 @@ from workers.discovery.finding import (
     Found,
     Listing,
     Share,
+    Sighted,
     Trouble,
 )
 from workers.discovery.given import given
@@ -25,7 +27,9 @@ __all__ = [
     "Found",
     "Listing",
     "Share",
+    "Sighted",
     "Trouble",
+    "changes",
     "discovery",
     "given",
     "recursive",

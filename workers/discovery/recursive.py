@@ -29,13 +29,13 @@ def recursive(
     Links are reported and not followed (a start that is a link to a folder is); other file systems are entered.
     """
     at = place.decode(cursor) if cursor else Place(0, len(start), [], listing=True)
-    walk = _Walk(ctx, start, at.starts, at.start, at.refused)
+    walk = Walk(ctx, start, at.starts, at.start, at.refused)
     yield from walk.run(at, skip_missing=skip_missing)
 
 
 @dataclass(slots=True)
-class _Walk:
-    """Where one walk is, for its cursors."""
+class Walk:
+    """One walk, and where it is."""
 
     ctx: DiscoveryContext
     start: PathList
@@ -55,11 +55,10 @@ class _Walk:
                     yield from self._refuse(path, error)
             except OSError as error:
                 message, error_class = explain(error)
-                yield Trouble(path, message, self._next_start(), error_class)
+                yield Trouble(path, message, self.next_start(), error_class)
             else:
                 if opened is None:
-                    base = os.path.dirname(path)
-                    yield Found(path, self._next_start(), kind_of(self.ctx.roots, path), base=self.start.base or base)
+                    yield from self.report_file(path)
                 else:
                     yield from self._below(opened, path, at)
             self.index += 1
@@ -72,7 +71,19 @@ class _Walk:
         if len(self.start) == 1:
             raise error
         self.refused = self.refused or str(error)
-        yield Trouble(path, str(error), self._next_start(), type(error).__name__)
+        yield Trouble(path, str(error), self.next_start(), type(error).__name__)
+
+    def report_file(self, path: bytes) -> Iterator[Finding]:
+        """Report a start that is no folder."""
+        base = self.start.base or os.path.dirname(path)
+        yield Found(path, self.next_start(), kind_of(self.ctx.roots, path), base=base)
+
+    def report_names(self, level: Level, contents: Contents, after: bytes, base: bytes) -> Iterator[Finding]:
+        """Report what is in a folder, after one of its names."""
+        names, kinds = contents.beyond(after)
+        if names:
+            folder = self.way.path_of(level)
+            yield Listing(names, kinds, lambda n: self.cursor(listing=True, after=names[n - 1]), folder, base=base)
 
     def _below(self, opened: Opened, path: bytes, at: Place) -> Iterator[Finding]:
         way = self.way = Way(opened.fd, path, opened.above)
@@ -103,7 +114,7 @@ class _Walk:
         """One folder further down, or one up."""
         way, level = self.way, self.way.levels[-1]
         if self.ctx.idle and (parts := self._share(base)):
-            yield Share(parts, self._cursor(listing=False))
+            yield Share(parts, self.cursor(listing=False))
         if level.pending:
             level.after = level.pending.pop()
             try:
@@ -135,21 +146,21 @@ class _Walk:
             level.after, level.limit = b"", None
         level.plan(contents)
         if listing:
-            names, kinds = contents.beyond(after)
-            if names:
-                yield Listing(names, kinds, lambda n: self._cursor(listing=True, after=names[n - 1]), folder, base=base)
+            yield from self.report_names(level, contents, after, base)
         if contents.error:
             yield self._trouble(folder, contents.error)
 
     def _trouble(self, path: bytes, error: OSError) -> Trouble:
         message, error_class = explain(error)
-        return Trouble(path.rstrip(b"/") or path, message, self._cursor(listing=False), error_class)
+        return Trouble(path.rstrip(b"/") or path, message, self.cursor(listing=False), error_class)
 
-    def _cursor(self, *, listing: bool, after: bytes | None = None) -> bytes:
+    def cursor(self, *, listing: bool, after: bytes | None = None) -> bytes:
+        """Where the walk is: while a folder is reported, after one of its names."""
         trail = [(level.after, level.limit) for level in self.way.levels]
         if after is not None:
             trail[-1] = (after, None)
         return place.encode(Place(self.index, self.starts, trail, listing, self.refused))
 
-    def _next_start(self) -> bytes:
+    def next_start(self) -> bytes:
+        """The cursor behind the present start."""
         return place.encode(Place(self.index + 1, self.starts, [], listing=True, refused=self.refused))

@@ -4,6 +4,7 @@ A task's id is made of its batch's id and its step (domain/chain.py), so that a 
 """
 
 from orchestrator.storage.tables.access import api_keys, audit, users
+from orchestrator.storage.tables.changes import memories, open_changes, remembered
 from orchestrator.storage.tables.columns import metadata
 from orchestrator.storage.tables.discovery import batches, discoveries, walks
 from orchestrator.storage.tables.fleet import lanes, nodes, site_actions, sites
@@ -28,12 +29,15 @@ __all__ = [
     "job_steps",
     "jobs",
     "lanes",
+    "memories",
     "metadata",
     "nodes",
+    "open_changes",
     "outcomes",
     "parcels",
     "progress",
     "ready",
+    "remembered",
     "site_actions",
     "sites",
     "stale_reports",

@@ -131,7 +131,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"priority": 10}, "$.priority", "less than or equal to 9"),
     ({"priority": "5"}, "$.priority", "has to be a whole number"),
     ({"queue": "a.b"}, "$.queue", "has to match"),
-    ({"discovery": "snapdiff"}, "$.discovery", "unknown discovery 'snapdiff'; known: recursive"),
+    ({"discovery": "snapdiff"}, "$.discovery", "unknown discovery 'snapdiff'; known: changes, "),
     ({"dry_run": True}, "$.dry_run", "not supported in this version"),
     ({"not_before": "2030-01-01T00:00:00"}, "$.not_before", "timezone"),
     ({"deadline": "2020-01-01T00:00:00Z"}, "$.deadline", "has passed already"),
