@@ -8,10 +8,7 @@ from sqlalchemy import Connection
 from orchestrator.contracts.document import read_yaml
 from orchestrator.contracts.workflow import Workflow
 from orchestrator.services.check import read_definition
-from orchestrator.services.define import keep_ours
-
-ACTOR = "orchestrator"
-"""Who makes them."""
+from orchestrator.services.define import keep_shipped
 
 
 def shipped() -> Sequence[Workflow]:
@@ -26,4 +23,4 @@ def ship(tx: Connection) -> list[str]:
 
     One that a person has changed or deleted stays as that person left it.
     """
-    return [workflow.name for workflow in shipped() if keep_ours(tx, workflow, ACTOR)]
+    return [workflow.name for workflow in shipped() if keep_shipped(tx, workflow)]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import Engine, select
 
@@ -52,6 +53,15 @@ def test_what_people_have_made_of_them_stays(offering: Engine, monkeypatch: pyte
     assert newest(offering, "copy").definition["label"] == "Mine"
     with offering.connect() as tx:
         assert "archive" not in [workflow.name for workflow in define.list_workflows(tx, 50).items]
+
+
+def test_a_name_that_ships_is_free_until_somebody_takes_it(api: httpx.Client, offering: Engine) -> None:
+    shipping(offering)
+    mine = {"name": "copy", "filter_rules": [{"action": [{"name": "noop"}]}]}
+    taken = api.post("/workflows", json=mine)
+    assert (taken.status_code, taken.json()["version"], taken.json()["created_by"]) == (201, 2, "admin")
+    assert api.post("/workflows", json=mine).status_code == 409
+    assert shipping(offering) == []
 
 
 def test_a_name_that_somebody_had_before_is_left_alone(offering: Engine) -> None:
