@@ -68,8 +68,10 @@ def definition_faults(workflow: Workflow, offers: Offers) -> list[Fault]:
 
 def options_faults(method: str | None, options: dict[str, Any], place: str) -> Iterator[Fault]:
     """What is wrong with the options of a discovery; those of a plugin are its own business."""
-    known = DISCOVERY_OPTIONS["given"] if method is None else DISCOVERY_OPTIONS.get(method)
-    for key, value in options.items() if known is not None else ():
+    known = DISCOVERY_OPTIONS.get(method or "given")
+    if known is None:
+        return
+    for key, value in options.items():
         if key not in known:
             yield Fault(inside(place, key), f"unknown option; known: {', '.join(known) or 'none'}")
         elif reason := known[key](value):

@@ -113,7 +113,11 @@ def take_rows(tx: Connection, taking: Taking, source: int, after: After) -> Afte
     return (taken[-1].task_id, taken[-1].place) if taken else None
 
 
-_INPUTS = text("select subtree, input from walks where job_id = :source and subtree = any(cast(:subtrees as int[]))")
+# A line of a list that is no path stays none.
+_INPUTS = text("""
+    select w.subtree, w.input from walks w join discoveries d on d.job_id = w.job_id
+    where w.job_id = :source and w.subtree = any(cast(:subtrees as int[])) and d.method <> 'listing'
+""")
 
 
 def _take_troubles(tx: Connection, taking: Taking, source: int, rows: Sequence[Row[Any]]) -> None:

@@ -1,6 +1,7 @@
 """The walks that the hub does itself (``walks.by_hub``), a chunk a turn, with the machine that every walk has.
 
-They take over what earlier jobs left (take_over.py), or tell what looking for changes came to (tell_changes.py).
+They take over what earlier jobs left (take_over.py), tell what looking for changes came to (tell_changes.py), or stand
+for a stream that the API fills (take_paths.py).
 """
 
 from typing import NamedTuple
@@ -26,14 +27,20 @@ class Came(NamedTuple):
     """There is more to do."""
 
 
-# What has changed is told when all others have ended.
+# What has changed is told when all others have ended; a stream is looked at when it begins and when it is closed.
 _LIVE = text("""
     select w.job_id, w.subtree, w.attempt, w.state, w.sequence, w.cursor, j.state as job_state, j.redrive,
-      d.rules, d.memory
+      d.rules, d.memory, s.job_id is not null as streams, s.closed_at is not null as closed
     from walks w join jobs j on j.id = w.job_id join discoveries d on d.job_id = w.job_id
-    where w.by_hub and w.ended_at is null and j.ended_at is null and (j.redrive is not null or not exists (
-      select from walks o where o.job_id = w.job_id and not o.by_hub and o.ended_at is null
-    ))
+    left join streams s on s.job_id = w.job_id
+    where w.by_hub and w.ended_at is null and j.ended_at is null and case
+      when s.job_id is not null then s.closed_at is not null or (w.state = 'Waiting' and s.lines > 0)
+        or (w.state = 'Running' and j.state not in ('Pending', 'Started'))
+      when j.redrive is null then not exists (
+        select from walks o where o.job_id = w.job_id and not o.by_hub and o.ended_at is null
+      )
+      else true
+    end
     order by w.job_id for update of j
 """)
 
@@ -62,6 +69,8 @@ def go_on(tx: Connection, deltas: Deltas) -> dict[int, DiscoveryState]:
 
 
 def _chunk(tx: Connection, row: Row[tuple[object, ...]], deltas: Deltas) -> Came:
+    if row.streams:
+        return Came(row.sequence, row.cursor, more=not row.closed)
     if row.redrive is None:
         sequence, more = tell_changes(tx, row, deltas)
         return Came(sequence, None, more)

@@ -13,11 +13,11 @@ from orchestrator.contracts.submission import chunks, part
 from orchestrator.domain.batch_job import BATCH_JOB
 from orchestrator.domain.discovery import DISCOVERY
 from orchestrator.errors import Conflict, Fault, Invalid
-from orchestrator.services.order import GIVEN, Order, read_order
+from orchestrator.services.order import GIVEN, STREAM, Order, read_order
 from orchestrator.services.plan import PlannedStep, rule_orders
 from orchestrator.services.recall import CHANGES, recall
 from orchestrator.storage.copy import copy_in
-from orchestrator.storage.tables import discoveries, job_steps, jobs, progress, walks
+from orchestrator.storage.tables import discoveries, job_steps, jobs, progress, streams, walks
 from orchestrator.storage.transitions import record
 
 MOST_WALKS = 8
@@ -103,7 +103,7 @@ def _add_plan(tx: Connection, job: int, steps: Sequence[PlannedStep]) -> None:
 
 def _starts(paths: PathList) -> Iterator[PathList]:
     """The starting paths, dealt out to a few walks: a thousand files are no thousand walks."""
-    each = -(-len(paths) // MOST_WALKS)
+    each = max(1, -(-len(paths) // MOST_WALKS))
     return (part(paths, place, place + each) for place in range(0, len(paths), each))
 
 
@@ -112,7 +112,7 @@ def _add_discovery(tx: Connection, job: int, order: Order) -> None:
     parts = chunks(paths) if order.method == GIVEN else _starts(paths)
     rows = [(job, subtree, pack(start), state, False) for subtree, start in enumerate(parts)]
     memory = recall(tx, job, order) if order.method == CHANGES else None
-    if memory is not None:
+    if order.method in (CHANGES, STREAM):  # the hub's own part in it
         rows.append((job, len(rows), pack(PathList([])), state, True))
     tx.execute(
         insert(discoveries).values(
@@ -127,4 +127,6 @@ def _add_discovery(tx: Connection, job: int, order: Order) -> None:
             waiting=len(rows),
         )
     )
+    if order.method == STREAM:
+        tx.execute(insert(streams).values(job_id=job))
     copy_in(tx, walks, ("job_id", "subtree", "input", "state", "by_hub"), rows)

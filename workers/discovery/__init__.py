@@ -16,6 +16,8 @@ from workers.discovery.finding import (
     Trouble,
 )
 from workers.discovery.given import given
+from workers.discovery.listing import listing
+from workers.discovery.object_store import object_store
 from workers.discovery.recursive import recursive
 from workers.registry import discovery
 
@@ -32,5 +34,7 @@ __all__ = [
     "changes",
     "discovery",
     "given",
+    "listing",
+    "object_store",
     "recursive",
 ]

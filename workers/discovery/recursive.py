@@ -13,11 +13,13 @@ from orchestrator.contracts.paths import PathList
 from workers.discovery import place
 from workers.discovery.finding import DiscoveryContext, DiscoveryError, Finding, Found, Listing, Share, Trouble
 from workers.discovery.folder import Contents, explain, read
+from workers.discovery.objects import objects
 from workers.discovery.place import Place
 from workers.discovery.share import deal, divide, share_of
 from workers.discovery.start import Missing, Opened, is_part, kind_of, open_start
 from workers.discovery.way import Level, Way
 from workers.registry import discovery
+from workers.stores import is_url
 
 
 @discovery("recursive")
@@ -26,7 +28,8 @@ def recursive(
 ) -> Iterator[Finding]:
     """Walk the starting folders. ``skip_missing``: a start that is not there is no error.
 
-    Links are reported and not followed (a start that is a link to a folder is); other file systems are entered.
+    Links are reported and not followed (a start that is a link to a folder is); other file systems are entered. A start
+    may be the URL of a store, all of whose objects below it are reported then.
     """
     at = place.decode(cursor) if cursor else Place(0, len(start), [], listing=True)
     walk = Walk(ctx, start, at.starts, at.start, at.refused)
@@ -48,6 +51,11 @@ class Walk:
         """Go on from a place."""
         while self.index < self.starts:
             path = self.start.paths[self.index]
+            if is_url(path):
+                yield from self._store(path, at, skip_missing=skip_missing)
+                self.index += 1
+                at = Place(self.index, self.starts, [], listing=True)
+                continue
             try:
                 opened = open_start(self.ctx.roots, path, self.start.base)
             except DiscoveryError as error:
@@ -65,6 +73,19 @@ class Walk:
             at = Place(self.index, self.starts, [], listing=True)
         if self.refused:
             raise DiscoveryError(self.refused)
+
+    def _store(self, path: bytes, at: Place, *, skip_missing: bool) -> Iterator[Finding]:
+        """A start in a store: there the name of an object is all that a cursor needs."""
+
+        def cursor(name: bytes) -> bytes:
+            return place.encode(Place(self.index, self.starts, [(name, None)], listing=True, refused=self.refused))
+
+        after = at.trail[0][0] if at.trail else b""
+        try:
+            yield from objects(self.ctx.roots.stores, path, after, cursor, self.start.base)
+        except DiscoveryError as error:
+            if not (skip_missing and isinstance(error, Missing)):
+                yield from self._refuse(path, error)
 
     def _refuse(self, path: bytes, error: DiscoveryError) -> Iterator[Finding]:
         """A start that can not be walked breaks the walk: at once when it is alone, else when the others are done."""

@@ -22,12 +22,14 @@ _JOB = text("""
     select j.id, j.state, j.reason, j.site, j.queue, j.workflow, j.owner, j.not_before,
       j.not_before > clock_timestamp() as early, d.state as discovery,
       d.queue as discovery_queue, d.site as discovery_site, p.open_tasks, p.out, p.total, d.waiting, d.running,
+      st.lines as streamed,
       (select count(*) from walks w
        where w.job_id = j.id and w.ended_at is null and w.handed_at is not null) as walking,
       h.actor, h.at, h.reason as said
     from jobs j
     left join discoveries d on d.job_id = j.id
     left join progress p on p.job_id = j.id
+    left join streams st on st.job_id = j.id and st.closed_at is null
     left join lateral (
       select actor, at, reason from history
       where job_id = j.id and event in ('PauseRequested', 'CancelRequested') order by seq desc limit 1
@@ -134,6 +136,13 @@ def _held_back(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
 
 def _discovery(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
     if row.state in BATCH_JOB.terminal or row.discovery is None or row.discovery in DISCOVERY.terminal:
+        return
+    if row.streamed is not None:
+        yield _cause(
+            "stream_open",
+            f"its paths are streamed, {row.streamed:,} lines so far, and more may come",
+            f"its sender, who closes the stream (`orchestrator stream {row.id}`, or POST .../paths?close=true)",
+        )
         return
     if not row.running and not row.walking:
         yield from _lane(tx, row.discovery_site, row.discovery_queue, "discovery", None)

@@ -757,6 +757,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
     )
     op.create_index("ix_handouts_parcel", "handouts", ["parcel"], unique=False)
     _changes()
+    _streams()
     op.execute(guards.FUNCTION)
     for trigger in guards.triggers().values():
         op.execute(trigger)
@@ -816,6 +817,31 @@ def _changes() -> None:
     )
     op.create_index("ix_open_changes_memory", "open_changes", ["memory"], unique=False)
     op.create_index("ix_open_changes_inode", "open_changes", ["job_id", "gone", "memory", "inode"], unique=False)
+
+
+def _streams() -> None:
+    """Jobs whose paths are sent to the API."""
+    op.create_table(
+        "streams",
+        sa.Column("job_id", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "lines",
+            sa.BigInteger(),
+            server_default="0",
+            nullable=False,
+            comment="that are kept: where a sender goes on whose connection broke",
+        ),
+        sa.Column(
+            "sequence", sa.BigInteger(), server_default="0", nullable=False, comment="of the last entry that they made"
+        ),
+        sa.Column("taken_at", sa.DateTime(timezone=True), nullable=True, comment="when the last were"),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True, comment="there will be no more"),
+        sa.CheckConstraint("lines >= 0", name=op.f("ck_streams_lines_not_negative")),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_streams_job_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("job_id", name=op.f("pk_streams")),
+        comment="How much of a stream of paths is kept, in the transaction that keeps it.",
+        postgresql_with={"fillfactor": "50"},
+    )
 
 
 def _stamp() -> list[sa.Column[object]]:
