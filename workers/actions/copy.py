@@ -8,7 +8,7 @@ from pydantic import Field
 from workers.actions.copying import How, Overwrite, Room, copy_file, copy_folder, copy_link
 from workers.actions.objects import copy_object
 from workers.actions.source import look, open_source, prepare, refuse
-from workers.actions.tree import counterpart
+from workers.actions.tree import counterpart, settle
 from workers.context import Context
 from workers.path import Path
 from workers.registry import action
@@ -44,7 +44,7 @@ def copy(
             target = counterpart(path, destination)
             room = copy_any(ctx, path, target, how, links=links, folders=folders)
             if go_on_as == "copy" and room in (Room.FREE, Room.OURS):
-                ctx.rename(path, target)
+                settle(ctx, path, target, destination)
 
 
 def copy_any(ctx: Context, path: Path, target: bytes, how: How, *, links: Links, folders: bool) -> Room | None:

@@ -95,7 +95,9 @@ class Content:
 
     def _opened(self, member: Member) -> BinaryIO:
         try:
-            file = open_source(self._ctx, member.path)
+            # An object has just been looked at; each look is a question to its store.
+            url = is_url(member.path.raw)
+            file = self._ctx.roots.stores.open(member.path.raw) if url else open_source(self._ctx, member.path)
         except Exception as error:
             raise self._unreadable(error) from error
         if file is None:

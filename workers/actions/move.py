@@ -12,7 +12,7 @@ from workers.actions.objects import copy_object
 from workers.actions.part import sync_folder
 from workers.actions.removing import remove_file
 from workers.actions.source import chunks, exists, look, open_source, prepare, refuse
-from workers.actions.tree import counterpart
+from workers.actions.tree import counterpart, settle
 from workers.context import Context
 from workers.path import Path
 from workers.registry import action
@@ -42,7 +42,7 @@ def move(
         with ctx.outcome(path):
             target = counterpart(path, destination)
             if _move(ctx, path, target, how, folders=folders):
-                ctx.rename(path, target)
+                settle(ctx, path, target, destination)
 
 
 def _move(ctx: Context, path: Path, target: bytes, how: How, *, folders: bool) -> bool:

@@ -2,15 +2,26 @@
 
 import os
 
+from workers.context import Context
 from workers.path import Path
+
+_BELOW = "below"
+"""The note that says in which tree a path lies, when it is not the one that it was found in."""
 
 
 def place_in_tree(path: Path) -> bytes:
-    """Where it is below its starting path; its bare name when it was given as it is, or has moved away from there.
+    """Where it is below its starting path, or below the folder that it was brought to from there (``settle``).
 
-    ValueError when that is no name.
+    Its bare name when it was given as it is, or has gone elsewhere; ValueError when that is no name.
     """
-    return _place(path.raw, path.base)
+    below = path.notes.get(_BELOW)
+    return _place(path.raw, os.fsencode(below) if isinstance(below, str) else path.base)
+
+
+def settle(ctx: Context, path: Path, target: bytes, tree: str) -> None:
+    """From here on the path is this one, which lies in another tree."""
+    ctx.rename(path, target)
+    path.note(**{_BELOW: tree})
 
 
 def moved_from(path: Path) -> bytes | None:

@@ -45,6 +45,16 @@ def test_move(root: bytes, hostile: list[bytes]) -> None:
     assert os.stat(hostile[3].replace(b"/src/", b"/dst/")).st_mtime_ns == 10**18 + 3
 
 
+def test_what_has_moved_keeps_its_place_in_the_tree(root: bytes) -> None:
+    ours = write(root + b"/src/a/b/f", b"ours")
+    first = move(root, [ours])
+    (moved,) = first.renamed.values()
+    notes = {0: first.notes[os.fsdecode(ours)]}
+    params = {"destination": os.fsdecode(root + b"/new")}
+    assert run("fs.move", [os.fsencode(moved)], root, params=params, notes=notes).state == "Success"
+    assert read(root + b"/new/a/b/f") == b"ours"
+
+
 def test_move_over_what_is_there(root: bytes) -> None:
     for overwrite, theirs, outcome in (
         ("never", 100, "skipped"),
