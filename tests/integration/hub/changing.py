@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from pydantic import SecretStr
 
 from orchestrator.contracts import names
@@ -83,7 +84,7 @@ class Changing:
             problems = [Problem(i, end, batch.paths[i], "no", "X") for i, end in ends.items() if end != "processed"]
             passed = bitmap([i for i in given if ends[i] == "processed"], len(batch))
             self.world.london.finish(
-                Parcel(**{name: getattr(parcel, name) for name in parcel.__struct_fields__} | {"tasks": [order]}),
+                msgspec.structs.replace(parcel, tasks=[order]),
                 len(given),
                 **{end: list(ends.values()).count(end) for end in ("processed", "skipped", "failed", "aborted")},
                 passed=passed,
