@@ -55,7 +55,7 @@ def _delete(ctx: Context, path: Path, folders: Folders) -> None:
 
 
 def _delete_counterpart(ctx: Context, path: Path, target: bytes, mirror: str, folders: Folders) -> None:
-    if path.base and exists(ctx, path.raw):
+    if exists(ctx, path.raw):
         ctx.skip(path, "is there again, so its counterpart stays")
         return
     if _remove(ctx, target, folders) == "folder":
