@@ -71,8 +71,9 @@ class Receiver:
             page.claimed(won=won)
         failpoint("worker.claimed")
         if won:
-            allowed = runtime.site.allowed
-            runner = Runner(REGISTRY.actions, runtime.roots, reporter, self._stops.asked, runtime.node, allowed)
+            self._stops.claimed(parcel.job)
+            asked, allowed = self._stops.asked, runtime.site.allowed
+            runner = Runner(REGISTRY.actions, runtime.roots, reporter, asked, runtime.node, runtime.spool, allowed)
             runner.run(parcel, refused)
 
 

@@ -17,10 +17,11 @@ from orchestrator.api.body_limit import BodyLimit
 from orchestrator.api.callers import Callers
 from orchestrator.api.feed import Feed, Look
 from orchestrator.api.gate import Door, Gate
+from orchestrator.api.moves import moves_of
 from orchestrator.api.openapi import describe, permission_of
 from orchestrator.api.problems import response_to
 from orchestrator.api.requires import Parts
-from orchestrator.api.routes import control, health, holds, jobs, keys, sites, stream, submit, tasks, workflows
+from orchestrator.api.routes import control, health, holds, jobs, keys, logs, sites, stream, submit, tasks, workflows
 from orchestrator.contracts.views import Snapshot
 from orchestrator.domain.roles import Permission
 from orchestrator.storage.queries.jobs import read_snapshots
@@ -35,6 +36,7 @@ ROUTERS: tuple[tuple[str, APIRouter], ...] = (
     (PREFIX, control.router),
     (PREFIX, jobs.router),
     (PREFIX, tasks.router),
+    (PREFIX, logs.router),
     (PREFIX, sites.router),
     (PREFIX, holds.router),
     (PREFIX, keys.router),
@@ -57,7 +59,7 @@ def make_app(engine: Engine, *, secret: bytes, redis_url: str | None) -> FastAPI
         app.include_router(router, prefix=prefix)
     app.state.parts = Parts(engine, secret, redis_url)
     app.state.callers = Callers(engine)
-    app.state.feed = Feed(_look(engine))
+    app.state.feed = Feed(_look(engine), moves_of(engine.url))
     # FastAPI has answers of its own for these two; all else comes up to the gate.
     app.add_exception_handler(RequestValidationError, _answer)
     app.add_exception_handler(HTTPException, _answer)

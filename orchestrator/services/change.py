@@ -5,9 +5,7 @@ Only the hub knows what was there before, so only it knows a path's state, which
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
-
-import msgspec
+from typing import NamedTuple
 
 from orchestrator.contracts.parcel import RuleOrder
 from orchestrator.contracts.paths import PathList, pack, path_list
@@ -40,9 +38,7 @@ class Change(NamedTuple):
 class Sorter:
     """Sorts changes of one job by its rules."""
 
-    def __init__(self, job: int, rules: Any) -> None:
-        """``rules`` are those of the job's discovery, as they are kept."""
-        orders = msgspec.convert(rules, list[RuleOrder], strict=False)
+    def __init__(self, job: int, orders: Sequence[RuleOrder]) -> None:
         self._job, self._sizes = job, [order.batch_size for order in orders]
         self._rules = RuleSet(
             Rule(order.type, order.state, tuple(order.include), tuple(order.exclude), order.batch_size)

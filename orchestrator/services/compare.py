@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import msgspec
 from sqlalchemy import Connection, text
 
+from orchestrator.contracts.parcel import RuleOrder
 from orchestrator.contracts.sighting import Sighting, Stamp, unpack_sightings
 from orchestrator.services.chains import Chain
 from orchestrator.services.change import CREATED, MODIFIED, Change, Sorter
@@ -59,7 +61,7 @@ def compare(tx: Connection, seen: Sequence[Seen], deltas: Deltas) -> list[Chain]
         ]
         found = _compare(tx, sightings)
         _keep_open(tx, one.job, found)
-        sorter = Sorter(one.job, row.rules)
+        sorter = Sorter(one.job, msgspec.convert(row.rules, list[RuleOrder], strict=False))
         sorter.add(found.told)
         chains += (sorted_ := sorter.chains(one.subtree, one.sequence))
         write_down(tx, sorter.unmatched)

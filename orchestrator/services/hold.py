@@ -10,6 +10,7 @@ from orchestrator.domain.batch_job import BATCH_JOB
 from orchestrator.errors import Conflict, Fault, Invalid, NotFound
 from orchestrator.storage.audit import audit
 from orchestrator.storage.tables import holds, jobs, sites, workflows
+from orchestrator.storage.together import write
 from orchestrator.storage.transitions import record
 
 MANUAL, TOLERANCE, BREAKER = "manual", "tolerance", "breaker"
@@ -118,7 +119,7 @@ def _release(tx: Connection, row: Row[tuple[object, ...]], by: str, reason: str 
 def release_ended(tx: Connection, jobs: Collection[int]) -> None:
     """These jobs have ended: there is nothing left to hold."""
     if jobs:
-        tx.execute(_RELEASE_ENDED, {"jobs": sorted(jobs), "by": HUB})
+        write(tx, _RELEASE_ENDED, {"jobs": sorted(jobs), "by": HUB})
 
 
 _RELEASE_ENDED = text("""

@@ -1,78 +1,114 @@
-"""The walks that the hub does itself (``walks.by_hub``), a chunk a turn, with the machine that every walk has.
+"""The hub's own walks (``walks.by_hub``): what no site has to be asked for goes on here, a chunk a turn.
 
-They take over what earlier jobs left (take_over.py), tell what looking for changes came to (tell_changes.py), or stand
-for a stream that the API fills (take_paths.py).
+They have the machine of all walks, so that pausing, cancelling and ending are as for any other; each chunk is kept with
+its cursor in one transaction, so that nothing is found twice and nothing is left out whenever this is interrupted.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
+import msgspec
 from sqlalchemy import Connection, Row, text
 
+from orchestrator.contracts.parcel import RuleOrder
 from orchestrator.domain.batch_job import RUNNING
 from orchestrator.domain.discovery import DISCOVERY, DiscoveryEvent, DiscoveryState
+from orchestrator.services.grant import MOST_OPEN_TASKS
+from orchestrator.services.hold import held
+from orchestrator.services.memory import Memory
+from orchestrator.services.name_paths import name_paths
 from orchestrator.services.take_over import take_over
 from orchestrator.services.tell_changes import tell_changes
 from orchestrator.storage.counters import Deltas
 from orchestrator.storage.transitions import WalkChange, change_walks
 
 WORKER = "hub"
+MOST_JOBS = 50
+"""That are filled in one turn."""
+
+Chunk = Callable[[Connection, Row[Any], Sequence[RuleOrder], Memory, Deltas], tuple[int, bytes | None]]
+"""Finds more of one walk: the number of the last entry that this made, and the cursor to go on from (None: over)."""
 
 
-class Came(NamedTuple):
-    """Where a walk has come to."""
+class Walked(NamedTuple):
+    """What one turn has found."""
 
-    sequence: int
-    cursor: bytes | None
-    more: bool
-    """There is more to do."""
-
-
-# What has changed is told when all others have ended; a stream is looked at when it begins and when it is closed.
-_LIVE = text("""
-    select w.job_id, w.subtree, w.attempt, w.state, w.sequence, w.cursor, j.state as job_state, j.redrive,
-      d.rules, d.memory, s.job_id is not null as streams, s.closed_at is not null as closed
-    from walks w join jobs j on j.id = w.job_id join discoveries d on d.job_id = w.job_id
-    left join streams s on s.job_id = w.job_id
-    where w.by_hub and w.ended_at is null and j.ended_at is null and case
-      when s.job_id is not null then s.closed_at is not null or (w.state = 'Waiting' and s.lines > 0)
-        or (w.state = 'Running' and j.state not in ('Pending', 'Started'))
-      when j.redrive is null then not exists (
-        select from walks o where o.job_id = w.job_id and not o.by_hub and o.ended_at is null
-      )
-      else true
-    end
-    order by w.job_id for update of j
-""")
+    ended: frozenset[int] = frozenset()
+    """Jobs with a walk that has come to its end; all rows of jobs that walked are locked."""
+    unsettled: frozenset[int] = frozenset()
+    """Jobs that may have come to another state by it."""
+    more: bool = False
+    """There is more to find at once."""
 
 
-def go_on(tx: Connection, deltas: Deltas) -> dict[int, DiscoveryState]:
-    """One chunk of every such walk: these jobs, whose rows are locked, and how their walks stand."""
-    moved: dict[int, DiscoveryState] = {}
-    for row in tx.execute(_LIVE).all():
-        before = after = DiscoveryState(row.state)
-        came = Came(row.sequence, row.cursor, more=True)
-        if row.job_state in RUNNING and before is not DiscoveryState.STOPPED:
-            if before is DiscoveryState.WAITING:
-                after = DISCOVERY.fire(after, DiscoveryEvent.BEGUN)
-            came = _chunk(tx, row, deltas)
-            if not came.more:
-                after = DISCOVERY.fire(after, DiscoveryEvent.EXHAUSTED)
-        elif before is DiscoveryState.RUNNING:
-            after = DISCOVERY.fire(after, DiscoveryEvent.HALTED)
-        else:
-            continue
-        key = (row.job_id, row.subtree, row.attempt)
-        change_walks(tx, [WalkChange(*key, before, after, came.sequence, came.cursor, WORKER, None)])
-        deltas.move_walk(row.job_id, before, after)
-        moved[row.job_id] = after
-    return moved
+# One walk a job at a time, the first that is not over. A redrive is filled whatever holds it. A stream is looked at
+# when it begins, is paused or is closed; what has changed is told when all other walks have ended.
+_LIVE = text(f"""
+    select j.id as job_id, j.state as job_state, j.redrive, d.rules, d.memory, w.subtree, w.attempt, w.state,
+      w.sequence, w.cursor, w.input, w.live, s.job_id is not null as streams, s.closed_at is not null as closed
+    from (select distinct job_id from walks where by_hub and ended_at is null) own
+    join jobs j on j.id = own.job_id and j.ended_at is null
+    join discoveries d on d.job_id = j.id
+    join progress p on p.job_id = j.id
+    left join streams s on s.job_id = j.id
+    cross join lateral (
+      select *, count(*) over () as live from walks where job_id = j.id and by_hub and ended_at is null
+      order by subtree limit 1
+    ) w
+    where case when j.state in ('Pending', 'Started') and j.redrive is null then
+        coalesce(j.not_before <= clock_timestamp(), true) and p.open_tasks <= :most and not {held("d.site", "d.queue")}
+      else w.state = 'Running' or j.state in ('Pending', 'Started') end
+      and (s.job_id is null or s.closed_at is not null or (w.state = 'Waiting' and s.lines > 0)
+        or (w.state = 'Running' and j.state not in ('Pending', 'Started')))
+      and (d.memory is null or j.redrive is not null or not exists (
+        select from walks o where o.job_id = j.id and not o.by_hub and o.ended_at is null
+      ))
+    order by j.id limit :jobs for update of j
+""")  # noqa: S608 - our own words
 
 
-def _chunk(tx: Connection, row: Row[tuple[object, ...]], deltas: Deltas) -> Came:
+def walk_on(tx: Connection, memory: Memory, deltas: Deltas) -> Walked:
+    """One chunk of every job that the hub fills by itself."""
+    rows = tx.execute(_LIVE, {"most": MOST_OPEN_TASKS, "jobs": MOST_JOBS}).all()
+    changes = [change for row in rows if (change := _walk(tx, row, memory, deltas))]
+    change_walks(tx, changes)
+    for change in changes:
+        deltas.move_walk(change.job, change.before, change.after)
+    ended = {change.job for change in changes if change.after in DISCOVERY.terminal}
+    live = {row.job_id: row.live for row in rows}
+    more = any(change.after is DiscoveryState.RUNNING or live[change.job] > 1 for change in changes)
+    # What has tasks now has not ended.
+    unsettled = {change.job for change in changes if not deltas.jobs[change.job]["open_tasks"]}
+    return Walked(frozenset(ended), frozenset(unsettled), more)
+
+
+def _walk(tx: Connection, row: Row[Any], memory: Memory, deltas: Deltas) -> WalkChange | None:
+    before = after = DiscoveryState(row.state)
+    sequence, cursor = row.sequence, row.cursor
+    if row.job_state in RUNNING and before is not DiscoveryState.STOPPED:
+        if before is DiscoveryState.WAITING:
+            after = DISCOVERY.fire(after, DiscoveryEvent.BEGUN)
+        find = _way(row)
+        sequence, cursor = find(tx, row, msgspec.convert(row.rules, list[RuleOrder], strict=False), memory, deltas)
+        if cursor is None:
+            after = DISCOVERY.fire(after, DiscoveryEvent.EXHAUSTED)
+    elif before is DiscoveryState.RUNNING:
+        after = DISCOVERY.fire(after, DiscoveryEvent.HALTED)
+    else:
+        return None
+    return WalkChange(row.job_id, row.subtree, row.attempt, before, after, sequence, cursor, WORKER, None)
+
+
+def _way(row: Row[Any]) -> Chunk:
+    if row.redrive is not None:
+        return take_over
     if row.streams:
-        return Came(row.sequence, row.cursor, more=not row.closed)
-    if row.redrive is None:
-        sequence, more = tell_changes(tx, row, deltas)
-        return Came(sequence, None, more)
-    sequence, cursor = take_over(tx, row, deltas)
-    return Came(sequence, cursor, cursor is not None)
+        return _stand
+    return name_paths if row.memory is None else tell_changes
+
+
+def _stand(
+    _tx: Connection, row: Row[Any], _rules: Sequence[RuleOrder], _memory: Memory, _deltas: Deltas
+) -> tuple[int, bytes | None]:
+    """A stream is filled by the API (take_paths.py); here it is only seen whether it is closed."""
+    return row.sequence, None if row.closed else b""

@@ -13,6 +13,7 @@ from orchestrator.contracts.submission import chunks, part
 from orchestrator.domain.batch_job import BATCH_JOB
 from orchestrator.domain.discovery import DISCOVERY
 from orchestrator.errors import Conflict, Fault, Invalid
+from orchestrator.services.name_paths import are_names
 from orchestrator.services.order import GIVEN, STREAM, Order, read_order
 from orchestrator.services.plan import PlannedStep, rule_orders
 from orchestrator.services.recall import CHANGES, recall
@@ -110,7 +111,8 @@ def _starts(paths: PathList) -> Iterator[PathList]:
 def _add_discovery(tx: Connection, job: int, order: Order) -> None:
     paths, state = order.paths, DISCOVERY.start[1]
     parts = chunks(paths) if order.method == GIVEN else _starts(paths)
-    rows = [(job, subtree, pack(start), state, False) for subtree, start in enumerate(parts)]
+    by_hub = order.method == GIVEN and are_names(paths)
+    rows = [(job, subtree, pack(start), state, by_hub) for subtree, start in enumerate(parts)]
     memory = recall(tx, job, order) if order.method == CHANGES else None
     if order.method in (CHANGES, STREAM):  # the hub's own part in it
         rows.append((job, len(rows), pack(PathList([])), state, True))

@@ -4,15 +4,17 @@ What is taken over is marked with the new job in the same transaction, so that n
 is left out whenever this is interrupted. It goes by a walk of the hub's own (own_walks.py).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Row
 
 from orchestrator.contracts.parcel import RuleOrder
-from orchestrator.services.chains import read_plan, write_chains
+from orchestrator.services.chains import write_chains
 from orchestrator.services.fill import add_walks
 from orchestrator.services.left import Taking, Wanted, take_rows, take_tasks, take_walks
+from orchestrator.services.memory import Memory
 from orchestrator.services.regroup import Leftovers
 from orchestrator.storage.counters import Deltas
 
@@ -28,15 +30,16 @@ class Place(msgspec.Struct, array_like=True):
     index: int = -1
 
 
-def take_over(tx: Connection, row: Row[Any], deltas: Deltas) -> tuple[int, bytes | None]:
-    """One chunk of a redrive, whose row is locked: the last batch's number, and where to go on, None at the end."""
+def take_over(
+    tx: Connection, row: Row[Any], rules: Sequence[RuleOrder], memory: Memory, deltas: Deltas
+) -> tuple[int, bytes | None]:
+    """Take over some more; the number of the last batch that this made, and the cursor to go on from (None: all is)."""
     place: Place | None = msgspec.msgpack.decode(row.cursor, type=Place) if row.cursor else Place()
-    rules = msgspec.convert(row.rules, list[RuleOrder], strict=False)
     taking = Taking(row.job_id, msgspec.convert(row.redrive, Wanted), Leftovers(row.job_id, rules))
     while place is not None and not taking.walks and not taking.leftovers:
         place = _stage(tx, taking, place)
     chains = list(taking.leftovers.chains(row.subtree, row.sequence))
-    write_chains(tx, chains, read_plan(tx, [row.job_id]) if chains else {}, deltas)
+    write_chains(tx, chains, memory.plan(tx, [row.job_id]) if chains else {}, deltas)
     deltas.jobs[row.job_id]["total"] += sum(chain.n for chain in chains)
     add_walks(tx, taking.walks, deltas)
     return row.sequence + len(chains), None if place is None else msgspec.msgpack.encode(place)

@@ -5,12 +5,15 @@ What is gone is told from the bottom up, so that a folder comes after what was i
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from orchestrator.services.chains import read_plan, write_chains
+from orchestrator.contracts.parcel import RuleOrder
+from orchestrator.services.chains import write_chains
 from orchestrator.services.change import CREATED, DELETED, MOVED, Change, Sorter
+from orchestrator.services.memory import Memory
 from orchestrator.services.remember import read_memories, write_down
 from orchestrator.storage.counters import Deltas
 
@@ -18,19 +21,21 @@ AT_ONCE = 2000
 """Paths of one turn."""
 
 
-def tell_changes(tx: Connection, row: Row[Any], deltas: Deltas) -> tuple[int, bool]:
-    """Tell some more of one job, whose row is locked: the number of the last entry, and whether there is more."""
-    roots = {memory.id: memory.root for memory in read_memories(tx, [bytes(row.memory)])}
+def tell_changes(
+    tx: Connection, row: Row[Any], rules: Sequence[RuleOrder], memory: Memory, deltas: Deltas
+) -> tuple[int, bytes | None]:
+    """Tell some more; the number of the last entry that this made, and a cursor, None when all is told."""
+    roots = {one.id: one.root for one in read_memories(tx, [bytes(row.memory)])}
     changes = _new(tx, row.job_id, roots) or _gone(tx, row.job_id, roots)
     if not changes:
-        return row.sequence, False
-    sorter = Sorter(row.job_id, row.rules)
+        return row.sequence, None
+    sorter = Sorter(row.job_id, rules)
     sorter.add(changes)
     chains = sorter.chains(row.subtree, row.sequence + 1)
-    write_chains(tx, chains, read_plan(tx, [row.job_id]) if chains else {}, deltas)
+    write_chains(tx, chains, memory.plan(tx, [row.job_id]) if chains else {}, deltas)
     write_down(tx, sorter.unmatched)
     deltas.jobs[row.job_id].update(total=sum(chain.n for chain in chains), unmatched=len(sorter.unmatched))
-    return row.sequence + 1, True
+    return row.sequence + 1, b""
 
 
 _TAKE = """

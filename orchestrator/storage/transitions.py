@@ -1,19 +1,20 @@
 """The only writer of states. Every write is guarded: by the attempt and by what it expects to find.
 
-Whoever calls has the job's row locked and has asked the machine; what does not land then is a defect, and raises.
+Whoever calls has the job's row locked and has asked the machine; what does not land then is a defect, and raises
+(GuardFailed).
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, TextClause, text
+from sqlalchemy import Connection, text
 
 from orchestrator.domain.batch_job import BATCH_JOB, JobEvent, JobState
 from orchestrator.domain.chain import STEP_BITS, STEP_MASK
 from orchestrator.domain.discovery import DISCOVERY, DiscoveryState
 from orchestrator.domain.task import TASK, TaskState
-from orchestrator.errors import OrchestratorError
 from orchestrator.storage.arrays import array
+from orchestrator.storage.together import write
 
 
 class TaskChange(NamedTuple):
@@ -71,7 +72,7 @@ def change_tasks(tx: Connection, changes: Sequence[TaskChange]) -> None:
     if not changes:
         return
     ends = [change.after in TASK.terminal for change in changes]
-    _land(tx, _CHANGE, _columns(changes) | {"ended": ends}, len(changes), "task changes")
+    write(tx, _CHANGE, _columns(changes) | {"ended": ends}, len(changes), "task changes")
 
 
 class EndedWell(NamedTuple):
@@ -106,7 +107,7 @@ _HAND_ON = text("""
 def end_well(tx: Connection, ended: Sequence[EndedWell], handed_on: Sequence[int]) -> None:
     """Write successes; those that are ``handed_on`` give all that they were given to the next task of their chain."""
     if handed_on:
-        _land(tx, _HAND_ON, {"tasks": array(handed_on)}, len(handed_on), "tasks that were to be given their paths")
+        write(tx, _HAND_ON, {"tasks": array(handed_on)}, len(handed_on), "tasks that were to be given their paths")
     if ended:
         task, attempt, worker, seconds = zip(*ended, strict=True)
         places = {name: place for place, name in enumerate(sorted(set(worker)), 1)}
@@ -117,7 +118,7 @@ def end_well(tx: Connection, ended: Sequence[EndedWell], handed_on: Sequence[int
             "workers": list(places),
             "seconds": array(seconds),
         }
-        _land(tx, _END_WELL, values, len(ended), "ends")
+        write(tx, _END_WELL, values, len(ended), "ends")
 
 
 _ADVANCE = text("""
@@ -132,7 +133,7 @@ def give(tx: Connection, rows: Sequence[tuple[int, int, bytes | None]]) -> None:
     if not rows:
         return
     values = {name: [row[place] for row in rows] for place, name in enumerate(("task", "given", "bits"))}
-    _land(tx, _ADVANCE, values, len(rows), "tasks that were to be given their paths")
+    write(tx, _ADVANCE, values, len(rows), "tasks that were to be given their paths")
 
 
 _END_WAITING = text("""
@@ -173,7 +174,9 @@ _MOVE_JOB = text("""
       started_at = case when :started then coalesce(started_at, now()) else started_at end,
       ended_at = case when :ended then now() end
     where id = :job and state = cast(:before as job_state)
+    returning pg_notify('job_moved', cast(id as text))
 """)
+"""Who listens for that is told with the commit (api/moves.py)."""
 
 _RECORD = text("""
     insert into history (job_id, seq, actor, event, from_state, to_state, reason, comment)
@@ -195,8 +198,7 @@ def move_job(
         "started": event is JobEvent.TASK_STARTED,
         "ended": after in BATCH_JOB.terminal,
     }
-    if tx.execute(_MOVE_JOB, values).rowcount != 1:
-        raise GuardFailed(f"job {job} is no longer {before}")
+    write(tx, _MOVE_JOB, values, 1, f"moves of job {job} from {before}")
     record(tx, job, event, actor=actor, before=before, after=after, reason=reason)
     return after
 
@@ -213,7 +215,8 @@ def record(
     comment: str | None = None,
 ) -> None:
     """Write one entry of a job's history; its row is locked, so the numbers have no gap."""
-    tx.execute(
+    write(
+        tx,
         _RECORD,
         {
             "job": job, "actor": actor, "event": event, "before": before,
@@ -257,20 +260,9 @@ def change_walks(tx: Connection, changes: Sequence[WalkChange]) -> None:
     if not changes:
         return
     ends = [change.after in DISCOVERY.terminal for change in changes]
-    _land(tx, _CHANGE_WALKS, _columns(changes) | {"ended": ends}, len(changes), "walk changes")
+    write(tx, _CHANGE_WALKS, _columns(changes) | {"ended": ends}, len(changes), "walk changes")
 
 
 def _columns(changes: Sequence[TaskChange] | Sequence[WalkChange]) -> dict[str, object]:
     """The fields of the changes, each as one array."""
     return {name: [getattr(change, name) for change in changes] for name in changes[0]._fields}
-
-
-def _land(tx: Connection, statement: TextClause, values: Mapping[str, object], expected: int, what: str) -> None:
-    """Write; all of it lands, or GuardFailed."""
-    landed = tx.execute(statement, values).rowcount
-    if landed != expected:
-        raise GuardFailed(f"{expected - landed} of {expected} {what} did not land")
-
-
-class GuardFailed(OrchestratorError):
-    """A write found something else than what its decision was made on: two writers, or a defect. Nothing is kept."""

@@ -8,8 +8,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from workers.actions.program import Ran, run_program
 from workers.actions.source import exists, look, say_gone
+from workers.command import CommandTimeout, Ran
+from workers.command import run as run_program
 from workers.context import Context, reason_of
 from workers.path import Path
 from workers.registry import action
@@ -18,6 +19,8 @@ from workers.stores import is_url
 PATH, PATHS = "{path}", "{paths}"
 _MOST_BYTES = 100_000
 """Of the paths that one command line has."""
+_SHOWN_BYTES = 500
+"""Of what it said last, in a message."""
 
 
 @action("shell.run")
@@ -48,13 +51,16 @@ def run(
         for argument in argv[1:]:
             command += [path.raw for path in together] if argument in {PATH, PATHS} else [os.fsencode(argument)]
         try:
-            ran = run_program(ctx, command, seconds, output_bytes)
+            ran, late = _run(ctx, command, seconds, output_bytes)
         except OSError as error:
             for path in together:
                 ctx.fail(path, f"{program} can not be run: {error.strerror}", type(error).__name__)
             continue
         for path in together:
-            _say(ctx, path, ran, ok, seconds, with_output=not many)
+            if late:
+                ctx.fail(path, f"took longer than {seconds:g} s{_last(ran, output_bytes)}", "TimeoutError")
+            else:
+                _say(ctx, path, ran, ok, output_bytes, with_output=not many)
 
 
 def _many(argv: Sequence[str]) -> bool:
@@ -107,16 +113,56 @@ def _by_lines(paths: Sequence[Path]) -> Iterator[list[Path]]:
         yield line
 
 
-def _say(ctx: Context, path: Path, ran: Ran, ok: Sequence[int], seconds: float | None, *, with_output: bool) -> None:
-    last = ran.stderr.strip() or ran.stdout.strip()
-    said = f": {last}" if last else ""
-    if ran.code is None:
-        ctx.fail(path, f"took longer than {seconds:g} s{said}", "TimeoutError")
-    elif ran.code < 0:
-        ctx.fail(path, f"was ended by {signal.Signals(-ran.code).name}{said}", "Killed")
+def _run(ctx: Context, command: Sequence[bytes], seconds: float | None, output_bytes: int) -> tuple[Ran, bool]:
+    """Run it to its end; whether that was because its time was over. OSError when it can not begin."""
+    kept = max(output_bytes, _SHOWN_BYTES)
+    try:
+        ran = run_program(
+            command,
+            timeout=seconds,
+            check=False,
+            env=_environment(ctx),
+            inherit=False,
+            output_bytes=kept,
+            pause=ctx.stop_if_cancelled,
+        )
+    except CommandTimeout as late:
+        return late.ran, True
+    return ran, False
+
+
+def _environment(ctx: Context) -> dict[str, str]:
+    """The worker's own has what is nobody's business: addresses and keys."""
+    allowed = ctx.allowed.shell
+    told = {"JOB": ctx.job, "TASK": ctx.task, "STEP": ctx.step, "ATTEMPT": ctx.attempt, "SITE": ctx.site}
+    return {
+        "PATH": allowed.path,
+        "LANG": "C.UTF-8",
+        **{f"ORCHESTRATOR_{name}": str(value) for name, value in told.items()},
+        **allowed.environment,
+    }
+
+
+def _say(ctx: Context, path: Path, ran: Ran, ok: Sequence[int], output_bytes: int, *, with_output: bool) -> None:
+    if ran.code < 0:
+        ctx.fail(path, f"was ended by {signal.Signals(-ran.code).name}{_last(ran, output_bytes)}", "Killed")
     elif ran.code not in ok:
-        ctx.fail(path, f"exit code {ran.code}{said}", "ExitCode")
+        ctx.fail(path, f"exit code {ran.code}{_last(ran, output_bytes)}", "ExitCode")
     else:
         outputs = {"stdout": ran.stdout, "stderr": ran.stderr} if with_output else {}
-        path.note(exit_code=ran.code, **{name: output for name, output in outputs.items() if output})
+        texts = {name: _text(output, output_bytes) for name, output in outputs.items()}
+        path.note(exit_code=ran.code, **{name: text for name, text in texts.items() if text})
         ctx.done(path)
+
+
+def _last(ran: Ran, output_bytes: int) -> str:
+    """What it said last, for a message."""
+    length = max(output_bytes, _SHOWN_BYTES)
+    said = _text(ran.stderr, length).strip() or _text(ran.stdout, length).strip()
+    return f": {said}" if said else ""
+
+
+def _text(output: bytes, length: int) -> str:
+    """The end of an output, as text of that many bytes at most."""
+    text = output.decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}").encode()
+    return text[-length:].decode(errors="ignore") if length else ""

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Depends, Path
 
 from orchestrator.api.requires import Db, NoQuery, needs
 from orchestrator.contracts import views
@@ -14,6 +14,16 @@ router = APIRouter(tags=["jobs"])
 
 
 TaskId = Annotated[int, Path(ge=1, le=2**63 - 1, description="the task's id")]
+
+
+def _known_task(task_id: TaskId, engine: Db) -> int:
+    # By itself, so that an unknown task is 404 also where the rest of the request is wrong.
+    with snapshot(engine) as tx:
+        tasks.read_task(tx, task_id)
+    return task_id
+
+
+KnownTask = Annotated[int, Depends(_known_task)]
 
 
 @router.get("/tasks/{task_id}", dependencies=[needs(Permission.READ)], summary="One task")

@@ -25,6 +25,7 @@ _JOB = text("""
       st.lines as streamed,
       (select count(*) from walks w
        where w.job_id = j.id and w.ended_at is null and w.handed_at is not null) as walking,
+      (select bool_and(w.by_hub) from walks w where w.job_id = j.id and w.ended_at is null) as by_hub,
       h.actor, h.at, h.reason as said
     from jobs j
     left join discoveries d on d.job_id = j.id
@@ -143,8 +144,10 @@ def _discovery(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
             f"its paths are streamed, {row.streamed:,} lines so far, and more may come",
             f"its sender, who closes the stream (`orchestrator stream {row.id}`, or POST .../paths?close=true)",
         )
-        return
-    if not row.running and not row.walking:
+    elif row.by_hub:
+        found = f"the hub goes through what there is to find: {row.total:,} paths so far"
+        yield _cause("discovery_runs", found, "nothing: the job can not end before discovery has")
+    elif not row.running and not row.walking:
         yield from _lane(tx, row.discovery_site, row.discovery_queue, "discovery", None)
         yield _cause("discovery_waits", "discovery waits for a walker", "a free discovery worker at the site")
     else:

@@ -60,7 +60,7 @@ walks = Table(
         Boolean,
         nullable=False,
         server_default="false",
-        comment="done by the hub: what an earlier job left, what changes come to, or what is streamed in",
+        comment="done by the hub itself: given names, a stream, what changes come to, what an earlier job left",
     ),
     time("handed_at"),
     time("begun_at", comment="when its present walker was first heard of"),

@@ -39,16 +39,16 @@ Make = Callable[[Path, str | None, int], Case]
 
 
 def tree(folder: Path, n: int) -> list[bytes]:
-    """So many files and folders below a folder, a hundred in each."""
+    """So many files and folders below a folder, a few in each."""
     paths: list[bytes] = []
     below = folder
     for number in range(n):
-        if number % 100 == 0:
-            below = folder / f"d{number // 100:05d}"
+        if number % 20 == 0:
+            below = folder / f"d{number // 20:05d}"
             below.mkdir(parents=True)
             paths.append(os.fsencode(below))
         else:
-            file = below / f"f{number % 100:02d}"
+            file = below / f"f{number % 20:02d}"
             os.close(os.open(file, os.O_CREAT | os.O_WRONLY))
             paths.append(os.fsencode(file))
     return paths

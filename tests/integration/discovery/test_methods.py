@@ -16,7 +16,7 @@ from tests.s3_server import s3_server
 from workers.discovery import gather
 from workers.registry import REGISTRY
 
-N = 1000
+N = 400
 MILLION = int(os.environ.get("TEST_DISCOVERY_PATHS", "0"))
 """How many paths are walked to see how much memory it takes; 0: that is left out, since it takes minutes."""
 
@@ -41,8 +41,8 @@ def name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def case(request: pytest.FixtureRequest, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Case]:
-    monkeypatch.setattr(gather, "_MOST_SIGHTED", 50)
-    monkeypatch.setattr(gather, "_ENOUGH", 50)
+    monkeypatch.setattr(gather, "_MOST_SIGHTED", 20)
+    monkeypatch.setattr(gather, "_ENOUGH", 20)
     case = METHODS[name](tmp_path, request.getfixturevalue("s3") if name in NEED_S3 else None, N)
     load(case)
     yield case
@@ -97,7 +97,7 @@ def test_killed_the_next_walker_repeats_nothing_and_leaves_nothing_out(
     state = tmp_path_factory.mktemp("state")
     due = ordered(case, tmp_path, grant=kill_at)
     hub.expect(due)
-    victim = process(redis_url, tmp_path, state, due, stores=case.stores, enough=50, module=case.module)
+    victim = process(redis_url, tmp_path, state, due, stores=case.stores, enough=20, module=case.module)
     try:
         until(lambda: (hub.read(), len(hub.seen) > 0 and hub.sequence() == kill_at)[1])
         hub.say(w0=kill_at + 3)  # it runs on while it is killed

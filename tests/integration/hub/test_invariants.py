@@ -67,6 +67,10 @@ BREAKS: Mapping[str, Sequence[Sequence[str]]] = {
         [f"update parcels set claimed_at = null where {PARCEL.format(CLAIMED)}"],
         [f"update tasks set state = 'Skipped' where id = {SENT}"],
     ],
+    "what is handed out is in a parcel": [
+        [f"delete from parcels where {PARCEL.format(CLAIMED)}"],
+        [f"update handouts set parcel = 'another' where task_id = {SENT}"],
+    ],
     "deaths are few: a logarithm of halvings for each path that is settled": [
         [f"update tasks set attempt = 90, crashes = 19 where id = {IN_PARTS}"]
     ],
@@ -154,7 +158,7 @@ BREAKS: Mapping[str, Sequence[Sequence[str]]] = {
         ["insert into holds (job_id, reason, author, at) values (:running, 'a look', 'me', '2020-01-01')"],
     ],
     "a job that is past its deadline is being cancelled": [
-        ["update jobs set deadline = now() - interval '90 s' where id = :running"],
+        ["update jobs set deadline = now() - interval '1 h' where id = :running"],
     ],
     "every entry of a history and of the audit says who": [
         ["update history set actor = '' where seq = 1"],

@@ -15,7 +15,8 @@ from orchestrator.cli.main import SUBJECTS, make_app
 COMMANDS = [
     "up", "down", "demo", "submit", "stream", "jobs", "job", "watch", "tasks", "errors", "paths", "history",
     "workflows", "workflow apply", "workflow import", "workflow show", "workflow delete", "workflow validate",
-    "sites", "site show", "site key", "site enable", "site disable", "site drain",
+    "sites", "site show", "site key", "site enable", "site disable", "site drain", "site restart",
+    "plugin new", "logs", "task",
     "pause", "resume", "cancel", "redrive", "why", "hold add", "hold list", "hold release",
     "worker", "key create", "key list", "key revoke", "db migrate", "db prune", "doctor", "chaos",
 ]  # fmt: skip
