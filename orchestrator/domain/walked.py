@@ -20,6 +20,9 @@ class Walked:
         self._known = frozenset(self._starts)
         self._are_places = all(_is_place(start) for start in self._starts)
 
+    def __bool__(self) -> bool:
+        return bool(self._starts)
+
     def shows(self, folder: bytes) -> bool:
         """Whether what is made in this folder may be found: it is below a start or above one, or nobody can tell."""
         if not self._starts:

@@ -198,6 +198,26 @@ def test_a_step_that_changes_what_is_walked_waits(defined: Engine) -> None:
         assert tx.scalars(waits).all() == [False, True, True, False]
 
 
+@pytest.mark.parametrize(
+    ("changes", "verify", "discovery", "waits"),
+    [
+        (["paths"], False, "recursive", True),
+        (["paths"], True, None, False),
+        (["verify"], True, "recursive", True),
+        (["verify"], False, "recursive", False),
+        (["verify"], None, "recursive", False),
+    ],
+)
+def test_a_step_that_changes_its_own_paths_waits_where_they_are_walked(
+    defined: Engine, changes: list[str], verify: bool | None, discovery: str | None, waits: bool
+) -> None:
+    with defined.begin() as tx:
+        tx.execute(update(site_actions).where(site_actions.c.action == "fs.copy").values(changes=changes))
+    make(defined, request(paths=["/in/x"], discovery=discovery, fields={"to": "paris", "verify": verify}))
+    with defined.connect() as tx:
+        assert tx.scalars(select(job_steps.c.waits).where(job_steps.c.action == "fs.copy")).all() == [waits]
+
+
 def test_an_override_of_discovery_has_no_options_of_the_workflow(defined: Engine) -> None:
     with defined.begin() as tx:
         tx.execute(
