@@ -127,8 +127,8 @@ class Announcer:
         """What is said."""
         runtime = self._runtime
         walks = runtime.function == Function.DISCOVERY
-        allow = runtime.site.allow
-        offers = [] if walks else [_offer(a) for a in REGISTRY.actions.values() if not forbidden(a.name, allow)]
+        site = runtime.site
+        offers = [] if walks else [_offer(a) for a in REGISTRY.actions.values() if not forbidden(a.name, site)]
         return Announcement(
             node=runtime.node,
             function=runtime.function,

@@ -33,6 +33,7 @@ def check(site: SiteFile, file: Path) -> int:
     make_app(site, queue, function)
     runtime = Runtime(site, site.key_bytes, "check", queue, function)
     wrong = [*REGISTRY.problems, *_roots(site), *_allow(site), *_folders(site, runtime)]
+    wrong += [f"stores: {fault}" for fault in runtime.roots.stores.check()]
     wrong += [*_private(site, file), *_broker(site, runtime.redis()), *_hub(site)]
     print(f"site {site.name}")
     for queue, function, count in site.lanes:
@@ -44,6 +45,8 @@ def check(site: SiteFile, file: Path) -> int:
     for root in site.roots:
         alias = f", also {root.alias}" if root.alias else ""
         print(f"  root {root.path}{' (read only)' if root.read_only else ''}{alias}")
+    for store in site.stores:
+        print(f"  store {store.url}{' (read only)' if store.read_only else ''}")
     offered = [a for _, a in sorted(REGISTRY.actions.items()) if not forbidden(a.name, site.allow)]
     print(f"  actions: {', '.join(f'{action.name} {action.version}' for action in offered)}")
     print(f"  discovery: {', '.join(sorted(REGISTRY.discoveries))}")
@@ -56,7 +59,7 @@ def check(site: SiteFile, file: Path) -> int:
 
 
 def _roots(site: SiteFile) -> Iterator[str]:
-    if not site.roots:
+    if not (site.roots or site.stores):
         yield "roots: none; add [[roots]] with a path, or no file can be touched"
     for place, root in enumerate(site.roots):
         where = f"roots.{place}: {root.path}"

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from orchestrator.contracts.failpoints import failpoint
 from orchestrator.contracts.report import Said, TaskProgress
+from workers.allowed import Allowed
 from workers.command import OUTPUT_BYTES, Argument, Ran, run
 from workers.limits import out_of_memory
 from workers.path import Path
@@ -84,8 +85,9 @@ class Context:
         roots: Roots,
         asked_to_stop: Callable[[], bool],
         tell: Callable[[Said], None] = lambda _said: None,
+        allowed: Allowed = Allowed(),  # noqa: B008 - it never changes
     ) -> None:
-        self.facts, self.roots = facts, roots
+        self.facts, self.roots, self.allowed = facts, roots, allowed
         self._paths = {path.index: path for path in paths}
         self._verdicts: dict[int, Verdict] = {}
         self._asked_to_stop, self._tell = asked_to_stop, tell

@@ -44,7 +44,7 @@ class Receiver:
         except NotAdmitted as refusal:
             log.warning("refused a message for %s: %s", task_name, refusal)
             return
-        self._run(parcel, forbidden(parcel.action, self._runtime.site.allow))
+        self._run(parcel, forbidden(parcel.action, self._runtime.site))
 
     def unknown(self, message: Any = None, name: str = "", **_: Any) -> None:
         """Answer a message whose action is not here, so that its tasks end with that reason and do not just vanish."""
@@ -83,7 +83,8 @@ class Receiver:
         failpoint("worker.claimed")
         if won:
             self._stops.claimed(parcel.job)
-            runner = Runner(REGISTRY.actions, runtime.roots, reporter, self._stops.asked, runtime.node, runtime.spool)
+            asked, allowed = self._stops.asked, runtime.site.allowed
+            runner = Runner(REGISTRY.actions, runtime.roots, reporter, asked, runtime.node, runtime.spool, allowed)
             runtime.at_work.add(parcel.id)
             try:
                 runner.run(parcel, refused)

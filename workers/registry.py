@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from orchestrator.contracts.names import Function
+from orchestrator.contracts.report import PATHS
 from orchestrator.domain.duration import seconds
 from orchestrator.errors import ConfigError
 from workers.parameters import Parameters
@@ -123,14 +124,15 @@ def action(
     ``timeout`` is a duration ("10m", "1h30m", or seconds) that one task may take. The description is by default the
     first sentence of the docstring. ``changes`` names the parameters that are folders in which it makes or changes
     files: where such a folder is searched by the same job, the action waits until the search is over, so that it does
-    not find its own output. ``function`` is the pool that it asks for: ``custom`` (which plugins ask for unless they
-    say otherwise), ``worker``, or ``interactive`` for what is short and somebody waits for. ConfigError for a name that
-    is taken, and for a signature that can not work.
+    not find its own output. A parameter that is true or false says whether it changes something beside its paths, and
+    the name ``paths`` that it always does. ``function`` is the pool that it asks for: ``custom`` (which plugins ask for
+    unless they say otherwise), ``worker``, or ``interactive`` for what is short and somebody waits for. ConfigError
+    for a name that is taken, and for a signature that can not work.
     """
 
     def register(handler: F) -> F:
         new = make_action(handler, name, timeout=timeout, version=version, description=description)
-        if strange := set(changes) - set(new.parameters.schema.get("properties", {})):
+        if strange := set(changes) - {PATHS} - set(new.parameters.schema.get("properties", {})):
             raise ConfigError(f"action {name!r} ({new.origin}): changes names {min(strange)!r}, which is no parameter")
         REGISTRY.add_action(replace(new, changes=tuple(changes), runs_in=_pool(handler, function, name)))
         return handler

@@ -15,19 +15,14 @@ from dataclasses import dataclass
 
 from workers import openat2
 from workers.descent import Descent, Outside, Parts, ReadOnly, parts_of
+from workers.outside import OutsideRoots as OutsideRoots
+from workers.stores import Stores
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _FOLDER = os.O_PATH | os.O_DIRECTORY
 _FOR_THE_DESCENT = (errno.EXDEV, errno.EAGAIN, errno.ENAMETOOLONG, errno.ENOSYS)
 """What openat2 says of a path that leads out, or over an absolute link; that moved meanwhile; that is very long."""
 _SHOWN_BYTES = 1000
-
-
-class OutsideRoots(PermissionError):
-    """The path is not, or does not stay, in the site's roots; or the root it is in may not be written to."""
-
-    def __init__(self, path: bytes, reason: str) -> None:
-        super().__init__(errno.EACCES, reason, os.fsdecode(path[:_SHOWN_BYTES]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +52,10 @@ class Roots:
     Everything here raises OutsideRoots, and OSError as the same call of ``os`` would.
     """
 
-    def __init__(self, roots: Iterable[Root]) -> None:
+    def __init__(self, roots: Iterable[Root], stores: Stores | None = None) -> None:
         self.roots = tuple(roots)
+        self.stores = stores or Stores()
+        """What else the site may touch: URLs."""
         real = {root: parts_of(os.path.realpath(root.path)) for root in self.roots}
         names = {parts: root for root in self.roots for parts in (real[root], *_names(root))}
         self._places = {

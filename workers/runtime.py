@@ -20,6 +20,7 @@ from workers.roots import Root, Roots
 from workers.seen import Seen
 from workers.site import SiteFile, pool_of
 from workers.spool import Spool
+from workers.stores import Stores
 
 _SOCKET_SECONDS = 5
 
@@ -89,10 +90,11 @@ class Runtime:
     @cached_property
     def roots(self) -> Roots:
         """What may be touched here."""
-        return Roots(
+        roots = (
             Root(os.fsencode(root.path), root.read_only, None if root.alias is None else os.fsencode(root.alias))
             for root in self.site.roots
         )
+        return Roots(roots, Stores(self.site.stores))
 
     @cached_property
     def limits(self) -> Limits:

@@ -24,7 +24,9 @@ from pydantic import (
 
 from orchestrator.contracts.names import Function
 from orchestrator.errors import ConfigError
+from workers.allowed import Allowed, HttpAllowed, ShellAllowed
 from workers.limits import Limits, SiteLimits
+from workers.store_entry import StoreEntry
 
 REDIS_URL = "ORCHESTRATOR_REDIS_URL"
 SITE_KEY = "ORCHESTRATOR_SITE_KEY"
@@ -95,6 +97,9 @@ class SiteFile(BaseModel):
     spool: Path | None = None
     """A folder for notes that are too long to travel, which all hosts of the site share; None: in ``state``."""
     roots: list[RootEntry] = []
+    stores: list[StoreEntry] = []
+    shell: ShellAllowed = ShellAllowed()
+    http: HttpAllowed = HttpAllowed()
     limits: SiteLimits = SiteLimits()
     queues: Annotated[
         dict[_Name, dict[Function, Annotated[int, Field(ge=1, le=1024, strict=True)]]], AfterValidator(_pools)
@@ -102,6 +107,11 @@ class SiteFile(BaseModel):
     """Queue -> function -> how many run at once; a function that is absent has no pool."""
     pools: Annotated[dict[Function, Literal["prefork", "threads"]], AfterValidator(_kinds)] = {}
     """Function -> what its pools are made of: a process for each task that runs, or threads of one."""
+
+    @property
+    def allowed(self) -> Allowed:
+        """What actions may do beyond files."""
+        return Allowed(shell=self.shell, http=self.http)
 
     @property
     def key_bytes(self) -> bytes:
@@ -142,6 +152,8 @@ def load_site(file: Path, environment: Environment = os.environ) -> SiteFile:
         return site.model_copy(
             update={
                 "roots": [root.model_copy(update={"path": _absolute(folder, root.path)}) for root in site.roots],
+                "http": _http(folder, site.http),
+                "stores": [_store(folder, store) for store in site.stores],
                 "python_path": [_absolute(folder, path) for path in site.python_path],
                 "actions": [_module(folder, name) for name in site.actions],
                 "state": None if site.state is None else _absolute(folder, site.state),
@@ -201,6 +213,16 @@ def _known(loc: list[Any]) -> list[str]:
 
 def _absolute(folder: Path, path: Path) -> Path:
     return Path(os.path.normpath(folder / path.expanduser()))
+
+
+def _http(folder: Path, http: HttpAllowed) -> HttpAllowed:
+    file = http.headers_file
+    return http.model_copy(update={"headers_file": None if file is None else _absolute(folder, file)})
+
+
+def _store(folder: Path, store: StoreEntry) -> StoreEntry:
+    file = store.options_file
+    return store.model_copy(update={"options_file": None if file is None else _absolute(folder, file)})
 
 
 def _module(folder: Path, name: str) -> str:

@@ -6,6 +6,9 @@ import msgspec
 
 VERSION = 1
 
+PATHS = "paths"
+"""Stands in ``changes`` for the paths themselves, and what is beside them; no parameter can have that name."""
+
 
 class Problem(msgspec.Struct, array_like=True, omit_defaults=True):
     """A path that was not processed, and why."""
@@ -119,7 +122,7 @@ class ActionOffer(msgspec.Struct, omit_defaults=True):
     description: str = ""
     timeout: float | None = None
     changes: list[str] = []
-    """Parameters that name a folder in which it makes or changes files."""
+    """Parameters that name a folder in which it makes or changes files, or say that it does so beside its paths."""
     runs_in: str = ""
     """The function that it asks for, where its queue has that; empty: any will do."""
 

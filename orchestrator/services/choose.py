@@ -98,7 +98,6 @@ _LOOK = text("""
     cross join lateral (
       select r.task_id from ready r
       where r.site = u.site and r.queue = u.queue and r.function = u.function and r.job_id = u.job
-        and (r.run_after is null or r.run_after <= clock_timestamp())
         and (u.partial = '' or not exists (
           select from tasks t join job_steps s on s.job_id = t.job_id and s.rule = t.rule and s.step = (t.id & :mask)
           where t.id = r.task_id and s.action = any(string_to_array(u.partial, ' '))))

@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select, text
 
+from orchestrator.contracts.discovery_options import DISCOVERY_OPTIONS
 from orchestrator.contracts.names import Function
 from orchestrator.domain.fields import shown
 from orchestrator.storage.tables import site_actions
 
-BUILT_IN_DISCOVERIES = frozenset({"recursive"})
+BUILT_IN_DISCOVERIES = frozenset(DISCOVERY_OPTIONS) - {"given"}
 
 
 class Offer(NamedTuple):

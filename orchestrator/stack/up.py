@@ -15,6 +15,7 @@ from orchestrator.config import Settings, load_settings, read_secret
 from orchestrator.contracts.seal import broker_password
 from orchestrator.errors import ConfigError, Unauthenticated, Unreachable
 from orchestrator.services.keys import check_key, ensure_admin_key
+from orchestrator.services.ship import ship
 from orchestrator.stack.detach import detached
 from orchestrator.stack.home import held, make_home, secret_of
 from orchestrator.stack.interrupts import Asked, Interrupts
@@ -102,6 +103,8 @@ def _start(supervisor: Supervisor, settings: Settings, options: UpOptions, plan:
     _migrate(installation.database_url)
     engine = make_engine(installation.database_url, pool_size=1)
     try:
+        with engine.begin() as tx:
+            ship(tx)
         since = database_time(engine)
         profile = _make_profile(engine, installation, options)
         supervisor.start(installation.hub())

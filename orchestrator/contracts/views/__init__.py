@@ -15,6 +15,7 @@ from orchestrator.contracts.views.jobs import PathOutcome as PathOutcome
 from orchestrator.contracts.views.jobs import Progress as Progress
 from orchestrator.contracts.views.jobs import Snapshot as Snapshot
 from orchestrator.contracts.views.jobs import Step as Step
+from orchestrator.contracts.views.jobs import Streamed as Streamed
 from orchestrator.contracts.views.jobs import Task as Task
 from orchestrator.contracts.views.jobs import TaskCounts as TaskCounts
 from orchestrator.contracts.views.jobs import TaskError as TaskError

@@ -34,7 +34,6 @@ _WAITING = text(f"""
         select count(*) as waiting, extract(epoch from now() - min(since))::float8 as oldest_s from (
             select r.since from ready r
             where (r.site, r.queue, r.function) = (pools.site, pools.queue, pools.function)
-              and coalesce(r.run_after <= now(), true)
             limit {_COUNTED_UP_TO}) these) counted
 """)  # noqa: S608 - the only thing put in is a number of ours
 

@@ -23,13 +23,16 @@ _JOB = text("""
     select j.id, j.state, j.reason, j.site, j.queue, j.workflow, j.owner, j.not_before,
       j.not_before > clock_timestamp() as early, d.state as discovery,
       d.queue as discovery_queue, d.site as discovery_site, p.open_tasks, p.out, p.total, d.waiting, d.running,
+      st.lines as streamed,
       (select count(*) from walks w
        where w.job_id = j.id and w.ended_at is null and w.handed_at is not null) as walking,
-      exists (select from walks w where w.job_id = j.id and w.ended_at is null and w.by_hub) as by_hub,
+      exists (select from later l where l.job_id = j.id) as later,
+      (select bool_and(w.by_hub) from walks w where w.job_id = j.id and w.ended_at is null) as by_hub,
       h.actor, h.at, h.reason as said
     from jobs j
     left join discoveries d on d.job_id = j.id
     left join progress p on p.job_id = j.id
+    left join streams st on st.job_id = j.id and st.closed_at is null
     left join lateral (
       select actor, at, reason from history
       where job_id = j.id and event in ('PauseRequested', 'CancelRequested') order by seq desc limit 1
@@ -55,13 +58,14 @@ _LANES = text("""
 _TASK = text("""
     select t.id, t.job_id, t.rule, t.state, t.attempt, t.tries, t.crashes, t.given, t.worker, t.started_at,
       t.suspect_bits is not null as hunted, s.site, s.queue, s.function, s.action, s.waits,
-      r.task_id is not null as ready, r.run_after, r.run_after > clock_timestamp() as later,
+      r.task_id is not null as ready, l.run_after,
       p.claimed_at, p.handed_at, p.heard_at, p.node,
       extract(epoch from clock_timestamp() - p.heard_at)::int as silent_s
     from tasks t
     join job_steps s on s.job_id = t.job_id and s.rule = t.rule and s.step = (t.id & :mask)
     left join ready r on r.site = s.site and r.queue = s.queue and r.function = s.function
       and r.job_id = t.job_id and r.task_id = t.id
+    left join later l on l.job_id = t.job_id and l.task_id = t.id
     left join handouts h on h.task_id = t.id
     left join parcels p on p.id = h.parcel
     where t.id = :task
@@ -144,7 +148,13 @@ def _held_back(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
 def _discovery(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
     if row.state in BATCH_JOB.terminal or row.discovery is None or row.discovery in DISCOVERY.terminal:
         return
-    if row.by_hub:
+    if row.streamed is not None:
+        yield _cause(
+            "stream_open",
+            f"its paths are streamed, {row.streamed:,} lines so far, and more may come",
+            f"its sender, who closes the stream (`orchestrator stream {row.id}`, or POST .../paths?close=true)",
+        )
+    elif row.by_hub:
         found = f"the hub goes through what there is to find: {row.total:,} paths so far"
         yield _cause("discovery_runs", found, "nothing: the job can not end before discovery has")
     elif not row.running and not row.walking:
@@ -179,6 +189,8 @@ def _lanes(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
                 f"{lane.action} changes a folder that is being walked, and waits until discovery has ended",
                 "the end of discovery",
             )
+    if row.later:
+        yield _cause("retry", "tasks of it have failed, and are tried again after a while", "time")
 
 
 def _task(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
@@ -199,7 +211,7 @@ def _task(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
         detail = f"it was handed to {row.site}.{row.queue}.{row.function} at {row.handed_at:%H:%M:%S} UTC"
         yield _cause("queued", f"{detail} and waits for a free process", "a process that becomes free")
         yield from _lane(tx, row.site, row.queue, row.function, row.action)
-    elif row.ready and row.later:
+    elif row.run_after is not None:
         detail = f"it failed {row.tries} times and is tried again at {row.run_after:{_WHEN}}"
         yield _cause("retry", detail, "time")
     elif row.ready:

@@ -18,7 +18,7 @@ from orchestrator.broker.publisher import Publisher
 from orchestrator.contracts.names import handouts_key, permits_key, reports_stream, stops_key
 from orchestrator.contracts.parcel import Parcel, TaskOrder, WalkOrder
 from orchestrator.contracts.paths import PathList, pack
-from orchestrator.contracts.report import Announcement, Ended, Item, Reports, Said
+from orchestrator.contracts.report import Announcement, Ended, Item, Reports, Said, Started
 from orchestrator.contracts.seal import seal, site_key, unseal
 
 SECRET = b"the secret of a test installation"
@@ -129,9 +129,17 @@ class Pool:
             self._position = position
             reports = unseal(self.key, Reports, fields[b"d"])
             assert reports.site == self.site
-            self.items += reports.items
+            for item in reports.items:
+                self._take(item)
             self.said += [*reports.log, *reports.progress]
             self.announcements += [reports.announcement] if reports.announcement else []
+
+    def _take(self, item: Item) -> None:
+        """Keep an item; an end that came before its start was told says that, too."""
+        begun = {(one.task, one.attempt) for one in self.items if isinstance(one, Started)}
+        if isinstance(item, Ended) and (item.task, item.attempt) not in begun:
+            self.items.append(Started(item.task, item.attempt, item.started_at))
+        self.items.append(item)
 
     def until(self, condition: Callable[[], object], what: str) -> None:
         """Read until something is so; fails with the worker's log when it does not become so."""

@@ -133,3 +133,22 @@ def test_the_example_is_a_good_file(tmp_path: Path, name: str) -> None:
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--config"):
         load_site(tmp_path / "none.toml", {})
+
+
+def test_what_may_be_run_and_called(tmp_path: Path) -> None:
+    more = (
+        '[shell]\nprograms = ["/usr/bin/gdal*"]\n[http]\nhosts = ["Hooks.example.com"]\nheaders_file = "headers.toml"\n'
+    )
+    site = load_site(write(tmp_path, GOOD + more), {})
+    assert site.allowed.shell.allows("/usr/bin/gdalinfo")
+    assert not site.allowed.shell.allows("/bin/sh")
+    assert site.http.headers_file == tmp_path / "headers.toml"
+    assert site.allowed.http.allows("https", "hooks.example.com", 443)
+    for wrong in (
+        '[shell]\nprograms = ["gdalinfo"]',
+        '[http]\nhosts = ["https://x"]',
+        '[http]\nnetworks = ["10.0.0.1/8"]',
+        "[http]\nhost = []",
+    ):
+        with pytest.raises(ConfigError):
+            load_site(write(tmp_path, GOOD + wrong), {})
