@@ -47,7 +47,7 @@ def check(site: SiteFile, file: Path) -> int:
         print(f"  root {root.path}{' (read only)' if root.read_only else ''}{alias}")
     for store in site.stores:
         print(f"  store {store.url}{' (read only)' if store.read_only else ''}")
-    offered = [a for _, a in sorted(REGISTRY.actions.items()) if not forbidden(a.name, site.allow)]
+    offered = [a for _, a in sorted(REGISTRY.actions.items()) if not forbidden(a.name, site)]
     print(f"  actions: {', '.join(f'{action.name} {action.version}' for action in offered)}")
     print(f"  discovery: {', '.join(sorted(REGISTRY.discoveries))}")
     for problem in wrong:
@@ -75,7 +75,7 @@ def _roots(site: SiteFile) -> Iterator[str]:
 
 def _allow(site: SiteFile) -> Iterator[str]:
     for pattern in site.allow:
-        if not any(fnmatchcase(action, pattern) for action in REGISTRY.actions):
+        if pattern != "*" and not any(fnmatchcase(action, pattern) for action in REGISTRY.actions):
             close = get_close_matches(pattern, REGISTRY.actions, n=1)
             hint = f"did you mean {close[0]}?" if close else "install its plugin, or take it out"
             yield f"allow: {pattern!r} is no action of this host; {hint}"
