@@ -210,14 +210,15 @@ class Client:
         *,
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
     ) -> Document:
         """One request below ``/api/v1``; the answer's document ({} for none), ApiRefused, or Unreachable.
 
-        ``document`` is the body, sent as JSON.
+        ``document`` is the body, sent as JSON; ``content`` is one that is sent as it is.
         """
         headers = {"Content-Type": "application/json", **(headers or {})}
         # ASCII: text that is no text (a lone surrogate from a command line) gets to the service, which says so.
-        body = None if document is None else json.dumps(document).encode("ascii")
+        body = content if document is None else json.dumps(document).encode("ascii")
         try:
             answer = self._http.request(method, path, params=params, content=body, headers=headers)
         except UnicodeEncodeError as error:

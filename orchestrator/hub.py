@@ -62,19 +62,17 @@ class Hub:
     def __init__(self, connection: Connection, redis: Redis, secret: bytes, name: str, most: int = MOST) -> None:
         self._connection, self._secret, self._name = connection, secret, name
         self._streams, self._publisher = Streams(redis), Publisher(redis, secret)
-        self._permits = Permits(redis)
+        self._permits, self._memory = Permits(redis), Memory(most)
         self.dequeuer = Dequeuer(connection.engine.url, self._streams.wake)
-        self.keeper = Keeper(connection, self._publisher, self._permits, Fleet(redis), self._give_back)
+        self.keeper = Keeper(connection, self._publisher, self._permits, Fleet(redis), self._memory, self._give_back)
         self._positions: dict[str, str] = {}
         self._unsent: list[Outbox] = []
-        self._memory = Memory(most)
-        self._epoch = 0
+        self._rhythm = Rhythm()
+        self._epoch = self._applied = 0
         self._behind = True
         """There may be more to read than has been read: nobody is judged by what has not been heard yet."""
         self._beat_at = self._looked_at = self._handed_out_at = 0.0
-        self._more = False
-        self._rhythm, self._applied = Rhythm(), 0
-        self._moved = False
+        self._more = self._moved = False
         """Something has changed that may let tasks or walks be handed out."""
 
     def take_over(self) -> None:

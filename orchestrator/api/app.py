@@ -21,7 +21,7 @@ from orchestrator.api.moves import moves_of
 from orchestrator.api.openapi import describe, permission_of
 from orchestrator.api.problems import response_to
 from orchestrator.api.requires import Parts
-from orchestrator.api.routes import control, health, holds, jobs, keys, logs, sites, submit, tasks, workflows
+from orchestrator.api.routes import control, health, holds, jobs, keys, logs, sites, stream, submit, tasks, workflows
 from orchestrator.contracts.views import Snapshot
 from orchestrator.domain.roles import Permission
 from orchestrator.storage.queries.jobs import read_snapshots
@@ -32,6 +32,7 @@ OPENAPI_PATH = "/openapi.json"
 ROUTERS: tuple[tuple[str, APIRouter], ...] = (
     (PREFIX, workflows.router),
     (PREFIX, submit.router),
+    (PREFIX, stream.router),
     (PREFIX, control.router),
     (PREFIX, jobs.router),
     (PREFIX, tasks.router),

@@ -1,5 +1,6 @@
 """Refuses a body that is too large, by what it says of itself and by what really comes."""
 
+import re
 from collections.abc import Callable
 
 from starlette.datastructures import Headers
@@ -9,15 +10,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 MIB = 1024 * 1024
 
 
-def largest(path: str) -> int:
-    """The most bytes a body sent to this path may have: jobs are given their paths in it."""
+_STREAMED = re.compile(r"/api/v1/jobs/[0-9]+/paths")
+
+
+def largest(path: str) -> int | None:
+    """The most bytes a body sent to this path may have: jobs are given their paths in it; None where it is streamed."""
+    if _STREAMED.fullmatch(path):
+        return None  # there a line is limited, and never more than some thousands are in memory
     return 32 * MIB if path == "/api/v1/jobs" else MIB
 
 
 class BodyLimit:
     """Counts what comes in; raises 413 before more than the limit is kept."""
 
-    def __init__(self, app: ASGIApp, limit: Callable[[str], int] = largest) -> None:
+    def __init__(self, app: ASGIApp, limit: Callable[[str], int | None] = largest) -> None:
         self._app, self._limit = app, limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -26,6 +32,9 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         limit = self._limit(scope["path"])
+        if limit is None:
+            await self._app(scope, receive, send)
+            return
         refusal = HTTPException(413, f"the body is larger than {limit} bytes, the most that is taken here")
         said = Headers(scope=scope).get("content-length", "")
         if said.isdecimal() and (len(said) > 18 or int(said) > limit):

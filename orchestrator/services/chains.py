@@ -41,14 +41,18 @@ class Link(NamedTuple):
     """For the end of discovery."""
     action: str
     policy: RetryPolicy
+    remembers: bool = False
+    """Paths that come to a good end are no news at the next run."""
 
 
 Plan = Mapping[tuple[int, int], Sequence[Link]]
 """(job, rule) -> its chain, step by step."""
 
 _PLAN = text("""
-    select job_id, rule, site, queue, function, waits, action, options -> 'retries' as retries from job_steps
-    where job_id = any(cast(:jobs as bigint[])) order by job_id, rule, step
+    select s.job_id, s.rule, s.site, s.queue, s.function, s.waits, s.action, s.options -> 'retries' as retries,
+      d.memory is not null as remembers
+    from job_steps s left join discoveries d on d.job_id = s.job_id
+    where s.job_id = any(cast(:jobs as bigint[])) order by s.job_id, s.rule, s.step
 """)
 _IDS = text("select nextval('batches_id_seq') from generate_series(1, :n)")
 
@@ -58,7 +62,8 @@ def read_plan(tx: Connection, jobs: Iterable[int]) -> Plan:
     plan: defaultdict[tuple[int, int], list[Link]] = defaultdict(list)
     for row in tx.execute(_PLAN, {"jobs": sorted(set(jobs))}):
         place = (row.site, row.queue, row.function)
-        plan[row.job_id, row.rule].append(Link(place, row.waits, row.action, policy_of(row.retries)))
+        link = Link(place, row.waits, row.action, policy_of(row.retries), row.remembers)
+        plan[row.job_id, row.rule].append(link)
     return dict(plan)
 
 

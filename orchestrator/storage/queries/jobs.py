@@ -17,7 +17,7 @@ from orchestrator.domain.task import TaskState
 from orchestrator.errors import NotFound
 from orchestrator.storage.queries.holds import holds_of
 from orchestrator.storage.queries.keyset import decode, encode
-from orchestrator.storage.tables import discoveries, history, job_steps, jobs, progress
+from orchestrator.storage.tables import discoveries, history, job_steps, jobs, progress, streams
 
 _COUNTED = ("total", "processed", "skipped", "failed", "aborted", "cancelled", "unmatched")
 _ENDED = ("processed", "skipped", "failed", "aborted", "cancelled")
@@ -131,12 +131,14 @@ def _jobs() -> Select[Any]:
         select(
             jobs,
             discoveries.c.state.label("discovery_state"),
+            streams.c.lines.label("streamed"),
             *(func.coalesce(progress.c[name], 0).label(name) for name in _COUNTED),
             case((jobs.c.started_at.is_(None), 0), else_=elapsed).label("elapsed_s"),
             func.now().label("now"),
         )
         .outerjoin(progress, progress.c.job_id == jobs.c.id)
         .outerjoin(discoveries, discoveries.c.job_id == jobs.c.id)
+        .outerjoin(streams, streams.c.job_id == jobs.c.id)
         .where(jobs.c.pruned_at.is_(None))
     )
 
@@ -150,7 +152,11 @@ def _views(tx: Connection, rows: Sequence[Row[Any]]) -> list[views.Job]:
 def _view(row: Row[Any], steps: list[views.Step], held: list[views.Hold]) -> views.Job:
     return views.Job(
         **{name: getattr(row, name) for name in views.Job.model_fields if name in jobs.c},
-        discovery=views.Discovery(state=_discovery(row), found=row.total + row.unmatched),
+        discovery=views.Discovery(
+            state=_discovery(row),
+            found=row.total + row.unmatched,
+            cursor=None if row.streamed is None else str(row.streamed),
+        ),
         tasks=_sum(steps),
         paths=_paths(row),
         steps=steps,

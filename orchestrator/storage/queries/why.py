@@ -15,6 +15,7 @@ from orchestrator.errors import NotFound
 from orchestrator.storage.queries.holds import holds_of
 
 _WHEN = "%Y-%m-%d %H:%M:%S UTC"
+_NAMED = 3
 SILENT_S = 6
 """Workers speak every 5 s: what is silent for longer may be gone."""
 
@@ -22,14 +23,16 @@ _JOB = text("""
     select j.id, j.state, j.reason, j.site, j.queue, j.workflow, j.owner, j.not_before,
       j.not_before > clock_timestamp() as early, d.state as discovery,
       d.queue as discovery_queue, d.site as discovery_site, p.open_tasks, p.out, p.total, d.waiting, d.running,
+      st.lines as streamed,
       (select count(*) from walks w
        where w.job_id = j.id and w.ended_at is null and w.handed_at is not null) as walking,
       exists (select from later l where l.job_id = j.id) as later,
-      exists (select from walks w where w.job_id = j.id and w.ended_at is null and w.by_hub) as by_hub,
+      (select bool_and(w.by_hub) from walks w where w.job_id = j.id and w.ended_at is null) as by_hub,
       h.actor, h.at, h.reason as said
     from jobs j
     left join discoveries d on d.job_id = j.id
     left join progress p on p.job_id = j.id
+    left join streams st on st.job_id = j.id and st.closed_at is null
     left join lateral (
       select actor, at, reason from history
       where job_id = j.id and event in ('PauseRequested', 'CancelRequested') order by seq desc limit 1
@@ -72,6 +75,7 @@ _LANE = text("""
     select s.enabled, s.draining, s.last_heard,
       coalesce(sum(n.concurrency), 0)::int as slots, count(n.node)::int as nodes,
       count(n.node) filter (where :action = any(n.actions))::int as offering,
+      array_agg(n.node order by n.node) filter (where not :action = any(n.actions)) as lacking,
       count(n.node) filter (where n.deaf)::int as deaf,
       (select count(*) from parcels p
        where p.site = :site and p.queue = :queue and p.function = :function)::int as out,
@@ -82,6 +86,12 @@ _LANE = text("""
     left join nodes n on n.site = s.name and n.left_at is null and not n.draining and :queue = any(n.queues)
       and n.function = :function and n.last_heard > clock_timestamp() - make_interval(secs => :silent)
     where s.name = :site group by s.name, s.enabled, s.draining, s.last_heard
+""")
+
+
+_STANCES = text("""
+    select queue, function, disabled, draining from stances
+    where site = :site and queue in ('', :queue) and function in ('', :function) order by 1, 2
 """)
 
 
@@ -138,7 +148,13 @@ def _held_back(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
 def _discovery(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
     if row.state in BATCH_JOB.terminal or row.discovery is None or row.discovery in DISCOVERY.terminal:
         return
-    if row.by_hub:
+    if row.streamed is not None:
+        yield _cause(
+            "stream_open",
+            f"its paths are streamed, {row.streamed:,} lines so far, and more may come",
+            f"its sender, who closes the stream (`orchestrator stream {row.id}`, or POST .../paths?close=true)",
+        )
+    elif row.by_hub:
         found = f"the hub goes through what there is to find: {row.total:,} paths so far"
         yield _cause("discovery_runs", found, "nothing: the job can not end before discovery has")
     elif not row.running and not row.walking:
@@ -221,19 +237,31 @@ def _lane(tx: Connection, site: str, queue: str, function: str, action: str | No
         yield _cause("site_disabled", f"site {site} is disabled", f"orchestrator site enable {site}")
     if lane.draining:
         yield _cause("site_draining", f"site {site} is being drained", f"orchestrator site enable {site}")
+    for row in tx.execute(_STANCES, asked):
+        yield _closed(site, row)
     if not lane.nodes:
         heard = f"{site} was last heard of at {lane.last_heard:{_WHEN}}" if lane.last_heard else ""
         yield _cause(
             "no_worker", f"no worker serves {name}; {heard}", f"start a worker of {site} for {queue}, {function}"
         )
     elif action is not None and lane.offering < lane.nodes:
-        detail = f"{action} is offered by {lane.offering} of the {lane.nodes} workers of {name}"
+        lacking = ", ".join(lane.lacking[:_NAMED]) + (" ..." if len(lane.lacking) > _NAMED else "")
+        detail = f"{action} is offered by {lane.offering} of the {lane.nodes} workers of {name}, and not by {lacking}"
         yield _cause("action_missing", detail, f"install the plugin of {action} on all of them")
     if lane.deaf:
         yield _deaf(name, lane.deaf)
     elif lane.nodes and lane.out >= lane.slots:
         detail = f"{name} is busy: {lane.out} parcels with its {lane.slots} processes, of jobs {', '.join(lane.jobs)}"
         yield _cause("busy", detail, "the end of one of them, or a higher priority")
+
+
+def _closed(site: str, row: Row[Any]) -> Cause:
+    """A part of a site that is given nothing."""
+    words = [("queue", row.queue), ("function", row.function)]
+    part = ", ".join(f"{word} {value}" for word, value in words if value)
+    options = " ".join(f"--{word} {value}" for word, value in words if value)
+    cause, how = ("part_draining", "is being drained") if row.draining else ("part_disabled", "is disabled")
+    return _cause(cause, f"{part} of site {site} {how}", f"orchestrator site enable {site} {options}")
 
 
 def _deaf(name: str, workers: int) -> Cause:
