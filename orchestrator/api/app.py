@@ -20,7 +20,19 @@ from orchestrator.api.gate import Door, Gate
 from orchestrator.api.openapi import describe, permission_of
 from orchestrator.api.problems import response_to
 from orchestrator.api.requires import Parts
-from orchestrator.api.routes import control, health, holds, jobs, keys, sites, submit, tasks, users, workflows
+from orchestrator.api.routes import (
+    control,
+    health,
+    holds,
+    jobs,
+    keys,
+    sites,
+    submit,
+    task_groups,
+    tasks,
+    users,
+    workflows,
+)
 from orchestrator.contracts.views import Snapshot
 from orchestrator.domain.roles import Permission
 from orchestrator.storage.queries.jobs import read_snapshots
@@ -33,6 +45,7 @@ ROUTERS: tuple[tuple[str, APIRouter], ...] = (
     (PREFIX, submit.router),
     (PREFIX, control.router),
     (PREFIX, jobs.router),
+    (PREFIX, task_groups.router),
     (PREFIX, tasks.router),
     (PREFIX, sites.router),
     (PREFIX, holds.router),
