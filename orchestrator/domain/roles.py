@@ -25,6 +25,7 @@ class Permission(StrEnum):
     DEFINE = "define"  # write workflows
     FLEET = "fleet"  # enable, disable and drain sites
     KEYS = "keys"  # make and revoke keys
+    WEBHOOKS = "webhooks"  # say where events are sent to
 
 
 _SEES = frozenset({Permission.OPEN, Permission.READ})

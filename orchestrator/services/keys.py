@@ -34,6 +34,7 @@ class Caller:
     user: str
     roles: frozenset[Role]
     key_id: int
+    groups: frozenset[str] = frozenset()
 
     def may(self, permission: Permission) -> bool:
         """Whether one of the roles grants it."""

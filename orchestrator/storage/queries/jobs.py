@@ -17,6 +17,7 @@ from orchestrator.domain.task import TaskState
 from orchestrator.errors import NotFound
 from orchestrator.storage.queries.holds import holds_of
 from orchestrator.storage.queries.keyset import decode, encode
+from orchestrator.storage.queries.tasks import whose
 from orchestrator.storage.tables import discoveries, history, job_steps, jobs, progress
 
 _COUNTED = ("total", "processed", "skipped", "failed", "aborted", "cancelled", "unmatched")
@@ -165,7 +166,8 @@ def _steps(tx: Connection, job_ids: Sequence[int]) -> defaultdict[int, list[view
     order = (job_steps.c.job_id, job_steps.c.rule, job_steps.c.step)
     query = select(job_steps.c.job_id, *_TOLD).where(job_steps.c.job_id.in_(job_ids)).order_by(*order)
     for job, *told in tx.execute(query):
-        steps[job].append(views.Step(**dict(zip(_TOLD_AS, told, strict=True))))
+        step = dict(zip(_TOLD_AS, told, strict=True))
+        steps[job].append(views.Step(**step | whose(step["site"], step["queue"], step["function"])))
     return steps
 
 

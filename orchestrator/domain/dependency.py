@@ -1,0 +1,33 @@
+"""What a job may wait for: that another is at least at a state, in the order of its kind (lifecycles, section 5)."""
+
+from collections.abc import Mapping, Sequence
+
+from orchestrator.domain.batch_job import BATCH_JOB, JobState
+
+END = "end"
+"""Any end, be it good or not."""
+_RUN = (JobState.PENDING, JobState.STARTED, END)
+ORDERS: Mapping[str, Sequence[str]] = {"batch": _RUN}
+"""Kind of job -> what can be waited for, one after the other."""
+GOOD: Mapping[str, str] = {"batch": JobState.SUCCESS}
+"""Kind of job -> the end that is waited for where nothing else is said. It is no other end."""
+_ENDS = frozenset[str](BATCH_JOB.terminal)
+
+
+def wanted(kind: str) -> tuple[str, ...]:
+    """The states of a job of this kind that can be waited for."""
+    order = ORDERS[kind]
+    return (*order,) if GOOD[kind] in order else (*order, GOOD[kind])
+
+
+def reached(state: str) -> frozenset[str]:
+    """What a job that is in this state has come to by it; it may have come to more before."""
+    for order in ORDERS.values():
+        if state in order:
+            return frozenset(order[: order.index(state) + 1])
+    return frozenset({*_RUN, state}) if ended(state) else frozenset()
+
+
+def ended(state: str) -> bool:
+    """Whether a job that is in this state comes to nothing more."""
+    return state in _ENDS
