@@ -22,7 +22,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
-from orchestrator.domain.batch_job import BATCH_JOB
+from orchestrator.domain.kinds import ENDS
 from orchestrator.errors import Fault, Refused, Unreachable
 
 Document = dict[str, Any]
@@ -112,7 +112,7 @@ class Client:
             for _ in self.events(job_id, patience_s=patience_s):
                 job = self.job(job_id)
                 yield job
-                if job["state"] in BATCH_JOB.terminal:
+                if job["state"] in ENDS:
                     return
 
     def events(self, job_id: int, *, patience_s: float = 60.0) -> Iterator[Document]:
@@ -128,7 +128,7 @@ class Client:
                 for name, event in self._stream(job_id, last):
                     last, heard = name or last, time.monotonic()
                     yield event
-                    if event["state"] in BATCH_JOB.terminal:
+                    if event["state"] in ENDS:
                         return
             except _NoStream:
                 yield from self._poll(job_id)
@@ -156,7 +156,7 @@ class Client:
             if event != shown:
                 shown = event
                 yield event
-            if job["state"] in BATCH_JOB.terminal:
+            if job["state"] in ENDS:
                 return
             time.sleep(1.0)
 

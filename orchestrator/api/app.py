@@ -20,7 +20,19 @@ from orchestrator.api.gate import Door, Gate
 from orchestrator.api.openapi import describe, permission_of
 from orchestrator.api.problems import response_to
 from orchestrator.api.requires import Parts
-from orchestrator.api.routes import control, health, holds, jobs, keys, sites, submit, tasks, webhooks, workflows
+from orchestrator.api.routes import (
+    control,
+    health,
+    holds,
+    jobs,
+    keys,
+    sites,
+    submit,
+    tasks,
+    users,
+    webhooks,
+    workflows,
+)
 from orchestrator.contracts.views import Snapshot
 from orchestrator.domain.roles import Permission
 from orchestrator.storage.queries.jobs import read_snapshots
@@ -37,6 +49,7 @@ ROUTERS: tuple[tuple[str, APIRouter], ...] = (
     (PREFIX, sites.router),
     (PREFIX, holds.router),
     (PREFIX, keys.router),
+    (PREFIX, users.router),
     (PREFIX, webhooks.router),
     ("", health.router),
 )

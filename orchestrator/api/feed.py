@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapp
 from contextlib import contextmanager
 
 from orchestrator.contracts.views import Snapshot
-from orchestrator.domain.batch_job import BATCH_JOB
+from orchestrator.domain.kinds import ENDS
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Feed:
                 if news is None:
                     return
                 yield news
-                if news.state in BATCH_JOB.terminal:
+                if news.state in ENDS:
                     return
 
     @contextmanager

@@ -2,16 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 
-from orchestrator.domain.batch_job import BATCH_JOB, JobState
+from orchestrator.domain.batch_job import JobState
+from orchestrator.domain.kinds import ENDS, Kind
+from orchestrator.domain.task_group import TaskStatus
 
 END = "end"
 """Any end, be it good or not."""
 _RUN = (JobState.PENDING, JobState.STARTED, END)
-ORDERS: Mapping[str, Sequence[str]] = {"batch": _RUN}
+_TASK = (TaskStatus.WAITING, TaskStatus.READY, TaskStatus.WORKING, TaskStatus.COMPLETE)
+ORDERS: Mapping[str, Sequence[str]] = {Kind.BATCH: _RUN, Kind.GROUP: _RUN, Kind.TASK: _TASK}
 """Kind of job -> what can be waited for, one after the other."""
-GOOD: Mapping[str, str] = {"batch": JobState.SUCCESS}
+GOOD: Mapping[str, str] = {
+    Kind.BATCH: JobState.SUCCESS,
+    Kind.GROUP: JobState.SUCCESS,
+    Kind.TASK: TaskStatus.COMPLETE,
+}
 """Kind of job -> the end that is waited for where nothing else is said. It is no other end."""
-_ENDS = frozenset[str](BATCH_JOB.terminal)
 
 
 def wanted(kind: str) -> tuple[str, ...]:
@@ -21,7 +27,7 @@ def wanted(kind: str) -> tuple[str, ...]:
 
 
 def reached(state: str) -> frozenset[str]:
-    """What a job that is in this state has come to by it; it may have come to more before."""
+    """What a job that is in this state has come to by it; it may have come to more before. Kinds share their words."""
     for order in ORDERS.values():
         if state in order:
             return frozenset(order[: order.index(state) + 1])
@@ -30,4 +36,4 @@ def reached(state: str) -> frozenset[str]:
 
 def ended(state: str) -> bool:
     """Whether a job that is in this state comes to nothing more."""
-    return state in _ENDS
+    return state in ENDS

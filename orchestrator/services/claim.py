@@ -1,10 +1,11 @@
 """People take tasks of manual steps and give them back: one has it at a time, under an attempt of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row
 
+from orchestrator.contracts.answer import Said
 from orchestrator.domain.batch_job import JobState
 from orchestrator.domain.roles import Role
 from orchestrator.domain.task import TASK, TaskState
@@ -41,6 +42,7 @@ def must_be_asked(who: Caller, group: str) -> None:
 def taken_up(tx: Connection, task: int, who: Caller, event: str) -> tuple[Row[Any], Manual, Plan]:
     """The task, its job's row locked, when this person may fire this event at it now."""
     row = found(tx, task)
+    who.must_reach(row.site)
     must_wait(row, event)
     must_be_asked(who, row.group)
     state = lock_jobs(tx, [row.job_id]).get(row.job_id, JobState.CANCELLED)
@@ -61,16 +63,18 @@ def written(tx: Connection, touched: Sequence[Manual], plan: Plan) -> None:
     settle(tx, {manual.task.job for manual in touched}, jobs_begun(touched))
 
 
-def claim(tx: Connection, task: int, who: Caller) -> None:
+def claim(tx: Connection, task: int, who: Caller, read: Callable[[], Said] = Said) -> None:
     """Take a task; again makes the claim last longer. Conflict while somebody else has it."""
     _, manual, plan = taken_up(tx, task, who, CLAIM)
     if manual.claimed_by is not None:
         if manual.claimed_by != who.user:
             raise IllegalTransition(TASK.name, f"{manual.task.state} by {manual.claimed_by}", CLAIM, ())
+        read()
         manual.task.started = True  # noted anew
     else:
+        comment = read().comment
         manual.claim(who.user)
-        record_task(tx, [(manual, "Claimed", None)], who.user)
+        record_task(tx, [(manual, "Claimed", None)], who.user, comment)
     written(tx, [manual], plan)
 
 
@@ -84,10 +88,12 @@ def must_have(manual: Manual, who: Caller, attempt: int | None, event: str, *, o
         raise Conflict(f"attempt {manual.task.attempt} is the present one, not {attempt}")
 
 
-def give_back(tx: Connection, task: int, who: Caller, comment: str | None, attempt: int | None) -> None:
+def give_back(tx: Connection, task: int, who: Caller, read: Callable[[], Said] = Said) -> None:
     """Let others have it; what has been decided of its paths stays so."""
     _, manual, plan = taken_up(tx, task, who, GIVE_BACK)
-    must_have(manual, who, attempt, GIVE_BACK, or_lead=True)
+    must_have(manual, who, None, GIVE_BACK, or_lead=True)
+    said = read()
+    must_have(manual, who, said.attempt, GIVE_BACK, or_lead=True)
     manual.give_back()
-    record_task(tx, [(manual, "Returned", manual.task.remaining.bit_count())], who.user, comment)
+    record_task(tx, [(manual, "Returned", manual.task.remaining.bit_count())], who.user, said.comment)
     written(tx, [manual], plan)

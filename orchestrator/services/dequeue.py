@@ -33,7 +33,7 @@ _A_JOB = 250
 _JOBS = text("""
     select j.id, p.dequeued_to, p.open_tasks - p.out as waiting, exists (select from asks where job_id = j.id) as asks
     from jobs j join progress p on p.job_id = j.id
-    where j.ended_at is null and j.state = 'Dequeuing' order by j.id for update of j
+    where j.ended_at is null and j.state = 'Dequeuing' and j.kind = 'batch' order by j.id for update of j
 """)
 
 

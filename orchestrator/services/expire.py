@@ -12,7 +12,7 @@ from orchestrator.services.lapse import lapse
 
 _PAST = text("""
     select id, deadline from jobs
-    where ended_at is null and deadline <= clock_timestamp() and state <> 'Dequeuing' order by id
+    where ended_at is null and deadline <= clock_timestamp() and state <> 'Dequeuing' and kind = 'batch' order by id
 """)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Row, insert, select, text, update
 
 from orchestrator.contracts.hold import HoldAsked, Scope
-from orchestrator.domain.batch_job import BATCH_JOB
+from orchestrator.domain.kinds import ENDS
 from orchestrator.errors import Conflict, Fault, Invalid, NotFound
 from orchestrator.storage.audit import audit
 from orchestrator.storage.history import record
@@ -76,7 +76,7 @@ def _check(tx: Connection, scope: Scope) -> None:
         state = tx.scalar(known.with_for_update())
         if state is None:
             faults.append(Fault("$.scope.job", f"there is no job {scope.job}"))
-        elif state in BATCH_JOB.terminal:
+        elif state in ENDS:
             raise Conflict(f"job {scope.job} has ended: {state}")
     if faults:
         raise Invalid("the hold can not be placed", faults)

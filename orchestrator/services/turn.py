@@ -98,7 +98,7 @@ def hand_out(tx: Connection, epoch: int, memory: Memory) -> Outbox:
 
 # Most turns find none of these: one look spares them five.
 _AFOOT = text("""
-    select exists (select from jobs where state = 'Dequeuing' and ended_at is null) as dequeuing,
+    select exists (select from jobs where state = 'Dequeuing' and ended_at is null and kind = 'batch') as dequeuing,
       exists (select from walks where state = 'Stopped' and ended_at is null) as stopped,
       exists (select from walks where by_hub and ended_at is null) as redrives,
       exists (select from walks where not by_hub and ended_at is null) as walks

@@ -4,17 +4,22 @@ Whoever calls has the job's row locked and has asked the machine; what does not 
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from enum import StrEnum
+from typing import NamedTuple, TypeVar
 
 from sqlalchemy import Connection, TextClause, text
 
 from orchestrator.domain.batch_job import BATCH_JOB, JobEvent, JobState
 from orchestrator.domain.chain import STEP_BITS, STEP_MASK
 from orchestrator.domain.discovery import DISCOVERY, DiscoveryState
+from orchestrator.domain.machine import Machine
 from orchestrator.domain.task import TASK, TaskState
 from orchestrator.errors import OrchestratorError
 from orchestrator.storage.arrays import array
 from orchestrator.storage.history import record
+
+S = TypeVar("S", bound=StrEnum)
+E = TypeVar("E", bound=StrEnum)
 
 
 class TaskChange(NamedTuple):
@@ -180,19 +185,36 @@ _MOVE_JOB = text("""
 def move_job(
     tx: Connection, job: int, before: JobState, event: JobEvent, *, actor: str = "hub", reason: str | None = None
 ) -> JobState:
-    """Fire an event at a job whose row is locked, and write its history; IllegalTransition when there is no edge."""
-    after = BATCH_JOB.fire(before, event)
+    """Fire an event at a batch job whose row is locked, and write its history; IllegalTransition without an edge."""
+    began = event is JobEvent.TASK_STARTED
+    return move(tx, BATCH_JOB, job, before, event, actor=actor, reason=reason, began=began)
+
+
+def move(
+    tx: Connection,
+    machine: Machine[S, E],
+    job: int,
+    before: S,
+    event: E,
+    *,
+    actor: str,
+    reason: str | None = None,
+    comment: str | None = None,
+    began: bool = False,
+) -> S:
+    """Fire an event at a job of any kind, as ``move_job`` does; ``began``: work on it begins with that."""
+    after = machine.fire(before, event)
     values = {
         "job": job,
         "before": before,
         "after": after,
         "reason": reason,
-        "started": event is JobEvent.TASK_STARTED,
-        "ended": after in BATCH_JOB.terminal,
+        "started": began,
+        "ended": after in machine.terminal,
     }
     if tx.execute(_MOVE_JOB, values).rowcount != 1:
         raise GuardFailed(f"job {job} is no longer {before}")
-    record(tx, job, event, actor=actor, before=before, after=after, reason=reason)
+    record(tx, job, event, actor=actor, before=before, after=after, reason=reason, comment=comment)
     return after
 
 

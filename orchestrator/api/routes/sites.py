@@ -11,6 +11,7 @@ from orchestrator.contracts import views
 from orchestrator.contracts.control import Asked
 from orchestrator.domain.roles import Permission
 from orchestrator.services.drain import Stance, direct, locked
+from orchestrator.services.keys import Caller
 from orchestrator.storage.queries import sites
 from orchestrator.storage.queries.snapshot import snapshot
 
@@ -38,7 +39,7 @@ def enable_site(
     name: str, parts: AllParts, who: Who, body: RawBody, background: BackgroundTasks, _query: NoQuery
 ) -> views.Site:
     """Give it work again: the end of disabled and of draining. Asking again changes nothing."""
-    return _directed(parts, name, Stance.ENABLE, who.user, body, background)
+    return _directed(parts, name, Stance.ENABLE, who, body, background)
 
 
 @router.post("/sites/{name}/disable", dependencies=_FLEET, status_code=202, openapi_extra=_ASKED)
@@ -46,7 +47,7 @@ def disable_site(
     name: str, parts: AllParts, who: Who, body: RawBody, background: BackgroundTasks, _query: NoQuery
 ) -> views.Site:
     """Give it nothing new; what it has been handed is finished. Asking again changes nothing."""
-    return _directed(parts, name, Stance.DISABLE, who.user, body, background)
+    return _directed(parts, name, Stance.DISABLE, who, body, background)
 
 
 @router.post("/sites/{name}/drain", dependencies=_FLEET, status_code=202, openapi_extra=_ASKED)
@@ -57,15 +58,16 @@ def drain_site(
 
     `drained` says when nothing is with it any more. Asking again changes nothing.
     """
-    return _directed(parts, name, Stance.DRAIN, who.user, body, background)
+    return _directed(parts, name, Stance.DRAIN, who, body, background)
 
 
 def _directed(
-    parts: Parts, name: str, stance: Stance, actor: str, body: Body, background: BackgroundTasks
+    parts: Parts, name: str, stance: Stance, who: Caller, body: Body, background: BackgroundTasks
 ) -> views.Site:
     """Let it be so, answer with the site as it then is, and wake the hub."""
+    who.must_reach(name)
     with parts.engine.begin() as tx:
-        direct(tx, locked(tx, name), stance, actor, body.model(Asked, "a site can not be asked for that").reason)
+        direct(tx, locked(tx, name), stance, who.user, body.model(Asked, "a site can not be asked for that").reason)
         site = sites.read_site(tx, name)
     background.add_task(wake, parts.redis_url)
     return site

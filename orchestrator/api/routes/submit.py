@@ -1,6 +1,6 @@
 """Submitting jobs."""
 
-from typing import Annotated
+from typing import Annotated, cast
 
 from fastapi import APIRouter, BackgroundTasks, Header, Response
 
@@ -45,13 +45,19 @@ def submit_job(
     idempotency_key: Key = None,
 ) -> Job:
     """Start a job: a workflow over paths at a site. Everything is checked before anything starts."""
-    request = body.json()
+    request: object = body.json()
+    who.must_reach(_site(request))
     with parts.engine.begin() as tx:
         submitted = submit(tx, request, who.user, idempotency_key)
-        job = read_job(tx, submitted.job_id)
+        job = read_job(tx, submitted.job_id, who.person)
         failpoint("api.submit.uncommitted")
     failpoint("api.submit.committed")
     response.status_code = 201 if submitted.created else 200
     response.headers["Location"] = f"/api/v1/jobs/{job.id}"
     background.add_task(wake, parts.redis_url)
     return job
+
+
+def _site(request: object) -> object:
+    """Where it is to run, as it says; None when it does not."""
+    return cast(dict[str, object], request).get("site") if isinstance(request, dict) else None

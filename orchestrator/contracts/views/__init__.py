@@ -1,9 +1,11 @@
 """What the API answers: one model a thing, the same words as in the database and the domain."""
 
+from orchestrator.contracts.views.access import Group as Group
 from orchestrator.contracts.views.access import Key as Key
 from orchestrator.contracts.views.access import Live as Live
 from orchestrator.contracts.views.access import NewKey as NewKey
 from orchestrator.contracts.views.access import Readiness as Readiness
+from orchestrator.contracts.views.access import User as User
 from orchestrator.contracts.views.holds import Hold as Hold
 from orchestrator.contracts.views.jobs import Discovery as Discovery
 from orchestrator.contracts.views.jobs import ErrorGroup as ErrorGroup

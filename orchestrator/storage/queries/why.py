@@ -7,10 +7,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from orchestrator.contracts.views import Cause, Why
-from orchestrator.domain.batch_job import BATCH_JOB, JobState
+from orchestrator.domain.batch_job import JobState
 from orchestrator.domain.chain import STEP_MASK, step_of
 from orchestrator.domain.discovery import DISCOVERY
 from orchestrator.domain.health import GONE_AFTER_S
+from orchestrator.domain.kinds import ENDS
 from orchestrator.domain.task import TASK, TaskState
 from orchestrator.errors import NotFound
 from orchestrator.storage.queries.holds import holds_of
@@ -117,7 +118,7 @@ def _cause(cause: str, detail: str, frees: str) -> Cause:
 def _job_state(row: Row[Any]) -> Iterator[Cause]:
     by = f" by {row.actor} at {row.at:{_WHEN}}" if row.actor else ""
     said = f": {row.said}" if row.said else ""
-    if row.state in BATCH_JOB.terminal:
+    if row.state in ENDS:
         yield _cause("ended", f"job {row.id} has ended: {row.state}", "nothing: an end is never left")
     elif row.state == JobState.PAUSED:
         yield _cause("paused", f"job {row.id} was paused{by}{said}", f"orchestrator resume {row.id}")
@@ -130,7 +131,7 @@ def _job_state(row: Row[Any]) -> Iterator[Cause]:
 
 
 def _held_back(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
-    if row.state in BATCH_JOB.terminal:
+    if row.state in ENDS:
         return
     if row.early:
         yield _cause("not_before", f"job {row.id} is not to begin before {row.not_before:{_WHEN}}", "time")
@@ -145,7 +146,7 @@ def _held_back(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
 
 
 def _discovery(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
-    if row.state in BATCH_JOB.terminal or row.discovery is None or row.discovery in DISCOVERY.terminal:
+    if row.state in ENDS or row.discovery is None or row.discovery in DISCOVERY.terminal:
         return
     if not row.running and not row.walking:
         yield from _lane(tx, row.discovery_site, row.discovery_queue, "discovery", None)
@@ -156,7 +157,7 @@ def _discovery(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
 
 
 def _lanes(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
-    if row.state in BATCH_JOB.terminal:
+    if row.state in ENDS:
         return
     yield from _people(tx, row)
     for lane in tx.execute(_LANES, {"job": row.id, "gone": GONE_AFTER_S}):

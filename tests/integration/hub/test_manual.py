@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.contracts.answer import AnswerAsked, DecisionAsked
+from orchestrator.contracts.answer import AnswerAsked, DecisionAsked, Said
 from orchestrator.contracts.hold import HoldAsked
 from orchestrator.contracts.paths import indices, unpack_carry
 from orchestrator.domain.answer import Answer
@@ -117,11 +117,11 @@ def test_all_that_is_rejected_leaves_nothing_to_do(world: World) -> None:
 def test_what_is_given_back_keeps_its_decisions_and_waits_for_others(world: World) -> None:
     job, [task] = reviewed(world)
     decided(world, task, ANN, Answer.REJECT, paths=[1], comment="no")
-    do(world, give_back, task, ANN, "I am away", 1)
+    do(world, give_back, task, ANN, lambda: Said(comment="I am away", attempt=1))
     assert state(world, task) == "Pending"
     world.all_holds()
     with pytest.raises(IllegalTransition, match="claim"):
-        do(world, give_back, task, ANN, None, None)
+        do(world, give_back, task, ANN)
     do(world, claim, task, BEN)
     assert world.one("select attempt from tasks where id = :task", task=task).attempt == 2
     with pytest.raises(Invalid) as wrong:
@@ -143,10 +143,10 @@ def test_only_those_who_are_asked_may_claim_and_one_of_them_has_it(world: World)
     do(world, claim, task, ANN)
     with pytest.raises(IllegalTransition, match="by ann"):
         do(world, claim, task, BEN)
-    for refused in (lambda: decided(world, task, BEN, Answer.ACCEPT), lambda: do(world, give_back, task, BEN, "", 1)):
+    for refused in (lambda: decided(world, task, BEN, Answer.ACCEPT), lambda: do(world, give_back, task, BEN)):
         with pytest.raises(Forbidden, match="claimed by ann"):
             refused()
-    do(world, give_back, task, PLANNER, "ann is ill", None)
+    do(world, give_back, task, PLANNER)
     do(world, claim, task, BEN)
     with pytest.raises(Conflict, match="attempt 2 is the present one, not 1"):
         decided(world, task, BEN, Answer.ACCEPT, attempt=1)
@@ -178,7 +178,7 @@ def test_pause_stops_people_too_and_needs_nobody_to_finish(world: World) -> None
     do(world, claim, task, ANN)
     world.control(pause, job)
     assert world.state(job) == "Paused", "what a person has is not with a site"
-    for refused in (lambda: decided(world, task, ANN, Answer.ACCEPT), lambda: do(world, give_back, task, ANN, "", 1)):
+    for refused in (lambda: decided(world, task, ANN, Answer.ACCEPT), lambda: do(world, give_back, task, ANN)):
         with pytest.raises(IllegalTransition, match="Paused"):
             refused()
     world.control(resume, job)
@@ -200,7 +200,7 @@ def test_cancel_stops_what_people_have_at_once(world: World) -> None:
     job, [one, other, untouched] = reviewed(world, 3, 2, 1)
     decided(world, one, ANN, Answer.ACCEPT, paths=[0])
     decided(world, other, BEN, Answer.REJECT, paths=[1], comment="no")
-    do(world, give_back, other, BEN, None, None)
+    do(world, give_back, other, BEN)
     world.control(cancel, job)
     with pytest.raises(IllegalTransition, match="Dequeuing"):
         decided(world, one, ANN, Answer.ACCEPT)

@@ -102,15 +102,15 @@ _WALK = """
     select format('job %s, entry %s (number %s): %s from %s to %s, after %s',
       x.job_id, x.seq, x.number, x.event, x.from_state, x.to_state, x.before)
     from (
-      select h.*, row_number() over (partition by job_id order by seq) as number,
+      select h.*, j.kind, row_number() over (partition by job_id order by seq) as number,
         lag(to_state) over (partition by job_id, to_state is null order by seq) as before
-      from history h where job_id = any(cast(:jobs as bigint[]))
+      from history h join jobs j on j.id = h.job_id where job_id = any(cast(:jobs as bigint[]))
     ) x
     where x.seq <> x.number or x.to_state is not null and (
       x.from_state is distinct from x.before
-      or (x.from_state is null and concat_ws(' ', x.event, x.to_state) <> :start)
+      or (x.from_state is null and concat_ws(' ', x.kind, x.event, x.to_state) <> all (cast(:starts as text[])))
       or (x.from_state is not null
-        and concat_ws(' ', x.from_state, x.event, x.to_state) <> all (cast(:edges as text[])))
+        and concat_ws(' ', x.kind, x.from_state, x.event, x.to_state) <> all (cast(:edges as text[])))
     )
 """
 
