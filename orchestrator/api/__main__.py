@@ -8,6 +8,7 @@ from contextlib import suppress
 import uvicorn
 
 from orchestrator.api.app import make_app
+from orchestrator.api.deliverer import Deliverer
 from orchestrator.api.pruner import Pruner
 from orchestrator.api.server import Server
 from orchestrator.config import load_settings
@@ -32,13 +33,16 @@ def main() -> int:
         engine = make_engine(
             settings.require_database_url(), pool_size=20, statement_timeout_s=30, name="orchestrator api"
         )
-        app = make_app(engine, secret=settings.require_secret(), redis_url=settings.redis_url)
+        secret = settings.require_secret()
+        app = make_app(engine, secret=secret, redis_url=settings.redis_url, webhooks_private=settings.webhooks_private)
     except ConfigError as error:
         print(error, file=sys.stderr)  # noqa: T201 - there is no log yet
         return 2
     pruner = Pruner(settings.require_database_url(), settings.retention)
     if settings.retention:
         pruner.start()
+    deliverer = Deliverer(settings.require_database_url(), secret, private=settings.webhooks_private)
+    deliverer.start()
     config = uvicorn.Config(
         app,
         host=options.host,
@@ -51,6 +55,7 @@ def main() -> int:
     server = Server(config)
     with suppress(KeyboardInterrupt):
         server.run()
+    deliverer.end()
     if settings.retention:
         pruner.end()
     return 0 if server.started else _NOT_STARTED

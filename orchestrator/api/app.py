@@ -31,6 +31,7 @@ from orchestrator.api.routes import (
     task_groups,
     tasks,
     users,
+    webhooks,
     workflows,
 )
 from orchestrator.contracts.views import Snapshot
@@ -51,12 +52,16 @@ ROUTERS: tuple[tuple[str, APIRouter], ...] = (
     (PREFIX, holds.router),
     (PREFIX, keys.router),
     (PREFIX, users.router),
+    (PREFIX, webhooks.router),
     ("", health.router),
 )
 
 
-def make_app(engine: Engine, *, secret: bytes, redis_url: str | None) -> FastAPI:
-    """The API over a database; ``secret`` is the installation's, ``redis_url`` where the hub is woken."""
+def make_app(engine: Engine, *, secret: bytes, redis_url: str | None, webhooks_private: bool = False) -> FastAPI:
+    """The API over a database; ``secret`` is the installation's, ``redis_url`` where the hub is woken.
+
+    ``webhooks_private`` lets webhooks be at private addresses.
+    """
     app = FastAPI(
         title="orchestrator",
         version=orchestrator.__version__,
@@ -68,7 +73,7 @@ def make_app(engine: Engine, *, secret: bytes, redis_url: str | None) -> FastAPI
     )
     for prefix, router in ROUTERS:
         app.include_router(router, prefix=prefix)
-    app.state.parts = Parts(engine, secret, redis_url)
+    app.state.parts = Parts(engine, secret, redis_url, webhooks_private)
     app.state.callers = Callers(engine)
     app.state.feed = Feed(_look(engine))
     # FastAPI has answers of its own for these two; all else comes up to the gate.

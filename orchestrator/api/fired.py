@@ -21,7 +21,7 @@ from orchestrator.errors import Invalid
 from orchestrator.services.actions import ACTIONS
 from orchestrator.services.control import Revoke
 from orchestrator.services.fire import fire
-from orchestrator.services.task_events import BY_STATUS
+from orchestrator.services.task_job_events import BY_STATUS
 from orchestrator.storage.queries.jobs import read_job
 
 T = TypeVar("T")

@@ -18,6 +18,8 @@ class Parts:
     engine: Engine
     secret: bytes
     redis_url: str | None
+    webhooks_private: bool = False
+    """Webhooks may be at private addresses."""
 
 
 @dataclass(frozen=True)

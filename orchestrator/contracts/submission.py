@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from orchestrator.contracts.dependency import Dependencies
 from orchestrator.contracts.faults import MOST
 from orchestrator.contracts.paths import PathList
 from orchestrator.domain.fields import LANE, shown
@@ -75,6 +76,8 @@ class Submission(BaseModel):
     """Until then it waits as Pending, and nothing of it begins."""
     deadline: Moment | None = None
     """If it has not ended then, it is cancelled."""
+    depends_on: Dependencies = []
+    """Jobs that have to be at least at a state before anything of this one begins."""
     dry_run: bool = False
 
     @model_validator(mode="after")

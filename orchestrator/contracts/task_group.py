@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from orchestrator.contracts.control import Reason
+from orchestrator.contracts.dependency import Dependencies
 from orchestrator.contracts.extent import Extent
 from orchestrator.contracts.users import UserName
 
@@ -91,6 +92,8 @@ class GroupJobAsked(BaseModel):
     attributes: dict[str, Any] = {}
     priority: Annotated[int, Field(ge=0, le=9)] = 5
     due_at: Annotated[AwareDatetime, Field(strict=False)] | None = None
+    depends_on: Dependencies = []
+    """Jobs that have to be at least at a state before anything of this one begins."""
 
 
 class Said(BaseModel):

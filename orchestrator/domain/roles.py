@@ -27,6 +27,7 @@ class Permission(StrEnum):
     PLAN = "plan"  # write task groups, and start group jobs
     FLEET = "fleet"  # enable, disable and drain sites
     KEYS = "keys"  # make and revoke keys, and say who there is
+    WEBHOOKS = "webhooks"  # say where events are sent to
 
 
 _SEES = frozenset({Permission.OPEN, Permission.READ})

@@ -12,9 +12,9 @@ from sqlalchemy import Connection, Row, select
 from orchestrator.domain.batch_job import RUNNING, JobState
 from orchestrator.domain.task_group import GROUP_JOB, STATUSES, TASK_JOB, GroupEvent, TaskStatus, TaskStatusEvent
 from orchestrator.errors import Refused
-from orchestrator.services.hold import HUB, release_ended
+from orchestrator.services.hold import HUB, is_held, release_ended
 from orchestrator.services.submit import submit
-from orchestrator.storage.queries.holds import holds_of
+from orchestrator.storage.history import record
 from orchestrator.storage.tables import group_jobs, jobs
 from orchestrator.storage.task_rows import (
     change,
@@ -26,7 +26,7 @@ from orchestrator.storage.task_rows import (
     set_reason,
     set_run,
 )
-from orchestrator.storage.transitions import move, record
+from orchestrator.storage.transitions import move
 
 _E = TaskStatusEvent
 UNDER_WAY = frozenset({TaskStatus.READY, TaskStatus.WORKING})
@@ -43,7 +43,7 @@ def advance(tx: Connection, group_id: int) -> None:
     group, rows = read_group(tx, group_id), read_rows(tx, group_id)
     if group.advance != "auto" or group.state not in RUNNING or any(STATUSES[row.status] in UNDER_WAY for row in rows):
         return
-    held = bool(holds_of(tx, [group]).get(group_id))
+    held = is_held(tx, group_id)
     if held != group.due:
         set_group(tx, group_id, due=held)
     if held:
@@ -109,9 +109,7 @@ def work_began(tx: Connection, group_id: int, row: Row[Any], actor: str, **told:
     change(tx, row, _E.START, actor, **told)
     state = JobState(read_group(tx, group_id).state)
     if state is JobState.PENDING:
-        move(
-            tx, GROUP_JOB, group_id, state, GroupEvent.TASK_STARTED, actor=actor, reason=f"job {row.job_id}", began=True
-        )
+        move(tx, GROUP_JOB, group_id, state, GroupEvent.TASK_STARTED, actor=actor, began=True)
 
 
 def task_done(tx: Connection, group_id: int, row: Row[Any], actor: str, **told: Any) -> None:

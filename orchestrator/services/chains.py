@@ -9,6 +9,7 @@ from sqlalchemy import Connection, text
 from orchestrator.domain.chain import task_id
 from orchestrator.domain.retry import RetryPolicy, policy_of
 from orchestrator.domain.task import TaskState
+from orchestrator.services.ask import Ask, Asked, ask, ask_of
 from orchestrator.storage import tables
 from orchestrator.storage.copy import copy_in
 from orchestrator.storage.counters import Deltas
@@ -41,13 +42,17 @@ class Link(NamedTuple):
     """For the end of discovery."""
     action: str
     policy: RetryPolicy
+    people: Ask | None = None
+    """Who is asked, where people do it."""
 
 
 Plan = Mapping[tuple[int, int], Sequence[Link]]
 """(job, rule) -> its chain, step by step."""
 
 _PLAN = text("""
-    select job_id, rule, site, queue, function, waits, action, options -> 'retries' as retries from job_steps
+    select job_id, rule, site, queue, function, waits, action, options -> 'retries' as retries,
+      options -> 'manual' as manual
+    from job_steps
     where job_id = any(cast(:jobs as bigint[])) order by job_id, rule, step
 """)
 _IDS = text("select nextval('batches_id_seq') from generate_series(1, :n)")
@@ -58,7 +63,8 @@ def read_plan(tx: Connection, jobs: Iterable[int]) -> Plan:
     plan: defaultdict[tuple[int, int], list[Link]] = defaultdict(list)
     for row in tx.execute(_PLAN, {"jobs": sorted(set(jobs))}):
         place = (row.site, row.queue, row.function)
-        plan[row.job_id, row.rule].append(Link(place, row.waits, row.action, policy_of(row.retries)))
+        people = None if row.manual is None else ask_of(row.queue, row.manual)
+        plan[row.job_id, row.rule].append(Link(place, row.waits, row.action, policy_of(row.retries), people))
     return dict(plan)
 
 
@@ -71,6 +77,7 @@ def write_chains(tx: Connection, chains: Sequence[Chain], plan: Plan, deltas: De
     task_rows: list[tuple[Any, ...]] = []
     ready_rows: list[tuple[Any, ...]] = []
     carry_rows: list[tuple[Any, ...]] = []
+    asked: list[Asked] = []
     for id, chain in zip(ids, chains, strict=True):
         links = plan[chain.job, chain.rule]
         batch_rows.append((id, chain.job, chain.rule, chain.subtree, chain.sequence, chain.place, chain.n, chain.paths))
@@ -78,7 +85,9 @@ def write_chains(tx: Connection, chains: Sequence[Chain], plan: Plan, deltas: De
         task_rows.append((first, chain.job, chain.rule, TaskState.PENDING, chain.n))
         later = range(first + 1, task_id(id, len(links)))
         task_rows += ((task, chain.job, chain.rule, TaskState.PENDING, 0) for task in later)
-        if not links[chain.first].waits:
+        if people := links[chain.first].people:
+            asked.append(Asked(first, chain.job, chain.rule, people))
+        elif not links[chain.first].waits:
             ready_rows.append((*links[chain.first].place, chain.job, first))
         if chain.carry is not None:
             carry_rows.append((first, chain.carry))
@@ -89,5 +98,6 @@ def write_chains(tx: Connection, chains: Sequence[Chain], plan: Plan, deltas: De
     copy_in(tx, tables.batches, columns, batch_rows)
     copy_in(tx, tables.tasks, ("id", "job_id", "rule", "state", "given"), task_rows)
     copy_in(tx, tables.ready, ("site", "queue", "function", "job_id", "task_id"), ready_rows)
+    ask(tx, asked)
     if carry_rows:
         copy_in(tx, tables.carries, ("task_id", "carry"), carry_rows)

@@ -22,6 +22,7 @@ MAX_BYTES = 256 * 1024
 _AS_NAME = {
     "site": frozenset({FieldType.SITE, FieldType.STRING, FieldType.CHOICE}),
     "queue": frozenset({FieldType.QUEUE, FieldType.STRING, FieldType.CHOICE}),
+    "group": frozenset({FieldType.STRING, FieldType.CHOICE}),
 }
 
 
@@ -59,7 +60,8 @@ def definition_faults(workflow: Workflow, offers: Offers) -> list[Fault]:
             named += len(found)
             faults += _unknown_fields(workflow, found)
             faults += _name_faults(workflow, action, place)
-            faults += _action_faults(action, place, offers)
+            if action.manual is None:
+                faults += _action_faults(action, place, offers)
     if named > MAX_REFERENCES:
         faults.append(Fault("$.filter_rules", f"stand for fields in {named} places: at most {MAX_REFERENCES}"))
     return faults
@@ -96,7 +98,7 @@ def _unknown_fields(workflow: Workflow, found: list[tuple[str, str]]) -> Iterato
 
 
 def _name_faults(workflow: Workflow, action: Action, start: str) -> Iterator[Fault]:
-    """A step's site and queue may stand for fields too."""
+    """A step's site, queue and group may stand for fields too."""
     types = {field.name: field.type for field in workflow.fields}
     for role, suited in _AS_NAME.items():
         if (name := reference(getattr(action, role))) is None:

@@ -90,9 +90,12 @@ def _possible(
 ) -> list[str]:
     """What they may fire at it now; IllegalTransition or Conflict when this event is not among it, and no repeat."""
     held = holds_of(tx, [job]).get(job.id, [])
-    possible = legal_events(person, job, facts, held=bool(held))
+    waits = job.awaits > 0
+    possible = legal_events(person, job, facts, held=bool(held) or waits)
     if repeats or event in possible:
         return possible
+    if waits and event in legal_events(person, job, facts, held=False):
+        raise Conflict(f"job {job.id} may not begin before the jobs that it depends on are so far", legal=possible)
     if held and event in legal_events(person, job, facts, held=False):
         reasons = "; ".join(f"{hold.reason} (hold {hold.id})" for hold in held)
         raise Conflict(f"job {job.id} is held: {reasons}", legal=possible)

@@ -1,7 +1,7 @@
 """The tools of a group job: set its task list, insert a task group, set the next task, create its job, cancel the rest.
 
 Each is an event of the group job that leaves its state alone, and stands in its history. (The sixth, set task status,
-is an event of the task's own job: task_events.py.)
+is an event of the task's own job: task_job_events.py.)
 """
 
 from typing import NamedTuple
@@ -15,8 +15,8 @@ from orchestrator.services.advance import UNDER_WAY, advance, begin, choose, fin
 from orchestrator.services.fire import Action, Actions, Firing
 from orchestrator.services.group_control import CONTROL
 from orchestrator.services.task_groups import find_definition
+from orchestrator.storage.history import record
 from orchestrator.storage.task_rows import add_rows, change, count_percent, open_rows, read_rows
-from orchestrator.storage.transitions import record
 
 
 class Made(NamedTuple):

@@ -5,8 +5,9 @@ from typing import Any, NamedTuple, cast
 
 import msgspec
 
+from orchestrator.contracts.names import PEOPLE
 from orchestrator.contracts.parcel import RuleOrder
-from orchestrator.contracts.workflow import Action, Workflow
+from orchestrator.contracts.workflow import Action, Manual, Workflow
 from orchestrator.domain.fields import LANE, reference, shown, substitute, unknown_site
 from orchestrator.domain.place import inside
 from orchestrator.domain.walked import Walked
@@ -30,7 +31,7 @@ class PlannedStep(NamedTuple):
     function: str
     params: dict[str, Any]
     options: dict[str, Any]
-    """For the hub, where the workflow gives them: ``timeout_s``, ``hard_timeout_s``, ``retries``."""
+    """For the hub, where the workflow gives them: ``timeout_s``, ``hard_timeout_s``, ``retries``; ``manual``."""
     waits: bool
     """It changes a folder that is walked, so it begins when discovery has ended."""
 
@@ -69,6 +70,8 @@ def _step(
     r: int, s: int, action: Action, values: Mapping[str, Any], where: Where, offers: Offers
 ) -> tuple[PlannedStep | None, list[Fault]]:
     within = f"filter_rules[{r}].action[{s}]"
+    if action.manual is not None:
+        return _for_people(r, s, action, action.manual, values), []
     site, site_place = _name(action.site, values, where.site, "$.site")
     queue, queue_place = _name(action.queue, values, where.queue, "$.queue")
     if site not in offers.sites:
@@ -86,6 +89,14 @@ def _step(
     waits = any(where.walked.shows(folder) for name in offer.changes for folder in _folders(params.get(name)))
     step = PlannedStep(r, s, action.name, action.label, site, queue, offer.function, params, _options(action), waits)
     return step, faults
+
+
+def _for_people(r: int, s: int, action: Action, manual: Manual, values: Mapping[str, Any]) -> PlannedStep:
+    """A step that no site does: its queue is the group that does it, none for every worker."""
+    group, _ = _name(action.group, values, "", "$.fields")
+    said = {"claim_s": manual.claim, "deadline_s": manual.deadline, "default": manual.default}
+    options = {"manual": {name: value for name, value in said.items() if value is not None}}
+    return PlannedStep(r, s, action.name, action.label, "", group, PEOPLE, {}, options, waits=False)
 
 
 def _options(action: Action) -> dict[str, Any]:

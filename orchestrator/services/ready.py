@@ -6,6 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, text
 
 from orchestrator.domain.chain import STEP_MASK, step_of
+from orchestrator.services.ask import Asked, ask
 from orchestrator.services.chains import Plan
 from orchestrator.storage import tables
 from orchestrator.storage.copy import copy_in
@@ -22,20 +23,24 @@ class Ready(NamedTuple):
 
 
 def make_ready(tx: Connection, tasks: Sequence[Ready], plan: Plan) -> None:
-    """Let them be handed out; those that wait for the end of discovery only if it has ended."""
+    """Let them be handed out, or ask people; those that wait for the end of discovery only if it has ended."""
     at_once: list[tuple[str, str, str, int, int]] = []
     others: list[Ready] = []
+    asked: list[Asked] = []
     for one in tasks:
         link = plan[one.job, one.rule][step_of(one.task)]
-        if one.after_s is None and not link.waits:
+        if link.people is not None:
+            asked.append(Asked(one.task, one.job, one.rule, link.people))
+        elif one.after_s is None and not link.waits:
             at_once.append((*link.place, one.job, one.task))
         else:
             others.append(one)
     if at_once:
         copy_in(tx, tables.ready, ("site", "queue", "function", "job_id", "task_id"), at_once)
+    ask(tx, asked)
     if others:
-        asked = {"ids": [one.task for one in others], "after": [one.after_s for one in others]}
-        tx.execute(_READY, asked | {"mask": STEP_MASK})
+        values = {"ids": [one.task for one in others], "after": [one.after_s for one in others]}
+        tx.execute(_READY, values | {"mask": STEP_MASK})
 
 
 _READY = text("""

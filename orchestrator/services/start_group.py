@@ -12,11 +12,12 @@ from orchestrator.domain.kinds import Kind
 from orchestrator.domain.storable import storable_faults
 from orchestrator.domain.task_group import GROUP_JOB
 from orchestrator.errors import Fault, Invalid
+from orchestrator.services.depend import depend
 from orchestrator.services.group_tools import set_list
 from orchestrator.services.submit import Submitted, body_digest, repeated
 from orchestrator.services.task_groups import find_definition
+from orchestrator.storage.history import record
 from orchestrator.storage.tables import group_jobs, jobs
-from orchestrator.storage.transitions import record
 
 _REFUSAL = "the job can not be taken"
 
@@ -39,6 +40,8 @@ def start_group(tx: Connection, body: object, owner: str, idempotency_key: str |
     tx.execute(insert(group_jobs).values(job_id=job, task_group=asked.task_group, advance=asked.advance))
     event, state = GROUP_JOB.start
     record(tx, job, event, actor=owner, after=state)
+    if asked.depends_on:
+        depend(tx, job, asked.depends_on)
     if asked.advance == "auto":
         set_list(tx, job, definition, owner, Said())
     return Submitted(job, created=True)

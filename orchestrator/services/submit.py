@@ -13,11 +13,12 @@ from orchestrator.contracts.submission import chunks, part
 from orchestrator.domain.batch_job import BATCH_JOB
 from orchestrator.domain.discovery import DISCOVERY
 from orchestrator.errors import Conflict, Fault, Invalid
+from orchestrator.services.depend import depend
 from orchestrator.services.order import GIVEN, Order, read_order
 from orchestrator.services.plan import PlannedStep, rule_orders
 from orchestrator.storage.copy import copy_in
+from orchestrator.storage.history import record
 from orchestrator.storage.tables import discoveries, job_steps, jobs, progress, walks
-from orchestrator.storage.transitions import record
 
 MOST_WALKS = 8
 """So many a job begins with; walkers that are idle share what the others have before them."""
@@ -50,6 +51,8 @@ def submit(
     _add_plan(tx, job, order.steps)
     _add_discovery(tx, job, order)
     tx.execute(insert(progress).values(job_id=job))
+    if order.submission.depends_on:
+        depend(tx, job, order.submission.depends_on)
     event, state = BATCH_JOB.start
     record(tx, job, event, actor=owner, after=state)
     return Submitted(job, created=True)

@@ -51,6 +51,7 @@ PARTS = (
     Part("batches", {"subtree": -1, "sequence": -1, "rule": -1}, 100),
     Part("walks", {"subtree": -1}, 50),
     Part("error_groups", {"fingerprint": "", "rule": -2, "step": -2}, 500),
+    Part("task_history", {"task_id": 0, "seq": 0}, 500),
     Part("history", {"seq": 0}, 500),
 )
 """The rest of what is of a job is a few rows, and goes with its own."""

@@ -12,8 +12,9 @@ from sqlalchemy import Connection, Row, insert, select, text, update
 from orchestrator.contracts.task_group import TaskDefinition
 from orchestrator.domain.percent import percent_complete
 from orchestrator.domain.task_group import STATUSES, TASK_JOB, TaskStatus, TaskStatusEvent
+from orchestrator.storage.history import record
 from orchestrator.storage.tables import group_jobs, group_tasks, jobs
-from orchestrator.storage.transitions import GuardFailed, move, record
+from orchestrator.storage.transitions import GuardFailed, move
 
 _E = TaskStatusEvent
 

@@ -16,6 +16,7 @@ from orchestrator.domain.machine import Machine
 from orchestrator.domain.task import TASK, TaskState
 from orchestrator.errors import OrchestratorError
 from orchestrator.storage.arrays import array
+from orchestrator.storage.history import record
 
 S = TypeVar("S", bound=StrEnum)
 E = TypeVar("E", bound=StrEnum)
@@ -180,12 +181,6 @@ _MOVE_JOB = text("""
     where id = :job and state = cast(:before as job_state)
 """)
 
-_RECORD = text("""
-    insert into history (job_id, seq, actor, event, from_state, to_state, reason, comment)
-    select :job, coalesce(max(seq), 0) + 1, :actor, :event, :before, :after, :reason, :comment
-    from history where job_id = :job
-""")
-
 
 def move_job(
     tx: Connection, job: int, before: JobState, event: JobEvent, *, actor: str = "hub", reason: str | None = None
@@ -221,27 +216,6 @@ def move(
         raise GuardFailed(f"job {job} is no longer {before}")
     record(tx, job, event, actor=actor, before=before, after=after, reason=reason, comment=comment)
     return after
-
-
-def record(
-    tx: Connection,
-    job: int,
-    event: str,
-    *,
-    actor: str,
-    before: str | None = None,
-    after: str | None = None,
-    reason: str | None = None,
-    comment: str | None = None,
-) -> None:
-    """Write one entry of a job's history; its row is locked, so the numbers have no gap."""
-    tx.execute(
-        _RECORD,
-        {
-            "job": job, "actor": actor, "event": event, "before": before,
-            "after": after, "reason": reason, "comment": comment,
-        },
-    )  # fmt: skip
 
 
 class WalkChange(NamedTuple):

@@ -35,5 +35,9 @@ from orchestrator.contracts.views.sites import Node as Node
 from orchestrator.contracts.views.sites import OfferedAction as OfferedAction
 from orchestrator.contracts.views.sites import Pool as Pool
 from orchestrator.contracts.views.sites import Site as Site
+from orchestrator.contracts.views.webhooks import Delivery as Delivery
+from orchestrator.contracts.views.webhooks import NewWebhook as NewWebhook
+from orchestrator.contracts.views.webhooks import SentAgain as SentAgain
+from orchestrator.contracts.views.webhooks import Webhook as Webhook
 from orchestrator.contracts.views.why import Cause as Cause
 from orchestrator.contracts.views.why import Why as Why

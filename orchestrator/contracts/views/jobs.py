@@ -32,9 +32,10 @@ class Step(TaskCounts):
     step: int = Field(description="its place in the chain, 0-based")
     action: str
     label: str | None
-    site: str
-    queue: str
-    function: str
+    site: str | None = Field(description="null: people do it")
+    queue: str | None = Field(description="null: people do it")
+    function: str = Field(description="`people` where they do it")
+    group: str | None = Field(description="whose people do it; null: every worker, or a site does it")
 
 
 class PathCounts(BaseModel):
@@ -203,8 +204,9 @@ class Task(BaseModel):
     rule: int
     step: int
     action: str
-    site: str
-    queue: str
+    site: str | None = Field(description="null: people do it")
+    queue: str | None = Field(description="null: people do it")
+    group: str | None = Field(description="whose people do it; null: every worker, or a site does it")
     state: TaskState
     attempt: int
     tries: int

@@ -20,6 +20,7 @@ from orchestrator.errors import NotFound
 from orchestrator.storage.queries.holds import holds_of
 from orchestrator.storage.queries.keyset import decode, encode
 from orchestrator.storage.queries.legal import Facts, legal_events, read_facts
+from orchestrator.storage.queries.tasks import whose
 from orchestrator.storage.tables import discoveries, group_jobs, group_tasks, history, job_steps, jobs, progress
 
 _COUNTED = ("total", "processed", "skipped", "failed", "aborted", "cancelled", "unmatched")
@@ -181,7 +182,7 @@ def _view(
         steps=steps,
         progress=_progress(row),
         holds=held,
-        legal_events=legal_events(person, row, facts, held=bool(held)),
+        legal_events=legal_events(person, row, facts, held=bool(held) or row.awaits > 0),
     )
 
 
@@ -190,7 +191,8 @@ def _steps(tx: Connection, job_ids: Sequence[int]) -> defaultdict[int, list[view
     order = (job_steps.c.job_id, job_steps.c.rule, job_steps.c.step)
     query = select(job_steps.c.job_id, *_TOLD).where(job_steps.c.job_id.in_(job_ids)).order_by(*order)
     for job, *told in tx.execute(query):
-        steps[job].append(views.Step(**dict(zip(_TOLD_AS, told, strict=True))))
+        step = dict(zip(_TOLD_AS, told, strict=True))
+        steps[job].append(views.Step(**step | whose(step["site"], step["queue"], step["function"])))
     return steps
 
 

@@ -28,6 +28,7 @@ OLD: Mapping[str, tuple[str, str]] = {
     "dead_letters": ("reports", "at < {before}"),
     "nodes": ("reports", "last_heard < {before}"),
     "audit": ("audit", "at < {before}"),
+    "deliveries": ("reports", "dead_at < {before}"),
     "holds": ("audit", "job_id is null and released_at < {before}"),
 }
 """Table -> the period that it goes by, and what is then old, of what belongs to no job."""

@@ -1,6 +1,7 @@
 """Why a job or a task does not move: read from what the hub itself decides by."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
@@ -14,13 +15,14 @@ from orchestrator.domain.kinds import ENDS
 from orchestrator.domain.task import TASK, TaskState
 from orchestrator.errors import NotFound
 from orchestrator.storage.queries.holds import holds_of
+from orchestrator.storage.queries.why_people import people_causes
 
 _WHEN = "%Y-%m-%d %H:%M:%S UTC"
 SILENT_S = 6
 """Workers speak every 5 s: what is silent for longer may be gone."""
 
 _JOB = text("""
-    select j.id, j.state, j.reason, j.site, j.queue, j.workflow, j.owner, j.not_before,
+    select j.id, j.kind, j.state, j.reason, j.started_at, j.site, j.queue, j.workflow, j.owner, j.not_before,
       j.not_before > clock_timestamp() as early, d.state as discovery,
       d.queue as discovery_queue, d.site as discovery_site, p.open_tasks, p.out, p.total, d.waiting, d.running,
       (select count(*) from walks w
@@ -47,7 +49,7 @@ _LANES = text("""
       (select count(*) from nodes n where n.site = s.site and n.function = s.function and s.queue = any(n.queues)
          and n.deaf and n.left_at is null and n.last_heard > clock_timestamp() - make_interval(secs => :gone)) as deaf,
       bool_or(s.waits) as waits
-    from job_steps s where s.job_id = :job group by s.site, s.queue, s.function, s.action
+    from job_steps s where s.job_id = :job and s.function <> 'people' group by s.site, s.queue, s.function, s.action
     order by min(s.step), s.site
 """)
 
@@ -56,11 +58,13 @@ _TASK = text("""
       t.suspect_bits is not null as hunted, s.site, s.queue, s.function, s.action, s.waits,
       r.task_id is not null as ready, r.run_after, r.run_after > clock_timestamp() as later,
       p.claimed_at, p.handed_at, p.heard_at, p.node,
-      extract(epoch from clock_timestamp() - p.heard_at)::int as silent_s
+      extract(epoch from clock_timestamp() - p.heard_at)::int as silent_s,
+      a.task_id is not null as asked, a.claimed_by, a.claim_until, a.due_at
     from tasks t
     join job_steps s on s.job_id = t.job_id and s.rule = t.rule and s.step = (t.id & :mask)
     left join ready r on r.site = s.site and r.queue = s.queue and r.function = s.function
       and r.job_id = t.job_id and r.task_id = t.id
+    left join asks a on a.task_id = t.id
     left join handouts h on h.task_id = t.id
     left join parcels p on p.id = h.parcel
     where t.id = :task
@@ -83,12 +87,19 @@ _LANE = text("""
 """)
 
 
+_DEPENDS = text("""
+    select d.on_job, d.wanted, j.state from dependencies d left join jobs j on j.id = d.on_job
+    where d.job_id = :job and d.settled_at is null order by d.on_job
+""")
+
+
 def why_job(tx: Connection, job: int) -> Why:
     """Every known reason why the job does not move on. NotFound when there is no such job."""
     row = tx.execute(_JOB, {"job": job}).one_or_none()
     if row is None:
         raise NotFound(f"there is no job {job}")
-    return Why(items=[*_job_state(row), *_held_back(tx, row), *_discovery(tx, row), *_lanes(tx, row)])
+    causes = (_job_state(row), _held_back(tx, row), people_causes(tx, row), _discovery(tx, row), _lanes(tx, row))
+    return Why(items=[cause for some in causes for cause in some])
 
 
 def why_task(tx: Connection, task: int) -> Why:
@@ -116,7 +127,7 @@ def _job_state(row: Row[Any]) -> Iterator[Cause]:
     elif row.state == JobState.PAUSING:
         what = f"{row.out} tasks and {row.walking} walks are being finished"
         yield _cause("pausing", f"job {row.id} is being paused{by}{said}; {what}", f"orchestrator resume {row.id}")
-    elif row.state == JobState.DEQUEUING:
+    elif row.state == JobState.DEQUEUING and row.open_tasks is not None:
         what = f"{row.open_tasks - row.out} tasks are being taken out, {row.out} are being stopped"
         yield _cause("dequeuing", f"job {row.id} is being cancelled{by}{said}; {what}", "nothing: it ends by itself")
 
@@ -126,6 +137,9 @@ def _held_back(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
         return
     if row.early:
         yield _cause("not_before", f"job {row.id} is not to begin before {row.not_before:{_WHEN}}", "time")
+    for one in tx.execute(_DEPENDS, {"job": row.id}):
+        detail = f"job {row.id} may not begin until job {one.on_job} is at least {one.wanted}; it is {one.state}"
+        yield _cause("waits_for_job", detail, f"job {one.on_job}; why it does not move: orchestrator why {one.on_job}")
     for hold in holds_of(tx, [row]).get(row.id, []):
         what = ", ".join(f"{name} {value}" for name, value in hold.scope.items())
         detail = f"{what} is held by {hold.author} since {hold.at:{_WHEN}}: {hold.reason}"
@@ -147,6 +161,7 @@ def _discovery(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
 def _lanes(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
     if row.state in ENDS:
         return
+    yield from _people(tx, row)
     for lane in tx.execute(_LANES, {"job": row.id, "gone": GONE_AFTER_S}):
         name = f"{lane.site}.{lane.queue}.{lane.function}"
         if lane.out and lane.deaf:
@@ -170,6 +185,34 @@ def _lanes(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
             )
 
 
+_PEOPLE = text("""
+    select a.group_name, s.action, count(*) as n, count(a.claimed_by) as claimed, min(a.due_at) as due_at,
+      (array_agg(distinct a.claimed_by) filter (where a.claimed_by is not null))[1:5] as claimed_by
+    from (select * from asks where job_id = :job order by task_id limit 10000) a
+    join job_steps s on s.job_id = a.job_id and s.rule = a.rule and s.step = (a.task_id & :mask)
+    group by a.group_name, s.action order by a.group_name, s.action
+""")
+
+
+def _people(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
+    """Who is asked, and has not answered yet."""
+    for asked in tx.execute(_PEOPLE, {"job": row.id, "mask": STEP_MASK}):
+        what = f"{asked.n:,} tasks of {asked.action}" if asked.n > 1 else f"a task of {asked.action}"
+        detail = f"{what} {'wait' if asked.n > 1 else 'waits'} for {_anyone(asked.group_name)}"
+        if asked.claimed:
+            detail += f"; {asked.claimed:,} are claimed by {', '.join(asked.claimed_by)}"
+        yield _cause("waits_for_people", detail, _decision(asked.group_name, asked.due_at))
+
+
+def _anyone(group: str) -> str:
+    return f"somebody of the group {group}" if group else "a worker, whoever that may be"
+
+
+def _decision(group: str, due_at: datetime | None) -> str:
+    worklist = f"orchestrator worklist --group {group}" if group else "orchestrator worklist"
+    return f"their decision: {worklist}" + (f"; at {due_at:{_WHEN}} its default is taken" if due_at else "")
+
+
 def _task(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
     if row.hunted:
         yield _cause(
@@ -177,7 +220,12 @@ def _task(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
             f"its process died {row.crashes} times: it is tried by halves, to find the path that kills it",
             "nothing: the path that is to blame ends alone, the others go on",
         )
-    if row.state == TaskState.STARTED:
+    if row.asked:
+        detail = f"it waits for {_anyone(row.queue)}"
+        if row.claimed_by is not None:
+            detail = f"{row.claimed_by} has claimed it, until {row.claim_until:{_WHEN}}"
+        yield _cause("waits_for_people", detail, _decision(row.queue, row.due_at))
+    elif row.state == TaskState.STARTED:
         since = f"{row.started_at:%H:%M:%S} UTC" if row.started_at else "just now"
         detail = f"it runs on {row.worker} since {since}; last heard of {row.silent_s or 0} s ago"
         yield _cause("running", detail, "nothing: it is worked on")

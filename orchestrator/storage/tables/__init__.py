@@ -4,22 +4,28 @@ A task's id is made of its batch's id and its step (domain/chain.py), so that a 
 """
 
 from orchestrator.storage.tables.access import api_keys, audit, group_members, groups, users
+from orchestrator.storage.tables.asks import asks, task_history
 from orchestrator.storage.tables.columns import metadata
+from orchestrator.storage.tables.dependencies import dependencies
 from orchestrator.storage.tables.discovery import batches, discoveries, walks
 from orchestrator.storage.tables.fleet import lanes, nodes, site_actions, sites
 from orchestrator.storage.tables.hub import broker, dead_letters, hub_heartbeat, stale_reports, stream_positions
 from orchestrator.storage.tables.jobs import history, holds, job_steps, jobs, progress
 from orchestrator.storage.tables.people import group_jobs, group_tasks, task_groups
 from orchestrator.storage.tables.tasks import carries, error_groups, handouts, outcomes, parcels, ready, tasks
+from orchestrator.storage.tables.webhooks import deliveries, webhooks
 from orchestrator.storage.tables.workflows import workflow_versions, workflows
 
 __all__ = [
     "api_keys",
+    "asks",
     "audit",
     "batches",
     "broker",
     "carries",
     "dead_letters",
+    "deliveries",
+    "dependencies",
     "discoveries",
     "error_groups",
     "group_jobs",
@@ -44,9 +50,11 @@ __all__ = [
     "stale_reports",
     "stream_positions",
     "task_groups",
+    "task_history",
     "tasks",
     "users",
     "walks",
+    "webhooks",
     "workflow_versions",
     "workflows",
 ]

@@ -45,6 +45,9 @@ jobs = Table(
     Column("attributes", JSONB, nullable=False, server_default="{}", comment="what its users want to know of it"),
     time("due_at"),
     time("not_before"),
+    Column(
+        "awaits", SmallInteger, nullable=False, server_default="0", comment="dependencies that have not been met yet"
+    ),
     time("deadline", comment="when it is cancelled, if it has not ended"),
     Column(
         "limits",
@@ -172,7 +175,7 @@ holds = Table(
     time("released_at"),
     Column("released_by", Text),
     Column("release_reason", Text),
-    CheckConstraint("kind in ('manual', 'tolerance', 'breaker', 'group')", name="kind"),
+    CheckConstraint("kind in ('manual', 'tolerance', 'breaker', 'group', 'deadline', 'dependency')", name="kind"),
     CheckConstraint("num_nonnulls(job_id, site, queue, workflow, owner, path_prefix) > 0", name="scope"),
     Index("ix_holds_open", "job_id", postgresql_where=text("released_at is null")),
     Index("ix_holds_job_id", "job_id"),

@@ -114,7 +114,7 @@ def crowd(people: People) -> Iterator[dict[str, Somebody]]:
     people("member", "worker", groups=("team",))
     people("assignee", "reviewer")
     people("planner_role").do("/task-groups", name="more", tasks=[{"name": "t"}])
-    yield people.known
+    return people.known
 
 
 @pytest.mark.parametrize(("kind", "state"), CASES)

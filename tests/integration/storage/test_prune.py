@@ -103,6 +103,9 @@ def test_what_belongs_to_no_job_goes_by_its_own_period(filled: Engine) -> None:
         f"insert into audit (actor, action, subject, at) values ('a', 'b', 'c', {long_ago}), ('a', 'b', 'd', now())",
         f"insert into holds (site, reason, author, released_at) values ('a', 'b', 'c', {long_ago})",
         "insert into holds (site, reason, author) values ('a', 'b', 'c')",
+        "insert into webhooks (url, owner) values ('https://a', 'b')",
+        f"""insert into deliveries (webhook_id, job_id, event, body, dead_at)
+          select id, 1, 'a', '{{}}', at from webhooks, unnest(array[null, now(), {long_ago}]) as at""",
         f"update nodes set last_heard = {long_ago} where site = 'site-3'",
     ]
     with filled.begin() as tx:
@@ -111,7 +114,7 @@ def test_what_belongs_to_no_job_goes_by_its_own_period(filled: Engine) -> None:
     periods = Periods(reports=5.5, audit=5)
     with snapshot(filled) as tx:
         told = prunable(tx, periods).others
-    assert told == {"stale_reports": 1195, "dead_letters": 1, "nodes": 2, "audit": 1, "holds": 1}
+    assert told == {"stale_reports": 1195, "dead_letters": 1, "nodes": 2, "audit": 1, "deliveries": 1, "holds": 1}
     assert prune(filled, periods).others == told
     assert prune(filled, periods).others.total() == 0
     assert one(filled, "select count(*) from stale_reports") == 5

@@ -100,6 +100,13 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("not_before", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
+            "awaits",
+            sa.SmallInteger(),
+            server_default="0",
+            nullable=False,
+            comment="dependencies that have not been met yet",
+        ),
+        sa.Column(
             "deadline", sa.DateTime(timezone=True), nullable=True, comment="when it is cancelled, if it has not ended"
         ),
         sa.Column(
@@ -370,7 +377,9 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
         sa.Column("released_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("released_by", sa.Text(), nullable=True),
         sa.Column("release_reason", sa.Text(), nullable=True),
-        sa.CheckConstraint("kind in ('manual', 'tolerance', 'breaker', 'group')", name=op.f("ck_holds_kind")),
+        sa.CheckConstraint(
+            "kind in ('manual', 'tolerance', 'breaker', 'group', 'deadline', 'dependency')", name=op.f("ck_holds_kind")
+        ),
         sa.CheckConstraint(
             "num_nonnulls(job_id, site, queue, workflow, owner, path_prefix) > 0", name=op.f("ck_holds_scope")
         ),
@@ -784,6 +793,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
     )
     op.create_index("ix_handouts_parcel", "handouts", ["parcel"], unique=False)
     _people()
+    _worklist()
     op.execute(guards.FUNCTION)
     for trigger in guards.triggers().values():
         op.execute(trigger)
@@ -898,4 +908,148 @@ def _people() -> None:
     )
     op.create_index(
         "ix_group_tasks_run_id", "group_tasks", ["run_id"], unique=False, postgresql_where=sa.text("run_id is not null")
+    )
+
+
+def _worklist() -> None:
+    """What waits for people, what waits for other jobs, and what is to be told to webhooks."""
+    op.create_table(
+        "asks",
+        sa.Column("task_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("job_id", sa.BigInteger(), nullable=False),
+        sa.Column("rule", sa.SmallInteger(), nullable=False),
+        sa.Column("group_name", sa.Text(), nullable=False, comment="empty: every worker is asked"),
+        sa.Column("since", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True, comment="when its step's default is taken"),
+        sa.Column("claimed_by", sa.Text(), nullable=True),
+        sa.Column("claimed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("claim_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "look_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="when the hub looks at it next: its claim or its deadline is over",
+        ),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_asks_job_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["task_id"], ["tasks.id"], name=op.f("fk_asks_task_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("task_id", name=op.f("pk_asks")),
+        comment="Tasks that wait for people: as long as they do.",
+    )
+    op.create_index("ix_asks_group", "asks", ["group_name", "job_id", "task_id"], unique=False)
+    op.create_index(
+        "ix_asks_claimed",
+        "asks",
+        ["claimed_by", "job_id", "task_id"],
+        unique=False,
+        postgresql_where=sa.text("claimed_by is not null"),
+    )
+    op.create_index("ix_asks_job_id", "asks", ["job_id", "task_id"], unique=False)
+    op.create_index(
+        "ix_asks_look_at", "asks", ["look_at"], unique=False, postgresql_where=sa.text("look_at is not null")
+    )
+    op.create_table(
+        "task_history",
+        sa.Column("job_id", sa.BigInteger(), nullable=False),
+        sa.Column("task_id", sa.BigInteger(), nullable=False),
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("event", sa.Text(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("paths", sa.Integer(), nullable=True, comment="how many it is about"),
+        sa.Column("comment", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_task_history_job_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("job_id", "task_id", "seq", name=op.f("pk_task_history")),
+        comment="What people did with a task, in order.",
+    )
+    op.create_table(
+        "dependencies",
+        sa.Column("job_id", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "on_job",
+            sa.BigInteger(),
+            nullable=False,
+            comment="no foreign key: it may be forgotten once it has ended",
+        ),
+        sa.Column("wanted", sa.Text(), nullable=False, comment="the state that it has to have come to"),
+        sa.Column(
+            "outcome", sa.Text(), nullable=True, comment="written with the state of the other job; null = not yet"
+        ),
+        sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True, comment="when the job was told"),
+        sa.CheckConstraint("outcome in ('met', 'never')", name=op.f("ck_dependencies_outcome")),
+        sa.CheckConstraint("job_id <> on_job", name=op.f("ck_dependencies_another")),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_dependencies_job_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("job_id", "on_job", name=op.f("pk_dependencies")),
+        comment="A job may not begin until another is at least at a state.",
+    )
+    op.create_index(
+        "ix_dependencies_open", "dependencies", ["on_job"], unique=False, postgresql_where=sa.text("outcome is null")
+    )
+    op.create_index(
+        "ix_dependencies_news",
+        "dependencies",
+        ["job_id"],
+        unique=False,
+        postgresql_where=sa.text("outcome is not null and settled_at is null"),
+    )
+    op.create_table(
+        "webhooks",
+        sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("events", postgresql.ARRAY(sa.Text()), nullable=True, comment="of a job's history; null = all"),
+        sa.Column("workflow", sa.Text(), nullable=True, comment="of whose jobs; null = of all jobs"),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.Column(
+            "failures",
+            sa.Integer(),
+            server_default="0",
+            nullable=False,
+            comment="in a row: it did not answer, or badly",
+        ),
+        sa.Column("retry_at", sa.DateTime(timezone=True), nullable=True, comment="nothing is sent to it before"),
+        sa.Column(
+            "delivered_at", sa.DateTime(timezone=True), nullable=True, comment="the last time that it took something"
+        ),
+        sa.Column("last_error", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhooks")),
+        comment="Where events of jobs are sent to.",
+    )
+    op.create_table(
+        "deliveries",
+        sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
+        sa.Column("webhook_id", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "job_id", sa.BigInteger(), nullable=False, comment="no foreign key: what is told needs no job any more"
+        ),
+        sa.Column("event", sa.Text(), nullable=False),
+        sa.Column("body", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.Column("due_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("last_error", sa.Text(), nullable=True),
+        sa.Column("dead_at", sa.DateTime(timezone=True), nullable=True, comment="given up, after so many attempts"),
+        sa.ForeignKeyConstraint(
+            ["webhook_id"], ["webhooks.id"], name=op.f("fk_deliveries_webhook_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
+        comment="The outbox: written with the history, deleted once it has been taken.",
+    )
+    op.create_index(
+        "ix_deliveries_due",
+        "deliveries",
+        ["webhook_id", "due_at"],
+        unique=False,
+        postgresql_where=sa.text("dead_at is null"),
+    )
+    op.create_index(
+        "ix_deliveries_dead",
+        "deliveries",
+        ["webhook_id", "id"],
+        unique=False,
+        postgresql_where=sa.text("dead_at is not null"),
     )

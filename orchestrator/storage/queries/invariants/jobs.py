@@ -33,6 +33,7 @@ _NOT_ENDED = """
         select from holds h where h.released_at is null and (h.until is null or h.until > clock_timestamp())
           and (h.job_id is null or h.job_id = j.id)
       )
+      and not exists (select from asks a where a.job_id = j.id) and j.awaits = 0
 """
 
 _PAST_DEADLINE = """
@@ -80,6 +81,14 @@ _PAUSED = """
     from jobs j join walks w on w.job_id = j.id
     where j.id = any(cast(:jobs as bigint[])) and j.state = 'Paused' and w.ended_at is null
       and (w.handed_at is not null or w.state = 'Running')
+"""
+
+_AWAITS = """
+    select format('job %s waits for %s others, and %s dependencies are open', j.id, j.awaits, d.n)
+    from jobs j cross join lateral (
+      select count(*) as n from dependencies where job_id = j.id and settled_at is null
+    ) d
+    where j.id = any(cast(:jobs as bigint[])) and j.awaits <> d.n
 """
 
 _ACTORS = """
@@ -130,6 +139,7 @@ CHECKS = (
         "I10", "nothing is handed out after pause was asked for", _SINCE.format(event="PauseRequested", state="Pausing")
     ),
     Check("I10", "nothing is handed out after the job was held", _HELD),
+    Check("I4", "a job waits for as many others as it depends on and have not come so far", _AWAITS),
     Check("I15", "every entry of a history and of the audit says who", _ACTORS),
     Check("I17", "a history goes along the machine's edges, without a gap", _WALK),
     Check("I17", "a job is in the state that its history leads to", _LAST),
