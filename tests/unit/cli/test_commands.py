@@ -17,7 +17,10 @@ COMMANDS = [
     "workflow apply", "workflow show", "workflow delete", "workflow validate", "sites", "site show", "site key",
     "site enable", "site disable", "site drain",
     "pause", "resume", "cancel", "redrive", "why", "hold add", "hold list", "hold release",
-    "worker", "key create", "key list", "key revoke", "db migrate", "db prune", "doctor", "chaos",
+    "worker", "key create", "key list", "key revoke", "user create", "user list", "user groups",
+    "user change", "user delete", "group define", "group list", "group start", "group tasks", "group task-list",
+    "group next-task", "group task-job", "group task-status", "group insert", "group cancel-remaining", "group report",
+    "db migrate", "db prune", "doctor", "chaos",
 ]  # fmt: skip
 
 
