@@ -8,9 +8,10 @@ import typer
 from orchestrator.cli import text
 from orchestrator.cli.output import put_json, put_json_lines, put_table, say
 from orchestrator.cli.summary import show_job, took
-from orchestrator.cli.verb import Call, verb
+from orchestrator.cli.verb import Call, usage, verb
 from orchestrator.cli.watch import JobId
 from orchestrator.contracts.views import Outcome
+from orchestrator.domain.kinds import STATES
 from orchestrator.domain.task import TaskState
 
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many")]
@@ -40,6 +41,8 @@ def jobs(
     limit: Limit = 50,
 ) -> None:
     """List jobs, the newest first."""
+    if unknown := [word for word in state or () if word not in STATES]:
+        raise usage(f"--state {unknown[0]!r}: a state is one of {', '.join(STATES)}")
     with call.client() as client:
         found = client.jobs(
             state=state,
