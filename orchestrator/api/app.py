@@ -32,6 +32,7 @@ from orchestrator.api.routes import (
     users,
     webhooks,
     workflows,
+    worklist,
 )
 from orchestrator.contracts.views import Snapshot
 from orchestrator.domain.roles import Permission
@@ -46,6 +47,7 @@ ROUTERS: tuple[tuple[str, APIRouter], ...] = (
     (PREFIX, control.router),
     (PREFIX, jobs.router),
     (PREFIX, tasks.router),
+    (PREFIX, worklist.router),
     (PREFIX, sites.router),
     (PREFIX, holds.router),
     (PREFIX, keys.router),

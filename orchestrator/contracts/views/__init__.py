@@ -34,3 +34,9 @@ from orchestrator.contracts.views.webhooks import SentAgain as SentAgain
 from orchestrator.contracts.views.webhooks import Webhook as Webhook
 from orchestrator.contracts.views.why import Cause as Cause
 from orchestrator.contracts.views.why import Why as Why
+from orchestrator.contracts.views.worklist import Asked as Asked
+from orchestrator.contracts.views.worklist import Decided as Decided
+from orchestrator.contracts.views.worklist import ManualTask as ManualTask
+from orchestrator.contracts.views.worklist import TaskEvent as TaskEvent
+from orchestrator.contracts.views.worklist import TaskPath as TaskPath
+from orchestrator.contracts.views.worklist import WorklistItem as WorklistItem
