@@ -5,6 +5,7 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import BackgroundTasks, Depends
 from sqlalchemy import Connection
+from starlette.exceptions import HTTPException
 
 from orchestrator.api.bodies import RawBody
 from orchestrator.api.requires import AllParts, Parts, Who
@@ -12,11 +13,15 @@ from orchestrator.broker.connection import shared
 from orchestrator.broker.permits import Permits
 from orchestrator.broker.wake import wake
 from orchestrator.contracts.failpoints import failpoint
+from orchestrator.contracts.task_group import StatusAsked
 from orchestrator.contracts.views import Job
 from orchestrator.domain.kinds import Kind
+from orchestrator.domain.task_group import TaskStatusEvent
+from orchestrator.errors import Invalid
 from orchestrator.services.actions import ACTIONS
 from orchestrator.services.control import Revoke
 from orchestrator.services.fire import fire
+from orchestrator.services.task_job_events import BY_STATUS
 from orchestrator.storage.queries.jobs import read_job
 
 T = TypeVar("T")
@@ -28,6 +33,10 @@ class Firer:
 
     def __init__(self, parts: AllParts, who: Who, body: RawBody, background: BackgroundTasks) -> None:
         self._parts, self._who, self._body, self._background = parts, who, body, background
+        self._said: dict[str, Any] | None = None
+        """What of the body the action is told; None: all of it."""
+        self._wrong: Invalid | HTTPException | None = None
+        """What is wrong with the body, to be said when it is read."""
 
     def at(self, job_id: int, event: str, *, kind: Kind | None = None) -> Job:
         """Fire the event at the job; the job as it then is."""
@@ -48,8 +57,23 @@ class Firer:
         self._background.add_task(wake, self._parts.redis_url)
         return told
 
+    def status(self, job_id: int) -> Job:
+        """Give a task job the status that the body asks for; the job as it then is.
+
+        A body that does not say which is refused only once it is known that the caller might ask at all.
+        """
+        try:
+            said = self._body.model(StatusAsked, _REFUSAL)
+        except (Invalid, HTTPException) as wrong:
+            self._wrong = wrong
+            return self.at(job_id, TaskStatusEvent.START, kind=Kind.TASK)
+        self._said = said.model_dump(exclude={"status"})
+        return self.at(job_id, BY_STATUS[said.status], kind=Kind.TASK)
+
     def _read(self, model: Any) -> Any:
-        return self._body.model(model, _REFUSAL)
+        if self._wrong is not None:
+            raise self._wrong
+        return self._body.model(model, _REFUSAL) if self._said is None else model(**self._said)
 
 
 Fired = Annotated[Firer, Depends()]

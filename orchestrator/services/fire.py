@@ -4,7 +4,7 @@ What an event does beside moving the state is an ``Action``, which the kind decl
 the kind's machine (domain/kinds.py).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
@@ -32,6 +32,8 @@ class Firing:
     """Its row of ``jobs``."""
     event: StrEnum
     actor: str
+    possible: Sequence[str]
+    """What they may fire at the job now."""
     revoke: Revoke | None
     """Takes back what is with the sites; None without a broker."""
 
@@ -79,17 +81,19 @@ def fire(
     who = asking(person, job, facts)
     machine.must_be_open(event, who)
     action = actions[Kind(job.kind)][event]
-    if job.state not in action.again:
-        _must_be_possible(tx, job, event, person, facts)
-    return action.do(Firing(tx, job, event, person.name, revoke), read(action.said))
+    possible = _possible(tx, job, event, person, facts, repeats=job.state in action.again)
+    return action.do(Firing(tx, job, event, person.name, possible, revoke), read(action.said))
 
 
-def _must_be_possible(tx: Connection, job: Row[Any], event: StrEnum, person: Person, facts: Facts) -> None:
+def _possible(
+    tx: Connection, job: Row[Any], event: StrEnum, person: Person, facts: Facts, *, repeats: bool
+) -> list[str]:
+    """What they may fire at it now; IllegalTransition or Conflict when this event is not among it, and no repeat."""
     held = holds_of(tx, [job]).get(job.id, [])
     waits = job.awaits > 0
     possible = legal_events(person, job, facts, held=bool(held) or waits)
-    if event in possible:
-        return
+    if repeats or event in possible:
+        return possible
     if waits and event in legal_events(person, job, facts, held=False):
         raise Conflict(f"job {job.id} may not begin before the jobs that it depends on are so far", legal=possible)
     if held and event in legal_events(person, job, facts, held=False):

@@ -33,19 +33,21 @@ class Submitted(NamedTuple):
     created: bool
 
 
-def submit(tx: Connection, body: object, owner: str, idempotency_key: str | None = None) -> Submitted:
-    """Make a job of a request body (decoded JSON), as part of the transaction.
+def submit(
+    tx: Connection, body: object, owner: str, idempotency_key: str | None = None, *, parent: int | None = None
+) -> Submitted:
+    """Make a job of a request body (decoded JSON), as part of the transaction; ``parent`` is the job it is a part of.
 
     The same key with the same body again is the same job. Raises Conflict for the same key with another body and for a
     workflow that is disabled, Invalid with places in the body for everything else that is wrong.
     """
-    digest = _digest(body)
-    if idempotency_key is not None and (job := _repeated(tx, owner, idempotency_key, digest)) is not None:
+    digest = body_digest(body)
+    if idempotency_key is not None and (job := repeated(tx, owner, idempotency_key, digest)) is not None:
         return Submitted(job, created=False)
     order = read_order(tx, body)
-    job = _add_job(tx, order, owner, idempotency_key, digest)
+    job = _add_job(tx, order, owner, idempotency_key, digest, parent)
     if job is None:  # another request with the same key came first, and is committed by now
-        job = _repeated(tx, owner, cast(str, idempotency_key), digest)
+        job = repeated(tx, owner, cast(str, idempotency_key), digest)
         assert job is not None  # noqa: S101 - jobs keep their keys
         return Submitted(job, created=False)
     _add_plan(tx, job, order.steps)
@@ -58,7 +60,7 @@ def submit(tx: Connection, body: object, owner: str, idempotency_key: str | None
     return Submitted(job, created=True)
 
 
-def _digest(body: object) -> bytes:
+def body_digest(body: object) -> bytes:
     """The body's meaning, not its spelling; Invalid when it can not be JSON."""
     try:
         return hashlib.sha256(msgspec.json.encode(body, order="deterministic")).digest()
@@ -66,7 +68,8 @@ def _digest(body: object) -> bytes:
         raise Invalid("the job can not be taken", [Fault("$", f"has a value that can not be kept: {error}")]) from None
 
 
-def _repeated(tx: Connection, owner: str, key: str, digest: bytes) -> int | None:
+def repeated(tx: Connection, owner: str, key: str, digest: bytes) -> int | None:
+    """The job that this key has made before; Conflict when that was with another body."""
     row = tx.execute(
         select(jobs.c.id, jobs.c.request_hash).where(jobs.c.owner == owner, jobs.c.idempotency_key == key)
     ).one_or_none()
@@ -77,11 +80,14 @@ def _repeated(tx: Connection, owner: str, key: str, digest: bytes) -> int | None
     return row.id
 
 
-def _add_job(tx: Connection, order: Order, owner: str, key: str | None, digest: bytes) -> int | None:
+def _add_job(
+    tx: Connection, order: Order, owner: str, key: str | None, digest: bytes, parent: int | None
+) -> int | None:
     """The new job's id, or None when the key is taken."""
     return tx.execute(
         insert_or_not(jobs)
         .values(
+            parent_id=parent,
             workflow=order.workflow.name,
             workflow_version=order.version,
             site=order.submission.site,

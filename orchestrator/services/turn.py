@@ -24,6 +24,7 @@ from orchestrator.services.lease import lapsed_tasks, lapsed_walks
 from orchestrator.services.memory import Memory
 from orchestrator.services.ready import release
 from orchestrator.services.requeue import requeue
+from orchestrator.services.runs import DUE, NEWS, hear_runs
 from orchestrator.services.send_walks import hand_out_walks
 from orchestrator.services.settle import lock, settle
 from orchestrator.services.take_over import take_over
@@ -79,7 +80,10 @@ def apply(tx: Connection, reports: Sequence[Reports], batches: Sequence[Batch], 
 
 def hand_out(tx: Connection, epoch: int, memory: Memory) -> Outbox:
     """Hand out what is ready, to whoever is there, and go on emptying what is being cancelled."""
-    serving, deltas, afoot = lanes(tx), Deltas(), tx.execute(_AFOOT).one()
+    afoot = tx.execute(_AFOOT).one()
+    if afoot.groups:
+        hear_runs(tx)
+    serving, deltas = lanes(tx), Deltas()
     dequeuing, more = dequeue(tx, deltas) if afoot.dequeuing else (set[int](), False)
     if afoot.stopped:
         requeue(tx, deltas)
@@ -97,12 +101,13 @@ def hand_out(tx: Connection, epoch: int, memory: Memory) -> Outbox:
 
 
 # Most turns find none of these: one look spares them five.
-_AFOOT = text("""
+_AFOOT = text(f"""
     select exists (select from jobs where state = 'Dequeuing' and ended_at is null and kind = 'batch') as dequeuing,
       exists (select from walks where state = 'Stopped' and ended_at is null) as stopped,
       exists (select from walks where by_hub and ended_at is null) as redrives,
-      exists (select from walks where not by_hub and ended_at is null) as walks
-""")
+      exists (select from walks where not by_hub and ended_at is null) as walks,
+      exists (select {NEWS}) or exists (select {DUE}) as groups
+""")  # noqa: S608 - our own words
 
 
 def judge(tx: Connection, memory: Memory) -> Outbox:

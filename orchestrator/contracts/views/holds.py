@@ -10,7 +10,9 @@ class Hold(BaseModel):
     """What stops hand-outs, and people's events, of everything that agrees with its whole scope."""
 
     id: int
-    kind: Literal["manual", "tolerance", "breaker"] = Field(description="made by somebody, or since too much failed")
+    kind: Literal["manual", "tolerance", "breaker", "group"] = Field(
+        description="made by somebody, or since too much failed"
+    )
     scope: dict[str, int | str] = Field(examples=[{"job": 17}, {"site": "paris", "queue": "bulk"}])
     reason: str
     author: str

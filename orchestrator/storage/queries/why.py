@@ -15,13 +15,14 @@ from orchestrator.domain.kinds import ENDS
 from orchestrator.domain.task import TASK, TaskState
 from orchestrator.errors import NotFound
 from orchestrator.storage.queries.holds import holds_of
+from orchestrator.storage.queries.why_people import people_causes
 
 _WHEN = "%Y-%m-%d %H:%M:%S UTC"
 SILENT_S = 6
 """Workers speak every 5 s: what is silent for longer may be gone."""
 
 _JOB = text("""
-    select j.id, j.state, j.reason, j.site, j.queue, j.workflow, j.owner, j.not_before,
+    select j.id, j.kind, j.state, j.reason, j.started_at, j.site, j.queue, j.workflow, j.owner, j.not_before,
       j.not_before > clock_timestamp() as early, d.state as discovery,
       d.queue as discovery_queue, d.site as discovery_site, p.open_tasks, p.out, p.total, d.waiting, d.running,
       (select count(*) from walks w
@@ -97,7 +98,8 @@ def why_job(tx: Connection, job: int) -> Why:
     row = tx.execute(_JOB, {"job": job}).one_or_none()
     if row is None:
         raise NotFound(f"there is no job {job}")
-    return Why(items=[*_job_state(row), *_held_back(tx, row), *_discovery(tx, row), *_lanes(tx, row)])
+    causes = (_job_state(row), _held_back(tx, row), people_causes(tx, row), _discovery(tx, row), _lanes(tx, row))
+    return Why(items=[cause for some in causes for cause in some])
 
 
 def why_task(tx: Connection, task: int) -> Why:
@@ -125,7 +127,7 @@ def _job_state(row: Row[Any]) -> Iterator[Cause]:
     elif row.state == JobState.PAUSING:
         what = f"{row.out} tasks and {row.walking} walks are being finished"
         yield _cause("pausing", f"job {row.id} is being paused{by}{said}; {what}", f"orchestrator resume {row.id}")
-    elif row.state == JobState.DEQUEUING:
+    elif row.state == JobState.DEQUEUING and row.open_tasks is not None:
         what = f"{row.open_tasks - row.out} tasks are being taken out, {row.out} are being stopped"
         yield _cause("dequeuing", f"job {row.id} is being cancelled{by}{said}; {what}", "nothing: it ends by itself")
 
