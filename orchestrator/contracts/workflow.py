@@ -258,6 +258,8 @@ class Workflow(_Part):
     filter_rules: Annotated[list[Rule], Field(min_length=1, max_length=MAX_RULES)]
     tolerance: Tolerance | None = None
     breaker: Breaker | None = None
+    attributes_schema: dict[str, Any] | None = None
+    """A JSON Schema that the attributes of its jobs have to agree with."""
 
     @field_validator("fields")
     @classmethod
