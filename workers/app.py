@@ -112,8 +112,9 @@ def settings(queue: str, *, tls: bool = False) -> dict[str, Any]:
             "socket_timeout": 5,
             "socket_connect_timeout": 5,
             "socket_keepalive": True,
+            # A connection that breaks is for Celery to replace: redis-py, trying a read again, waits on the new one.
+            "retry_on_timeout": False,
             "health_check_interval": 10,
-            "retry_on_timeout": True,
             # Priority lives in the hub: one list a queue.
             "priority_steps": [0],
         },

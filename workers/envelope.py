@@ -8,6 +8,7 @@ This is the one place that knows how kombu takes a message; what is signed insid
 import base64
 import json
 import logging
+from functools import cached_property, partial
 from typing import Any, Literal, cast
 
 import msgspec
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 _channel, _transport = cast(Any, kombu_redis).Channel, cast(Any, kombu_redis).Transport
 
 _SHOWN = 200
+_READ_SECONDS = 1.0
 
 
 class _Headers(msgspec.Struct):
@@ -79,7 +81,19 @@ def fault(message: object) -> str | None:
 
 
 class Channel(_channel):
-    """Reads from the queue."""
+    """Reads from the queue, and what is said to every worker."""
+
+    @cached_property
+    def subclient(self) -> Any:
+        """The connection on which everybody is spoken to; a read of it ends, whatever has become of the connection.
+
+        Redis's client waits without end there. Called for a connection that had broken, it made another and waited on
+        that, with the worker's whole loop: deaf until somebody spoke.
+        """
+        inherited: Any = super()
+        spoken = inherited.subclient
+        spoken.parse_response = partial(spoken.parse_response, block=False, timeout=_READ_SECONDS)
+        return spoken
 
     def _brpop_read(self, **options: Any) -> Any:
         inherited: Any = super()

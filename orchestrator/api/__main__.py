@@ -15,6 +15,7 @@ from orchestrator.config import load_settings
 from orchestrator.contracts.failpoints import arm
 from orchestrator.errors import ConfigError
 from orchestrator.storage.database import make_engine
+from orchestrator.storage.files import Files
 
 _GRACE_S = 3
 """How long a stop waits for requests under way; who listens to events is let go then."""
@@ -34,13 +35,19 @@ def main() -> int:
             settings.require_database_url(), pool_size=20, statement_timeout_s=30, name="orchestrator api"
         )
         secret = settings.require_secret()
-        app = make_app(engine, secret=secret, redis_url=settings.redis_url, webhooks_private=settings.webhooks_private)
+        app = make_app(
+            engine,
+            secret=secret,
+            redis_url=settings.redis_url,
+            webhooks_private=settings.webhooks_private,
+            attachments_folder=settings.home / "attachments",
+            attachment_mib=settings.attachment_mib,
+        )
     except ConfigError as error:
         print(error, file=sys.stderr)  # noqa: T201 - there is no log yet
         return 2
-    pruner = Pruner(settings.require_database_url(), settings.retention)
-    if settings.retention:
-        pruner.start()
+    pruner = Pruner(settings.require_database_url(), settings.retention, Files(settings.home / "attachments"))
+    pruner.start()
     deliverer = Deliverer(settings.require_database_url(), secret, private=settings.webhooks_private)
     deliverer.start()
     config = uvicorn.Config(
@@ -56,8 +63,7 @@ def main() -> int:
     with suppress(KeyboardInterrupt):
         server.run()
     deliverer.end()
-    if settings.retention:
-        pruner.end()
+    pruner.end()
     return 0 if server.started else _NOT_STARTED
 
 

@@ -1,5 +1,6 @@
 """Refuses a body that is too large, by what it says of itself and by what really comes."""
 
+import re
 from collections.abc import Callable
 
 from starlette.datastructures import Headers
@@ -9,9 +10,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 MIB = 1024 * 1024
 
 
-def largest(path: str) -> int:
-    """The most bytes a body sent to this path may have: jobs are given their paths in it."""
-    return 32 * MIB if path == "/api/v1/jobs" else MIB
+_ATTACHMENTS = re.compile(r"/api/v1/jobs/[0-9]+/attachments")
+
+
+def largest(path: str, attachment: int = 100 * MIB) -> int:
+    """The most bytes a body sent to this path may have: jobs are given their paths in it, and files."""
+    if path == "/api/v1/jobs":
+        return 32 * MIB
+    return attachment if _ATTACHMENTS.fullmatch(path) else MIB
 
 
 class BodyLimit:

@@ -78,6 +78,8 @@ class TaskGroupDefinition(BaseModel):
     name: Name
     label: Text | None = None
     tasks: Annotated[list[TaskDefinition], Field(min_length=1, max_length=MOST_TASKS)]
+    attributes_schema: dict[str, Any] | None = None
+    """A JSON Schema that the attributes of its group jobs have to agree with."""
 
 
 class GroupJobAsked(BaseModel):

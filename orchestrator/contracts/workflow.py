@@ -19,7 +19,7 @@ from orchestrator.contracts.parcel import RuleOrder
 from orchestrator.domain import duration, fields, rules
 from orchestrator.domain.answer import Default
 from orchestrator.domain.chain import MAX_STEPS
-from orchestrator.domain.fields import FieldType
+from orchestrator.domain.fields import GROUP, FieldType
 from orchestrator.domain.retry import Backoff
 
 MAX_RULES = 100
@@ -162,7 +162,7 @@ class Action(_Part):
     """How long before its process is killed; without it, 10 s after ``timeout``."""
     manual: ByPeople = None
     """Done by people, path by path, and by no site."""
-    group: Word | None = None
+    group: Annotated[str, StringConstraints(pattern=rf"^\*?{GROUP.pattern}$", max_length=101)] | None = None
     """Who does a manual step; without it, every worker may."""
 
     @field_validator("timeout", "hard_timeout")
@@ -258,6 +258,8 @@ class Workflow(_Part):
     filter_rules: Annotated[list[Rule], Field(min_length=1, max_length=MAX_RULES)]
     tolerance: Tolerance | None = None
     breaker: Breaker | None = None
+    attributes_schema: dict[str, Any] | None = None
+    """A JSON Schema that the attributes of its jobs have to agree with."""
 
     @field_validator("fields")
     @classmethod

@@ -13,10 +13,11 @@ from orchestrator.domain.rules import Rule, RuleSet
 from orchestrator.domain.task import TASK, TaskEvent
 from orchestrator.errors import Fault, Forbidden, Invalid, NotFound
 from orchestrator.services.chains import read_plan
-from orchestrator.services.claim import leads, must_have, taken_up, written
+from orchestrator.services.claim import must_have, taken_up, written
 from orchestrator.services.keys import Caller
 from orchestrator.services.manual import Manual, lock_jobs, must_run, read_manual, record_task
 from orchestrator.storage.history import record
+from orchestrator.storage.queries.asked import leads
 
 MOST_TASKS = 200
 MOST_PATHS = 20_000
@@ -63,23 +64,26 @@ _WAITING = text("""
       and (cast(:step as int) is null or (a.task_id & :mask) = :step)
     order by a.task_id limit :most
 """)
-_KNOWN = text("select from jobs where id = :job and pruned_at is null")
+_KNOWN = text("select site from jobs where id = :job and pruned_at is null")
 _ANY_GROUP = text("select distinct group_name from asks where job_id = :job limit 20")
 
 
-def decide(tx: Connection, job: int, who: Caller, asked: DecisionAsked) -> Decided:
+def decide(tx: Connection, job: int, who: Caller, read: Callable[[], DecisionAsked]) -> Decided:
     """Decide some of what waits in a job for people: its next tasks, those that others have claimed left out.
 
-    NotFound, Forbidden where others than this person are asked, and what the moment does not allow.
+    NotFound, Forbidden where others than this person are asked, what the moment does not allow, and what ``read``
+    raises.
     """
-    if tx.execute(_KNOWN, {"job": job}).one_or_none() is None:
+    row = tx.execute(_KNOWN, {"job": job}).one_or_none()
+    if row is None:
         raise NotFound(f"there is no job {job}")
-    must_run(tx, job, lock_jobs(tx, [job])[job], asked.answer)
+    who.must_reach(row.site)
+    groups = None if leads(who.person) else sorted(who.groups)
+    _refuse_strangers(tx, job, groups)
+    must_run(tx, job, lock_jobs(tx, [job])[job], "decide")
+    asked = read()
     values = {"job": job, "after": asked.after, "who": who.user, "rule": asked.rule, "step": asked.step}
-    groups = None if leads(who) else sorted(who.groups)
     rows = tx.execute(_WAITING, values | {"groups": groups, "mask": STEP_MASK, "most": MOST_TASKS}).all()
-    if not rows and not asked.after:
-        _refuse_strangers(tx, job, groups)
     taken: list[int] = []
     paths = 0
     for row in rows:

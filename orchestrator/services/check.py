@@ -13,6 +13,7 @@ from orchestrator.domain.fields import FieldType, reference, references, shown, 
 from orchestrator.domain.place import inside
 from orchestrator.domain.storable import storable_faults
 from orchestrator.errors import Fault, Invalid
+from orchestrator.services.attributes import schema_faults
 from orchestrator.services.offers import BUILT_IN_DISCOVERIES, Offers, load_offers
 from orchestrator.services.parameters import parameter_faults
 
@@ -51,7 +52,7 @@ def read_definition(document: object) -> Workflow:
 
 def definition_faults(workflow: Workflow, offers: Offers) -> list[Fault]:
     """What is wrong with a workflow of the right shape, given what the sites offer."""
-    faults = list(_discovery_faults(workflow, offers))
+    faults = [*_discovery_faults(workflow, offers), *schema_faults(workflow.attributes_schema, "$.attributes_schema")]
     named = 0
     for r, rule in enumerate(workflow.filter_rules):
         for a, action in enumerate(rule.action):

@@ -24,24 +24,27 @@ def depend(tx: Connection, job: int, asked: Sequence[Dependency]) -> None:
     _write(tx, job, asked, _others(tx, asked))
 
 
-def depend_instead(tx: Connection, job: int, asked: Sequence[Dependency], actor: str) -> None:
-    """Let a job wait for these, and for no others. Conflict once it has begun, or where they wait for it in turn."""
+def lock_dependents(tx: Connection, job: int, asked: Sequence[Dependency]) -> None:
+    """Lock the job with those that it is to wait for, as ``depend_instead`` needs it: before any other row."""
     # Two that are asked for at once could make a circle that neither of them sees.
     tx.execute(text("select pg_advisory_xact_lock(:order)"), {"order": _ORDER})
     tx.execute(_LOCK, {"jobs": sorted({job, *(one.job for one in asked)})})
+
+
+def depend_instead(tx: Connection, job: int, asked: Sequence[Dependency]) -> None:
+    """Let a job wait for these, and for no others. Conflict once it has begun, or where they wait for it in turn."""
     if tx.execute(_BEGUN, {"job": job}).scalar_one():
         raise Conflict(f"job {job} has begun: it can wait for nothing any more")
     others = _others(tx, asked)
     _refuse_circles(tx, job, asked)
     tx.execute(_FORGET, {"job": job})
     _write(tx, job, asked, others)
-    what = ", ".join(f"job {one.job}" for one in asked) or "nothing"
-    record(tx, job, "Edited", actor=actor, reason=f"depends on {what}")
 
 
 _LOCK = text("select from jobs where id = any(cast(:jobs as bigint[])) order by id for update")
 _BEGUN = text("""
-    select j.state <> 'Pending' or j.started_at is not null
+    select j.state not in ('Pending', 'Ready') or j.started_at is not null
+      or exists (select from group_tasks g where g.group_id = j.id and g.status > 1)
       or exists (select from walks w where w.job_id = j.id and (w.attempt > 0 or w.state <> 'Waiting'))
     from jobs j where j.id = :job
 """)

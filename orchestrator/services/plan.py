@@ -8,7 +8,7 @@ import msgspec
 from orchestrator.contracts.names import PEOPLE
 from orchestrator.contracts.parcel import RuleOrder
 from orchestrator.contracts.workflow import Action, Manual, Workflow
-from orchestrator.domain.fields import LANE, reference, shown, substitute, unknown_site
+from orchestrator.domain.fields import GROUP, LANE, reference, shown, substitute, unknown_site
 from orchestrator.domain.place import inside
 from orchestrator.domain.walked import Walked
 from orchestrator.errors import Fault
@@ -71,7 +71,7 @@ def _step(
 ) -> tuple[PlannedStep | None, list[Fault]]:
     within = f"filter_rules[{r}].action[{s}]"
     if action.manual is not None:
-        return _for_people(r, s, action, action.manual, values), []
+        return _for_people(r, s, action, action.manual, values, within)
     site, site_place = _name(action.site, values, where.site, "$.site")
     queue, queue_place = _name(action.queue, values, where.queue, "$.queue")
     if site not in offers.sites:
@@ -91,12 +91,16 @@ def _step(
     return step, faults
 
 
-def _for_people(r: int, s: int, action: Action, manual: Manual, values: Mapping[str, Any]) -> PlannedStep:
+def _for_people(
+    r: int, s: int, action: Action, manual: Manual, values: Mapping[str, Any], within: str
+) -> tuple[PlannedStep | None, list[Fault]]:
     """A step that no site does: its queue is the group that does it, none for every worker."""
-    group, _ = _name(action.group, values, "", "$.fields")
+    group, place = _name(action.group, values, "", "$.fields")
+    if group and not GROUP.fullmatch(group):
+        return None, [Fault(place, f"{within}: {shown(group)} is not the name of a group")]
     said = {"claim_s": manual.claim, "deadline_s": manual.deadline, "default": manual.default}
     options = {"manual": {name: value for name, value in said.items() if value is not None}}
-    return PlannedStep(r, s, action.name, action.label, "", group, PEOPLE, {}, options, waits=False)
+    return PlannedStep(r, s, action.name, action.label, "", group, PEOPLE, {}, options, waits=False), []
 
 
 def _options(action: Action) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from orchestrator.domain.kinds import Kind
 from orchestrator.domain.storable import storable_faults
 from orchestrator.domain.task_group import GROUP_JOB
 from orchestrator.errors import Fault, Invalid
+from orchestrator.services.attributes import attribute_faults
 from orchestrator.services.depend import depend
 from orchestrator.services.group_tools import set_list
 from orchestrator.services.submit import Submitted, body_digest, repeated
@@ -57,6 +58,8 @@ def _checked(tx: Connection, body: object) -> tuple[GroupJobAsked, TaskGroupDefi
     definition = find_definition(tx, asked.task_group)
     if definition is None:
         raise Invalid(_REFUSAL, [Fault("$.task_group", f"there is no task group {asked.task_group!r}")])
+    if faults := attribute_faults(definition.attributes_schema, asked.attributes, "$.attributes"):
+        raise Invalid(_REFUSAL, faults[:MOST])
     return asked, definition
 
 

@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
+from orchestrator.contracts.names import PEOPLE
 from orchestrator.contracts.paths import PathList, pack
 from orchestrator.contracts.submission import chunks, part
 from orchestrator.domain.batch_job import BATCH_JOB
@@ -16,6 +17,7 @@ from orchestrator.errors import Conflict, Fault, Invalid
 from orchestrator.services.depend import depend
 from orchestrator.services.order import GIVEN, Order, read_order
 from orchestrator.services.plan import PlannedStep, rule_orders
+from orchestrator.services.users import ensure_groups
 from orchestrator.storage.copy import copy_in
 from orchestrator.storage.history import record
 from orchestrator.storage.tables import discoveries, job_steps, jobs, progress, walks
@@ -95,6 +97,10 @@ def _add_job(
             fields=order.values,
             not_before=order.submission.not_before,
             deadline=order.submission.deadline,
+            name=order.submission.name,
+            due_at=order.submission.due_at,
+            extent=order.submission.extent,
+            attributes=order.submission.attributes,
             limits=order.workflow.limits,
             state=BATCH_JOB.start[1],
             idempotency_key=key,
@@ -107,6 +113,7 @@ def _add_job(
 
 def _add_plan(tx: Connection, job: int, steps: Sequence[PlannedStep]) -> None:
     tx.execute(insert(job_steps), [{"job_id": job, **step._asdict()} for step in steps])
+    ensure_groups(tx, [step.queue for step in steps if step.function == PEOPLE and step.queue])
 
 
 def _starts(paths: PathList) -> Iterator[PathList]:

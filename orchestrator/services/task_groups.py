@@ -10,6 +10,7 @@ from orchestrator.contracts.faults import MOST, faults_of
 from orchestrator.contracts.task_group import TaskDefinition, TaskGroupDefinition
 from orchestrator.domain.storable import storable_faults
 from orchestrator.errors import Conflict, Fault, Invalid, NotFound, Refused
+from orchestrator.services.attributes import schema_faults
 from orchestrator.services.order import read_order
 from orchestrator.services.users import ensure_groups, known_users
 from orchestrator.storage.tables import task_groups
@@ -43,12 +44,13 @@ def find_definition(tx: Connection, name: str) -> TaskGroupDefinition | None:
     row = tx.execute(select(task_groups).where(task_groups.c.name == name)).one_or_none()
     if row is None:
         return None
-    return TaskGroupDefinition.model_validate({"name": row.name, "label": row.label, "tasks": row.tasks})
+    names = TaskGroupDefinition.model_fields
+    return TaskGroupDefinition.model_validate({name: getattr(row, name) for name in names})
 
 
 def _content(definition: TaskGroupDefinition) -> dict[str, object]:
     tasks = [task.model_dump(mode="json", exclude_unset=True) for task in definition.tasks]
-    return {"label": definition.label, "tasks": tasks}
+    return {"label": definition.label, "tasks": tasks, "attributes_schema": definition.attributes_schema}
 
 
 def _checked(tx: Connection, body: object) -> TaskGroupDefinition:
@@ -58,7 +60,8 @@ def _checked(tx: Connection, body: object) -> TaskGroupDefinition:
         definition = TaskGroupDefinition.model_validate(body)
     except ValidationError as error:
         raise Invalid(_REFUSAL, faults_of(error)) from None
-    if faults := list(_run_faults(tx, definition.tasks)):
+    schema = schema_faults(definition.attributes_schema, "$.attributes_schema")
+    if faults := [*schema, *_run_faults(tx, definition.tasks)]:
         raise Invalid(_REFUSAL, faults[:MOST])
     named = {f"$.tasks[{place}].assignee": task.assignee for place, task in enumerate(definition.tasks)}
     known_users(tx, {place: name for place, name in named.items() if name is not None}, _REFUSAL)

@@ -82,6 +82,8 @@ class Proxy:
         server.close()
         for link in self._links:
             _reset(link)
+        # Who came in the last moment is still being let in, and has to be turned away by `_connected`.
+        await asyncio.sleep(_LOOK_SECONDS)
 
     def end(self) -> None:
         """Serve no more."""
@@ -89,12 +91,12 @@ class Proxy:
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, asyncio.CancelledError):
-            if self.trouble.refused:
+            if self.trouble.refused or self._over.is_set():
                 _abort(writer)
                 return
             try:
                 server_reader, server = await asyncio.open_connection(*self.target)
-            except OSError:
+            except (OSError, asyncio.CancelledError):
                 _abort(writer)
                 return
             link = _Link(writer, server)
@@ -189,5 +191,5 @@ def proxied(host: str, port: int, *, listen: str = LOOPBACK) -> Generator[Proxy]
         thread.join(5)
         for task in asyncio.all_tasks(loop):
             task.cancel()
-        loop.run_until_complete(asyncio.sleep(0))
+        loop.run_until_complete(asyncio.sleep(_LOOK_SECONDS))
         loop.close()

@@ -79,13 +79,12 @@ TROUBLES: dict[str, tuple[Callable[[Stack, Proxy], None], float]] = {
     "a site is cut off for 10 s": (_cut_off(10), 30),
     "a site is cut off for longer than a lease": (_cut_off(22), 60),
     "a site's connections are reset and refused for 10 s": (_refused, 60),
-    "a site's line flaps": (_flapping, 120),
-    "a site's connections are half-open": (_half_open, 120),
-    "bytes of a site's line are turned over": (_spoilt, 75),
+    "a site's line flaps": (_flapping, 30),
+    "a site's connections are half-open": (_half_open, 60),
+    "bytes of a site's line are turned over": (_spoilt, 45),
     "a site's line breaks off in the middle": (_reset, 60),
 }
-"""What befalls the line, and within how many seconds after it work goes on. Where the worker may come out of it deaf
-(Celery's does, now and then) that is the minute until the hub finds out, and the worker's start."""
+"""What befalls the line, and within how many seconds after it work goes on."""
 QUICK = {"a site's connections are reset and refused for 10 s"}
 
 

@@ -9,10 +9,12 @@ from orchestrator.api.bodies import JSON, RawBody, taking
 from orchestrator.api.fired import Fired
 from orchestrator.api.requires import AllParts, NoQuery, Who, needs
 from orchestrator.broker.wake import wake
+from orchestrator.contracts.change import JobChange
 from orchestrator.contracts.control import ActionAsked, Asked, CancelAsked
 from orchestrator.contracts.redrive import RedriveAsked
 from orchestrator.contracts.views import Job
 from orchestrator.domain.roles import Permission
+from orchestrator.services.change import change, refuse_to_delete
 from orchestrator.services.redrive import redrive, sources
 from orchestrator.storage.queries.jobs import read_job
 
@@ -90,3 +92,25 @@ def fire_event(
     What may be said depends on the event. 403: it is not for you, in no state; 409: not in this one.
     """
     return fired.at(job_id, event)
+
+
+@router.patch("/jobs/{job_id}", dependencies=_CONTROLS, openapi_extra=taking(JobChange, JSON))
+def change_job(
+    job_id: JobId, parts: AllParts, who: Who, body: RawBody, background: BackgroundTasks, _query: NoQuery
+) -> Job:
+    """Change what is known of a job that has not ended; what is left out stays, and null takes away.
+
+    Whose a task is can be changed while nobody works on it, what a job depends on until it has begun.
+    """
+    with parts.engine.begin() as tx:
+        change(tx, job_id, who, lambda: body.model(JobChange, "the job can not be changed like that"))
+        job = read_job(tx, job_id, who.person)
+    background.add_task(wake, parts.redis_url)
+    return job
+
+
+@router.delete("/jobs/{job_id}", dependencies=_CONTROLS, status_code=204, summary="Delete a job")
+def delete_job(job_id: JobId, parts: AllParts, who: Who, _query: NoQuery) -> None:
+    """Only what nobody has begun with can be deleted; all else is cancelled, and kept for as long as records are."""
+    with parts.engine.begin() as tx:
+        refuse_to_delete(tx, job_id, who)

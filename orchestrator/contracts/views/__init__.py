@@ -6,6 +6,7 @@ from orchestrator.contracts.views.access import Live as Live
 from orchestrator.contracts.views.access import NewKey as NewKey
 from orchestrator.contracts.views.access import Readiness as Readiness
 from orchestrator.contracts.views.access import User as User
+from orchestrator.contracts.views.attachments import Attachment as Attachment
 from orchestrator.contracts.views.groups import DurationReport as DurationReport
 from orchestrator.contracts.views.groups import GroupTask as GroupTask
 from orchestrator.contracts.views.groups import NextTask as NextTask
@@ -14,6 +15,7 @@ from orchestrator.contracts.views.groups import StageReport as StageReport
 from orchestrator.contracts.views.groups import TaskGroup as TaskGroup
 from orchestrator.contracts.views.groups import TaskList as TaskList
 from orchestrator.contracts.views.holds import Hold as Hold
+from orchestrator.contracts.views.jobs import DependsOn as DependsOn
 from orchestrator.contracts.views.jobs import Discovery as Discovery
 from orchestrator.contracts.views.jobs import ErrorGroup as ErrorGroup
 from orchestrator.contracts.views.jobs import HistoryEntry as HistoryEntry
@@ -41,3 +43,9 @@ from orchestrator.contracts.views.webhooks import SentAgain as SentAgain
 from orchestrator.contracts.views.webhooks import Webhook as Webhook
 from orchestrator.contracts.views.why import Cause as Cause
 from orchestrator.contracts.views.why import Why as Why
+from orchestrator.contracts.views.worklist import Asked as Asked
+from orchestrator.contracts.views.worklist import Decided as Decided
+from orchestrator.contracts.views.worklist import ManualTask as ManualTask
+from orchestrator.contracts.views.worklist import TaskEvent as TaskEvent
+from orchestrator.contracts.views.worklist import TaskPath as TaskPath
+from orchestrator.contracts.views.worklist import WorklistItem as WorklistItem

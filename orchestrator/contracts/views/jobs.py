@@ -68,6 +68,14 @@ class Progress(BaseModel):
     eta: datetime | None = Field(description="when it will be done at this rate; null while that can not be told")
 
 
+class DependsOn(BaseModel):
+    """Another job that this one waits for."""
+
+    job: int
+    state: str = Field(description="what it has to have come to, at least")
+    met: bool | None = Field(description="false: it has ended otherwise, and holds the job; null: not yet")
+
+
 class Job(BaseModel):
     """A job of any kind: a run of a workflow over paths, a group of tasks, one task for a person."""
 
@@ -104,6 +112,7 @@ class Job(BaseModel):
     task_group: str | None = Field(description="of a group job: the definition that it was made of")
     advance: str | None = Field(description="of a group job: `auto`, or `manual`: every tool is called by somebody")
     holds: list[Hold] = Field(description="the open ones that stop some of it")
+    depends_on: list[DependsOn] = Field(description="jobs before which it may not begin")
     legal_events: list[str] = Field(description="the events that the caller may fire in this state")
     receipt: dict[str, int] | None = Field(
         description="of a cancelled job: how many of its tasks were waiting, queued and running when it was asked for, "

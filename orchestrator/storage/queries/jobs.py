@@ -21,7 +21,16 @@ from orchestrator.storage.queries.holds import holds_of
 from orchestrator.storage.queries.keyset import decode, encode
 from orchestrator.storage.queries.legal import Facts, legal_events, read_facts
 from orchestrator.storage.queries.tasks import whose
-from orchestrator.storage.tables import discoveries, group_jobs, group_tasks, history, job_steps, jobs, progress
+from orchestrator.storage.tables import (
+    dependencies,
+    discoveries,
+    group_jobs,
+    group_tasks,
+    history,
+    job_steps,
+    jobs,
+    progress,
+)
 
 _COUNTED = ("total", "processed", "skipped", "failed", "aborted", "cancelled", "unmatched")
 _ENDED = ("processed", "skipped", "failed", "aborted", "cancelled")
@@ -163,12 +172,26 @@ def _jobs() -> Select[Any]:
 def _views(tx: Connection, rows: Sequence[Row[Any]], person: Person | None) -> list[views.Job]:
     steps = _steps(tx, [row.id for row in rows])
     held = holds_of(tx, [row for row in rows if row.state not in ENDS])
-    facts = read_facts(tx, rows)
-    return [_view(row, steps[row.id], held.get(row.id, []), facts, person) for row in rows]
+    facts, waits = read_facts(tx, rows), _dependencies(tx, [row.id for row in rows])
+    return [_view(row, steps[row.id], held.get(row.id, []), waits[row.id], facts, person) for row in rows]
+
+
+def _dependencies(tx: Connection, job_ids: Sequence[int]) -> defaultdict[int, list[views.DependsOn]]:
+    found: defaultdict[int, list[views.DependsOn]] = defaultdict(list)
+    query = select(dependencies).where(dependencies.c.job_id.in_(job_ids))
+    for row in tx.execute(query.order_by(dependencies.c.job_id, dependencies.c.on_job)):
+        met = None if row.outcome is None else row.outcome == "met"
+        found[row.job_id].append(views.DependsOn(job=row.on_job, state=row.wanted, met=met))
+    return found
 
 
 def _view(
-    row: Row[Any], steps: list[views.Step], held: list[views.Hold], facts: Facts, person: Person | None
+    row: Row[Any],
+    steps: list[views.Step],
+    held: list[views.Hold],
+    waits: list[views.DependsOn],
+    facts: Facts,
+    person: Person | None,
 ) -> views.Job:
     own = {name: getattr(row, name) for name in views.Job.model_fields if name in jobs.c}
     return views.Job(
@@ -182,6 +205,7 @@ def _view(
         steps=steps,
         progress=_progress(row),
         holds=held,
+        depends_on=waits,
         legal_events=legal_events(person, row, facts, held=bool(held) or row.awaits > 0),
     )
 

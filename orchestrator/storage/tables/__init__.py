@@ -5,6 +5,7 @@ A task's id is made of its batch's id and its step (domain/chain.py), so that a 
 
 from orchestrator.storage.tables.access import api_keys, audit, group_members, groups, users
 from orchestrator.storage.tables.asks import asks, task_history
+from orchestrator.storage.tables.attachments import attachments
 from orchestrator.storage.tables.columns import metadata
 from orchestrator.storage.tables.dependencies import dependencies
 from orchestrator.storage.tables.discovery import batches, discoveries, walks
@@ -19,6 +20,7 @@ from orchestrator.storage.tables.workflows import workflow_versions, workflows
 __all__ = [
     "api_keys",
     "asks",
+    "attachments",
     "audit",
     "batches",
     "broker",

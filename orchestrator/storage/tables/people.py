@@ -26,6 +26,7 @@ task_groups = Table(
     Column("name", Text, primary_key=True),
     Column("label", Text),
     Column("tasks", JSONB, nullable=False, comment="in order, as they were given"),
+    Column("attributes_schema", JSONB(none_as_null=True), comment="of its jobs' attributes; null = they may be any"),
     Column("created_by", Text, nullable=False),
     time("created_at", now=True),
     time("updated_at", now=True),

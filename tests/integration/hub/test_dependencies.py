@@ -7,7 +7,7 @@ import pytest
 from orchestrator.contracts.dependency import Dependency
 from orchestrator.errors import Conflict, Invalid
 from orchestrator.services.control import cancel
-from orchestrator.services.depend import depend_instead
+from orchestrator.services.depend import depend_instead, lock_dependents
 from orchestrator.services.hold import release
 from tests.integration.hub.conftest import World
 from tests.integration.hub.redrives import run
@@ -38,7 +38,9 @@ def housekeeping(world: World) -> None:
 
 def instead(world: World, job: int, *on: int) -> None:
     with world.engine.begin() as tx:
-        depend_instead(tx, job, [Dependency(job=one) for one in on], "tester")
+        asked = [Dependency(job=one) for one in on]
+        lock_dependents(tx, job, asked)
+        depend_instead(tx, job, asked)
 
 
 def test_nothing_of_a_job_begins_before_the_other_has_ended_well(world: World) -> None:

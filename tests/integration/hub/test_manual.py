@@ -216,14 +216,14 @@ def test_all_that_waits_in_a_job_is_decided_at_once_but_what_others_have(world: 
     do(world, claim, tasks[1], BEN)
     asked = DecisionAsked.model_validate({"answer": "reject", "include": ["0.tif"], "comment": "the first is a test"})
     with pytest.raises(Forbidden, match="for others: qa"):
-        do(world, decide, job, EVE, asked)
-    done = do(world, decide, job, ANN, asked)
+        do(world, decide, job, EVE, lambda: asked)
+    done = do(world, decide, job, ANN, lambda: asked)
     assert (done.tasks, done.paths, done.next) == (2, 2, None)
     assert [state(world, task) for task in tasks] == ["Pending", "Started", "Pending"]
     world.all_holds()
-    done = do(world, decide, job, ANN, DecisionAsked(answer=Answer.ACCEPT))
+    done = do(world, decide, job, ANN, lambda: DecisionAsked(answer=Answer.ACCEPT))
     assert (done.tasks, done.paths) == (2, 5)
-    done = do(world, decide, job, BEN, DecisionAsked(answer=Answer.ACCEPT, step=1))
+    done = do(world, decide, job, BEN, lambda: DecisionAsked(answer=Answer.ACCEPT, step=1))
     assert (done.tasks, done.paths) == (1, 2)
     run(world)
     assert progress(world, job) == (9, 7, 2, 0, 0)

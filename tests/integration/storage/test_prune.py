@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from orchestrator.services.control import Wish, locked
 from orchestrator.services.prune import prune
 from orchestrator.services.redrive import redrive, sources
 from orchestrator.stack.wait import wait_until
+from orchestrator.storage.files import Files
 from orchestrator.storage.parts import PARTS
 from orchestrator.storage.queries.invariants import violations
 from orchestrator.storage.queries.jobs import JobFilter, list_jobs, read_job
@@ -245,8 +247,8 @@ def test_several_at_once_share_the_work(filled: Engine, database_url: str) -> No
     well(filled)
 
 
-def test_the_api_s_process_does_it_by_itself(filled: Engine, database_url: str) -> None:
-    pruner = Pruner(database_url, ALL)
+def test_the_api_s_process_does_it_by_itself(filled: Engine, database_url: str, tmp_path: Path) -> None:
+    pruner = Pruner(database_url, ALL, Files(tmp_path / "attachments"))
     pruner.start()
     try:
         assert wait_until(lambda: set(states(filled)) == {"Started"}, 30)

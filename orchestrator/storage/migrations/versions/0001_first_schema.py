@@ -831,6 +831,12 @@ def _people() -> None:
         sa.Column(
             "tasks", postgresql.JSONB(astext_type=sa.Text()), nullable=False, comment="in order, as they were given"
         ),
+        sa.Column(
+            "attributes_schema",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=True,
+            comment="of its jobs' attributes; null = they may be any",
+        ),
         sa.Column("created_by", sa.Text(), nullable=False),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
@@ -1052,4 +1058,19 @@ def _worklist() -> None:
         ["webhook_id", "id"],
         unique=False,
         postgresql_where=sa.text("dead_at is not null"),
+    )
+    op.create_table(
+        "attachments",
+        sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
+        sa.Column("job_id", sa.BigInteger(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("media_type", sa.Text(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False, comment="bytes"),
+        sa.Column("sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("added_by", sa.Text(), nullable=False),
+        sa.Column("added_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_attachments_job_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_attachments")),
+        sa.UniqueConstraint("job_id", "name", name=op.f("uq_attachments_job_id_name")),
+        comment="Files that belong to jobs; a file without a row is nobody's, and is removed.",
     )
