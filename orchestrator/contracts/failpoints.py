@@ -31,6 +31,8 @@ FAILPOINTS: Mapping[str, tuple[str, str]] = {
     "api.submit.committed": ("orchestrator/api/routes/submit.py", "it is, and nobody has been answered"),
     "api.control.uncommitted": ("orchestrator/api/routes/control.py", "a pause, resume or cancel is not committed"),
     "api.control.committed": ("orchestrator/api/routes/control.py", "it is, and nobody has been answered"),
+    "api.stream.uncommitted": ("orchestrator/api/intake.py", "some lines of a stream are written, and not committed"),
+    "api.stream.committed": ("orchestrator/api/intake.py", "they are, and the stream goes on"),
     "hub.taking_over": ("orchestrator/hub.py", "a hub begins where the one before was interrupted"),
     "hub.read": ("orchestrator/hub.py", "entries are read, and not applied"),
     "hub.applied": ("orchestrator/hub.py", "they are applied, and not committed"),
