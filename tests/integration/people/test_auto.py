@@ -1,6 +1,6 @@
 """Groups that go on by themselves: people's tasks and workflows in turn, failures, rework, and what stops them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -19,7 +19,7 @@ def ed(people: People) -> Somebody:
     return people("ed", groups=("editors",))
 
 
-def begun(world: World, planner: Somebody, *tasks: dict[str, object], **more: object) -> int:
+def begun(world: World, planner: Somebody, *tasks: Mapping[str, object], **more: object) -> int:
     """A group job that goes on by itself."""
     world.define([{"name": "noop"}])
     planner.do("/task-groups", name="sheet", tasks=list(tasks or SHEET))

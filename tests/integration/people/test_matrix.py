@@ -1,6 +1,5 @@
 """Every state, event and kind of person, asked over the real API: the answers are those of the machines' tables."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,7 +105,7 @@ CASES = [
 
 
 @pytest.fixture
-def crowd(people: People) -> Iterator[dict[str, Somebody]]:
+def crowd(people: People) -> dict[str, Somebody]:
     """One of each."""
     for name, who in ROLES:
         people(f"{name}_role", *map(str, who))
@@ -117,15 +116,19 @@ def crowd(people: People) -> Iterator[dict[str, Somebody]]:
     return people.known
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(("kind", "state"), CASES)
 def test_the_answers_are_those_of_the_table(kind: Kind, state: str, crowd: dict[str, Somebody], engine: Engine) -> None:
     wrong: list[str] = []
     seen: set[int] = set()
-    for event in MACHINES[kind].events:
-        for asker in askers(kind, state):
+    events = dict.fromkeys(str(event) for _, event in MACHINES[kind].edges)
+    for asker in askers(kind, state):
+        legal: list[str] = []
+        for place, event in enumerate(events):
             with engine.begin() as tx:
                 job = make(tx, kind, state, event, asker.name)
-            legal = crowd[asker.name].see(f"/jobs/{job}")["legal_events"]
+            if place == 0:
+                legal = crowd[asker.name].see(f"/jobs/{job}")["legal_events"]
             answer = crowd[asker.name].ask("POST", f"/jobs/{job}/actions/{kebab(event)}", BODIES.get(event, {}))
             should = expected(kind, state, event, asker.who)
             seen.add(answer.status_code)

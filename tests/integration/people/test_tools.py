@@ -5,7 +5,7 @@ from tests.integration.people.conftest import People, Somebody
 SHEET = [{"name": "collect", "group": "editors", "effort": 5}, {"name": "validate", "assignee": "vera", "effort": 3}]
 
 
-def by_hand(planner: Somebody, people: People, tasks: list[dict[str, object]] = SHEET, **more: object) -> int:
+def by_hand(planner: Somebody, people: People, tasks: object = SHEET, **more: object) -> int:
     """A group job whose tools are all called by somebody."""
     people("vera")
     planner.do("/task-groups", name="sheet", tasks=tasks)
