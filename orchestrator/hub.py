@@ -29,6 +29,7 @@ from orchestrator.config import load_settings
 from orchestrator.contracts import names
 from orchestrator.contracts.failpoints import arm, failpoint
 from orchestrator.domain.pace import MOST
+from orchestrator.domain.rhythm import Rhythm
 from orchestrator.keeper import Keeper
 from orchestrator.lost import lost
 from orchestrator.services.canary import forget_canaries
@@ -70,6 +71,7 @@ class Hub:
         """There may be more to read than has been read: nobody is judged by what has not been heard yet."""
         self._beat_at = self._looked_at = self._handed_out_at = 0.0
         self._more = False
+        self._rhythm, self._applied = Rhythm(), 0
         self._moved = False
         """Something has changed that may let tasks or walks be handed out."""
 
@@ -97,7 +99,11 @@ class Hub:
         A Redis error says that nothing could be read or sent: what is committed stays, and is sent at the next turn.
         """
         self._send()
+        if wait_s and not self._more:
+            time.sleep(self._rhythm.pause_s)
+        began, self._applied = time.monotonic(), 0
         entries = self._streams.read(self._positions, count=READ, block_ms=0 if self._more else int(wait_s * 1000))
+        woken = time.monotonic()
         self._behind = len(entries) >= READ
         # Who waited in vain was woken, or has waited long enough.
         self._moved = not (entries and wait_s)
@@ -111,6 +117,7 @@ class Hub:
         self._send()
         if now - self._beat_at >= IDLE_S:
             self._house_keeping()
+        self._rhythm.turned(woken - began, time.monotonic() - woken, self._applied)
         return len(entries)
 
     def _hand_out(self) -> None:
@@ -190,7 +197,8 @@ class Hub:
         failpoint("hub.committed")
         self._positions |= positions
         self._unsent.append(outbox)
-        self._moved = self._moved or bool(inbox.batches) or any(reports.items for reports in inbox.reports)
+        self._applied += len(inbox.batches) + sum(len(reports.items) for reports in inbox.reports)
+        self._moved = self._moved or self._applied > 0
 
     def _send(self) -> None:
         while self._unsent:

@@ -8,8 +8,10 @@ from sqlalchemy import Connection
 from orchestrator.broker.fleet import Fleet
 from orchestrator.broker.permits import Permits
 from orchestrator.broker.publisher import Publisher
+from orchestrator.contracts.names import GENTLY
 from orchestrator.services.canary import find_deaf, forget_canary, outlived_canaries, send_canaries
 from orchestrator.services.queue_epochs import Suspect, leave, queue_epochs, suspects
+from orchestrator.services.restart import restart_in_turn
 from orchestrator.services.unclaimed import Unclaimed, unclaimed
 
 log = logging.getLogger(__name__)
@@ -33,6 +35,7 @@ class Keeper:
         """About once a second. What is said in Redis is said anew each time, so that it may be forgotten there."""
         self._leave_queues()
         self._send_canaries()
+        self._restart_in_turn()
         self._restart_deaf()
 
     def _send_canaries(self) -> None:
@@ -44,6 +47,14 @@ class Keeper:
                 forget_canary(self._connection, one)
             canaries = send_canaries(self._connection)
         self._publisher.send(canaries)
+
+    def _restart_in_turn(self) -> None:
+        with self._connection.begin():
+            asked = restart_in_turn(self._connection)
+        for one in asked:
+            if one.new:
+                log.info("%s of %s is asked to end and begin anew", one.node, one.site)
+        self._fleet.restart((one.site, one.node, one.boot + GENTLY) for one in asked)
 
     def _restart_deaf(self) -> None:
         with self._connection.begin():

@@ -83,7 +83,10 @@ def check(site: SiteFile) -> int:
     print(f"  actions: {', '.join(sorted(REGISTRY.actions))}")
     print(f"  discovery: {', '.join(sorted(REGISTRY.discoveries))}")
     for problem in wrong:
-        print(f"  wrong: {problem}")
+        said, *trace = problem.splitlines()
+        print(f"  wrong: {said}")
+        for line in trace:
+            print(f"    {line}")
     return 1 if wrong else 0
 
 

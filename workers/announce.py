@@ -18,11 +18,11 @@ from typing import cast
 from redis import RedisError
 
 from orchestrator import __version__
-from orchestrator.contracts.names import SITES_KEY, Function, reports_stream, restart_key
+from orchestrator.contracts.names import GENTLY, SITES_KEY, Function, reports_stream, restart_key
 from orchestrator.contracts.report import ActionOffer, Announcement, Reports
 from orchestrator.contracts.seal import seal
 from workers.admission import forbidden
-from workers.ending import legible
+from workers.ending import legible, tail
 from workers.registry import REGISTRY, Action
 from workers.runtime import Runtime
 
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 5.0
 OFFERS_EVERY_SECONDS = 60.0
-_MAX_PROBLEM = 1000
+_MAX_PROBLEM, _MAX_TRACEBACK = 1000, 3000
 _ORDER_SECONDS = 10.0
 """So long it may take to end in good order, with nothing running."""
 
@@ -83,22 +83,28 @@ class Announcer:
 
     def _restart(self) -> None:
         """End this process when the hub asks this start of it to: in good order, unless nothing comes of that."""
-        now = time.monotonic()
-        if self._ends_at == math.inf and self._is_asked():
-            log.warning("the hub finds that nothing gets through to this worker: it ends, to be started again")
-            self._ends_at = now + _ORDER_SECONDS
+        now, boot = time.monotonic(), self._runtime.boot
+        if self._ends_at == math.inf and (asked := self._asked()) in {boot, boot + GENTLY}:
+            if asked == boot:
+                log.warning("the hub finds that nothing gets through to this worker: it ends, to be started again")
+                self._ends_at = now + _ORDER_SECONDS
+            elif self._runtime.stopping.is_set():
+                return  # It is ending already, and gently.
+            else:
+                log.warning("asked to restart: it takes nothing new, finishes what runs, and ends")
             os.kill(os.getpid(), signal.SIGTERM)
         elif now >= self._ends_at and not self._runtime.running:
             log.warning("it could not end in good order")
             os._exit(1)
 
-    def _is_asked(self) -> bool:
+    def _asked(self) -> str:
+        """Which start of this node is asked to end, and how."""
         runtime = self._runtime
         try:
             asked = cast("bytes | None", runtime.redis().get(restart_key(runtime.site.name, runtime.node)))
         except RedisError:
-            return False
-        return asked is not None and asked.decode(errors="replace") == runtime.boot
+            return ""
+        return "" if asked is None else asked.decode(errors="replace")
 
     def _say(self, *, leaving: bool = False) -> None:
         runtime, with_offers = self._runtime, time.monotonic() >= self._offers_due
@@ -130,13 +136,19 @@ class Announcer:
             running=self._runtime.running,
             actions=offers if with_offers else None,
             discoveries=(sorted(REGISTRY.discoveries) if walks else []) if with_offers else None,
-            problems=[legible(problem, _MAX_PROBLEM) for problem in REGISTRY.problems],
+            problems=[_shortened(problem) for problem in REGISTRY.problems],
             leaving=leaving,
             draining=runtime.stopping.is_set(),
             holding=sorted(self._holding()),
             boot=runtime.boot,
             queue_epoch=runtime.queue_epoch,
         )
+
+
+def _shortened(problem: str) -> str:
+    """Its first line, and the end of its traceback."""
+    said, _, trace = problem.partition("\n")
+    return f"{legible(said, _MAX_PROBLEM)}\n{tail(trace, _MAX_TRACEBACK)}".rstrip()
 
 
 def _offer(action: Action) -> ActionOffer:

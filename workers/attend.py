@@ -11,6 +11,7 @@ from workers.announce import Announcer
 from workers.lifeline import end_with_parent
 from workers.receiver import Receiver
 from workers.runtime import Runtime
+from workers.task_log import listen
 from workers.watch import Message, Watch
 
 # Celery has no types.
@@ -27,6 +28,7 @@ def attend(runtime: Runtime, concurrency: int, receiver: Receiver | None) -> Non
 
     def begin_child(**_: Any) -> None:
         end_with_parent(parent, signal.SIGKILL)
+        listen()
 
     def end_child(**_: Any) -> None:
         runtime.reporter.flush(_FLUSH_SECONDS)

@@ -1,16 +1,22 @@
 """What a handler is given beside its paths: where it says what became of each, and learns that it is to stop."""
 
 import logging
+import math
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, MutableMapping
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, cast
 
 from orchestrator.contracts.failpoints import failpoint
+from orchestrator.contracts.report import Said, TaskProgress
+from workers.command import OUTPUT_BYTES, Argument, Ran, run
 from workers.path import Path
 from workers.roots import Roots
+from workers.task_log import TaskLog, action_logger
 
 PROCESSED, SKIPPED, FAILED, ABORTED = "processed", "skipped", "failed", "aborted"
 _BAD = frozenset({FAILED, ABORTED})
@@ -31,7 +37,7 @@ class Verdict:
     """Whether the path is given to the next step."""
 
 
-_DONE = Verdict(PROCESSED, goes_on=True)
+DONE = Verdict(PROCESSED, goes_on=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +55,17 @@ class Facts:
     params: Mapping[str, Any]
 
 
+_PROGRESS_SECONDS = 1.0
+"""From one word about how far a task is to the next."""
+_MAX_NOTE = 200
+
+
 class _Log(logging.LoggerAdapter[logging.Logger]):
-    """Says of which job and task each line is."""
+    """Says of which job and task each line is, and with ``path=`` of which path."""
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[str, MutableMapping[str, Any]]:
         facts = cast(Mapping[str, Any], self.extra)["facts"]
+        kwargs["extra"] = {**(kwargs.get("extra") or {}), "plain": msg, "of_path": kwargs.pop("path", None)}
         return f"job {facts.job} step {facts.step} task {facts.task}: {msg}", kwargs
 
 
@@ -64,15 +76,23 @@ class Context:
     "not reported". What is said last counts, but a path that failed stays failed.
     """
 
-    def __init__(self, facts: Facts, paths: Iterable[Path], roots: Roots, asked_to_stop: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        facts: Facts,
+        paths: Iterable[Path],
+        roots: Roots,
+        asked_to_stop: Callable[[], bool],
+        tell: Callable[[Said], None] = lambda _said: None,
+    ) -> None:
         self.facts, self.roots = facts, roots
         self._paths = {path.index: path for path in paths}
         self._verdicts: dict[int, Verdict] = {}
-        self._asked_to_stop = asked_to_stop
+        self._asked_to_stop, self._tell = asked_to_stop, tell
         self.told_to_stop = False
         """Whether the handler has been told that it is to stop."""
         self._at: Path | None = None
-        self.log = _Log(logging.getLogger(f"orchestrator.action.{facts.action}"), {"facts": facts})
+        self._log: TaskLog | None = None
+        self._progress_due = 0.0
 
     # What a handler says about its paths.
 
@@ -109,7 +129,7 @@ class Context:
     def done(self, *paths: Path) -> None:
         """These were processed."""
         for path in paths:
-            self._say(path, _DONE)
+            self._say(path, DONE)
 
     def skip(self, path: Path, why: str, *, go_on: bool = False) -> None:
         """There was nothing to do; the next step is given the path only with ``go_on``."""
@@ -127,6 +147,68 @@ class Context:
         """From here on the path has another name: the next step is given that one."""
         self._known(path)
         path.rename(new)
+
+    def run(
+        self,
+        command: Sequence[Argument],
+        *,
+        timeout: float | None = None,
+        check: bool = True,
+        input: bytes = b"",
+        cwd: Argument = "/",
+        env: Mapping[str, str] | None = None,
+        output_bytes: int = OUTPUT_BYTES,
+    ) -> Ran:
+        """Run another program: a list of arguments, never given to a shell; ``timeout`` in seconds.
+
+        When the job is cancelled, when the time is over or that of the task is, it is asked to end, and after two
+        seconds killed, with everything that it has started. ``env`` is set beside the worker's own variables (without
+        its addresses and keys). The last ``output_bytes`` of each output are kept. CommandFailed for an exit code that
+        is not 0 (unless ``check`` is false), CommandTimeout when the time is over, OSError when it can not begin.
+        """
+        return run(
+            command,
+            timeout=timeout,
+            check=check,
+            input=input,
+            cwd=cwd,
+            env=env,
+            output_bytes=output_bytes,
+            pause=self.stop_if_cancelled,
+        )
+
+    # What a handler says of itself.
+
+    @cached_property
+    def log(self) -> _Log:
+        """A logger: its lines are kept with the task, and name the path that is worked on (or ``path=``)."""
+        return _Log(action_logger(self.facts.action), {"facts": self.facts})
+
+    def progress(self, share: float, note: str = "") -> None:
+        """How far the work on one path that takes long has come: ``share`` from 0 to 1, shown with the task.
+
+        Cheap enough to call often; about one word a second is sent. ValueError when ``share`` is no number.
+        """
+        if math.isnan(share):
+            raise ValueError("share: not a number")
+        now = time.monotonic()
+        if now >= self._progress_due:
+            self._progress_due = now + _PROGRESS_SECONDS
+            path = None if self._at is None else self._at.raw
+            said = note[:_MAX_NOTE].encode(errors="backslashreplace").decode().replace("\0", " ")
+            self._tell(TaskProgress(self.facts.task, self.facts.attempt, min(max(share, 0.0), 1.0), said, path))
+
+    def hear(self, record: logging.LogRecord) -> None:
+        """Take a record that was logged while this ran."""
+        if self._log is None:
+            self._log = TaskLog(self.facts.task, self.facts.attempt, self._tell)
+        path = getattr(record, "of_path", None) or self._at
+        self._log.add(record, path.raw if isinstance(path, Path) else None)
+
+    def close(self) -> None:
+        """It is over: send what is left of the log."""
+        if self._log is not None:
+            self._log.close()
 
     # What a handler may ask.
 

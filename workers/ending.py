@@ -5,16 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
 from orchestrator.contracts.parcel import TaskOrder
 from orchestrator.contracts.paths import Carry, bitmap, indices, pack_carry, unpack, unpack_carry
 from orchestrator.contracts.report import Problem, TaskError
-from orchestrator.domain.storable import storable_faults
-from workers.context import ABORTED, FAILED, PROCESSED, SKIPPED, Verdict, reason_of
+from workers.aside import Aside
+from workers.context import ABORTED, DONE, FAILED, PROCESSED, SKIPPED, Verdict, reason_of
 from workers.path import Path
 
-MAX_NOTES_BYTES = 4096
 MAX_MESSAGE = 2000
 MAX_TRACEBACK = 4000
 _OUR_FRAMES = ("workers.runner", "workers.time_limit")
@@ -30,9 +27,12 @@ class Order:
     paths: list[Path]
     """Those given, in the order of the batch."""
     carry: Carry
+    packed_carry: bytes | None
+    """The same, as it came."""
+    aside: Aside
 
     @classmethod
-    def of(cls, order: TaskOrder) -> "Order":
+    def of(cls, order: TaskOrder, aside: Aside = Aside()) -> "Order":  # noqa: B008 - it never changes
         """Unpack; WireError when it can not be."""
         batch, carry = unpack(order.paths), unpack_carry(order.carry)
         paths = [
@@ -44,10 +44,11 @@ class Order:
                 state=batch.states[index] if batch.states else None,
                 size=batch.sizes[index] if batch.sizes else None,
                 notes=carry.notes.get(index),
+                spool=aside.spool,
             )
             for index in indices(order.given, len(batch))
         ]
-        return cls(len(batch), paths, carry)
+        return cls(len(batch), paths, carry, order.carry, aside)
 
 
 def ending(order: Order, verdicts: Mapping[int, Verdict], error: TaskError | None, *, stopped: bool) -> dict[str, Any]:
@@ -55,13 +56,15 @@ def ending(order: Order, verdicts: Mapping[int, Verdict], error: TaskError | Non
 
     After an error, and when stopped, what has no outcome is left out; otherwise it is failed, "not reported".
     """
+    if not error and not stopped and _all_done(order.paths, verdicts):
+        return {PROCESSED: len(order.paths), "carry": order.packed_carry}
     final: dict[int, Verdict] = {}
     for path in order.paths:
         verdict = verdicts.get(path.index)
         if verdict is None:
             if not (error or stopped):
                 final[path.index] = NOT_REPORTED
-        elif path.noted and verdict.goes_on and (fault := notes_fault(path.notes)):
+        elif path.noted and verdict.goes_on and (fault := order.aside.fit(path)):
             final[path.index] = Verdict(FAILED, f"its notes can not travel on: {fault}", "BadNotes")
         else:
             final[path.index] = verdict
@@ -78,13 +81,9 @@ def ending(order: Order, verdicts: Mapping[int, Verdict], error: TaskError | Non
     }
 
 
-def notes_fault(notes: Mapping[str, Any]) -> str | None:
-    """What is wrong with a path's notes: not JSON, or too much."""
-    plain = dict(notes)
-    for fault in storable_faults(plain):
-        return f"{fault.place} {fault.reason}"
-    size = len(msgspec.msgpack.encode(plain))
-    return f"{size} bytes, at most {MAX_NOTES_BYTES}" if size > MAX_NOTES_BYTES else None
+def _all_done(paths: Sequence[Path], verdicts: Mapping[int, Verdict]) -> bool:
+    """Whether nothing is to be told of any of them: what most tasks come to."""
+    return all(verdicts.get(path.index) is DONE and not (path.noted or path.renamed) for path in paths)
 
 
 def task_error(error: BaseException) -> TaskError:
@@ -131,7 +130,7 @@ def _carried(order: Order, passed: frozenset[int]) -> bytes | None:
     for path in order.paths:
         if path.index in passed:
             if path.noted:
-                notes[path.index] = dict(path.notes)
+                notes[path.index] = dict(path.kept_notes)
             if path.renamed:
                 renamed[path.index] = path.raw
     return pack_carry(Carry(renamed, notes))

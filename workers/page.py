@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from orchestrator.contracts.failpoints import failpoint
 from orchestrator.contracts.parcel import Parcel
-from orchestrator.contracts.report import Item, Started
+from orchestrator.contracts.report import Item, Said, Started
 from workers.reporter import Reporter
 
 
@@ -71,6 +71,10 @@ class Noted:
         """Note an item and pass it on."""
         self._page.saying(item)
         self._reporter.send(item)
+
+    def tell(self, said: Said) -> None:
+        """Pass it on: nothing has to be known of it when the process dies."""
+        self._reporter.tell(said)
 
     def hurry(self) -> None:
         """Pass it on."""

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from workers.spool import Notes, Spool, is_reference
+
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -15,7 +17,7 @@ class Path:
     always be printed. Handlers are given these, and do not make them.
     """
 
-    __slots__ = ("_noted", "_notes", "_raw", "_renamed", "base", "index", "kind", "size", "state")
+    __slots__ = ("_noted", "_notes", "_raw", "_renamed", "_spool", "base", "index", "kind", "size", "state")
 
     def __init__(
         self,
@@ -27,6 +29,7 @@ class Path:
         state: str | None = None,
         size: int | None = None,
         notes: Mapping[str, Any] | None = None,
+        spool: Spool | None = None,
     ) -> None:
         self.index = index
         """Its place in the batch."""
@@ -40,6 +43,7 @@ class Path:
         self.size = size
         """Bytes, as discovery saw it."""
         self._notes: Mapping[str, Any] = notes or _NONE
+        self._spool = spool
         self._noted = self._renamed = False
 
     @property
@@ -54,7 +58,17 @@ class Path:
 
     @property
     def notes(self) -> Mapping[str, Any]:
-        """What this and earlier steps noted; read only, see ``note``."""
+        """What this and earlier steps noted; read only, see ``note``.
+
+        Reading one that was put aside, since it is long, raises NoteElsewhere when it is not at this site.
+        """
+        if self._spool and any(map(is_reference, self._notes.values())):
+            return Notes(self._notes, self._spool)
+        return MappingProxyType(self._notes)
+
+    @property
+    def kept_notes(self) -> Mapping[str, Any]:
+        """The notes as they travel: of those that were put aside only where they are."""
         return MappingProxyType(self._notes)
 
     @property
@@ -75,9 +89,11 @@ class Path:
         self._raw, self._renamed = raw, True
 
     def note(self, **values: Any) -> None:
-        """Keep values with the path for the steps after this one: JSON, at most 4 KiB a path altogether.
+        """Keep values with the path for the steps after this one: JSON.
 
-        A path whose notes are more, or not JSON, is failed when the handler returns.
+        Up to 4 KiB of them travel with a path. Where there are more, the longest ones (up to 16 MiB each) are put aside
+        in the site's spool folder, where the steps at this site can read them. A path whose notes are too long for
+        that, or not JSON, is failed when the handler returns.
         """
         self._notes = {**self._notes, **values}
         self._noted = True

@@ -71,7 +71,9 @@ class Receiver:
             page.claimed(won=won)
         failpoint("worker.claimed")
         if won:
-            Runner(REGISTRY.actions, runtime.roots, reporter, self._stops.asked, runtime.node).run(parcel, refused)
+            self._stops.claimed(parcel.job)
+            runner = Runner(REGISTRY.actions, runtime.roots, reporter, self._stops.asked, runtime.node, runtime.spool)
+            runner.run(parcel, refused)
 
 
 def _limit(parcel: Parcel) -> float:

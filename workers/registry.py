@@ -5,10 +5,11 @@ import importlib
 import importlib.util
 import inspect
 import sys
+import traceback
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -22,6 +23,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 ENTRY_POINTS = ("orchestrator.actions", "orchestrator.discovery")
 """The groups by which installed packages say which of their modules to import."""
 
+_OURS = "orchestrator"
+"""The distribution that we come with: what it registers is registered first, so that no plugin can take its names."""
 _LONGEST_NAME = 100
 
 
@@ -55,7 +58,11 @@ class Discovery:
 
 @dataclass(slots=True)
 class Registry:
-    """All that is registered in this process; ``problems`` has the plugins that could not be loaded, and why."""
+    """All that is registered in this process.
+
+    ``problems`` has the plugins that could not be loaded, and why: in each the first line says it, the others are the
+    traceback.
+    """
 
     actions: dict[str, Action] = field(default_factory=dict[str, Action])
     discoveries: dict[str, Discovery] = field(default_factory=dict[str, Discovery])
@@ -76,10 +83,10 @@ class Registry:
 
         One that can not be imported is noted in ``problems`` and leaves nothing registered; the others go on.
         """
-        for group in groups:
-            for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
-                with self._noting(f"plugin {entry.name} ({entry.value})"):
-                    entry.load()
+        installed = [entry for group in groups for entry in entry_points(group=group)]
+        for entry in sorted(installed, key=lambda entry: (_distribution(entry) != _OURS, entry.group, entry.name)):
+            with self._noting(f"plugin {entry.name} ({entry.value}{_version(entry)})"):
+                entry.load()
         for name in modules:
             with self._noting(f"module {name}"):
                 _import(name)
@@ -92,7 +99,7 @@ class Registry:
         # A plugin may do anything at all while it is imported, also exit; the site's other work goes on.
         except (Exception, SystemExit) as error:  # noqa: BLE001
             self.actions, self.discoveries = actions, discoveries
-            self.problems.append(f"{what}: {type(error).__name__}: {error}")
+            self.problems.append(_told(what, error))
 
 
 REGISTRY = Registry()
@@ -176,6 +183,26 @@ def _origin(function: Callable[..., Any]) -> str:
 def _first_sentence(function: Callable[..., Any]) -> str:
     paragraph = (inspect.getdoc(function) or "").split("\n\n")[0]
     return " ".join(paragraph.split())
+
+
+def _distribution(entry: EntryPoint) -> str:
+    return entry.dist.name if entry.dist else ""
+
+
+def _version(entry: EntryPoint) -> str:
+    return f", of {entry.dist.name} {entry.dist.version}" if entry.dist else ""
+
+
+def _told(what: str, error: BaseException) -> str:
+    """What went wrong with a plugin: a line, and the traceback without the frames that are not its author's."""
+    whole = traceback.TracebackException.from_exception(error)
+    theirs = [frame for frame in whole.stack if not frame.filename.startswith(_NOT_THEIRS)]
+    whole.stack = traceback.StackSummary.from_list(theirs)
+    summary = " ".join(f"{what}: {type(error).__name__}: {error}".split())
+    return f"{summary}\n{''.join(whole.format())}".rstrip()
+
+
+_NOT_THEIRS = (__file__, "<frozen importlib", str(Path(importlib.__file__).parent))
 
 
 def _import(name: str) -> ModuleType:

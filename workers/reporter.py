@@ -14,7 +14,7 @@ import msgspec
 from redis import Redis, RedisError
 
 from orchestrator.contracts.names import reports_stream
-from orchestrator.contracts.report import Item, Reports
+from orchestrator.contracts.report import Ended, Item, LogLine, Reports, Said, Started, TaskProgress
 from orchestrator.contracts.seal import seal
 
 log = logging.getLogger(__name__)
@@ -25,6 +25,8 @@ _APART_SECONDS = 0.02
 _ENTRY_ITEMS = 500
 _ENTRY_BYTES = 256 * 1024
 _KEPT_BYTES = 64 * 1024 * 1024
+_PLAIN_BYTES = 64
+"""What an item that says little takes at most."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 
 
@@ -33,6 +35,10 @@ class Reporter(Protocol):
 
     def send(self, item: Item) -> None:
         """Take an item, and see to it that the hub hears it."""
+        ...
+
+    def tell(self, said: Said) -> None:
+        """Take what a task says of itself: a line of its log, or how far it is."""
         ...
 
     def hurry(self) -> None:
@@ -62,8 +68,10 @@ class StreamReporter:
     ) -> None:
         self._connect, self._site, self._node, self._key, self._kept_bytes = connect, site, node, key, kept_bytes
         self._heard = heard
-        self._items: deque[tuple[Item, int]] = deque()
+        self._items: deque[tuple[Item | Said, int]] = deque()
         self._bytes = 0
+        self._under_way = 0
+        """So many of the items are being sent."""
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._flushing = 0
@@ -72,8 +80,17 @@ class StreamReporter:
 
     def send(self, item: Item) -> None:
         """Take an item; waits while too much is kept already."""
-        size = len(msgspec.msgpack.encode(item))
+        self._take(item)
+
+    def tell(self, said: Said) -> None:
+        """Take it too, to be sent in the same order."""
+        self._take(said)
+
+    def _take(self, item: Item | Said) -> None:
+        size = _size(item)
         with self._changed:
+            if isinstance(item, Ended):
+                self._replace_start(item)
             # One item is always taken, however large.
             self._changed.wait_for(lambda: not self._items or self._bytes + size <= self._kept_bytes)
             self._items.append((item, size))
@@ -84,6 +101,14 @@ class StreamReporter:
             # Waking the thread for each item would cost more than the item.
             if len(self._items) == 1 or self._worth_sending():
                 self._changed.notify_all()
+
+    def _replace_start(self, end: Ended) -> None:
+        """Its end says that it began: who has not been told of that yet need not be."""
+        if len(self._items) > self._under_way:
+            last, size = self._items[-1]
+            if isinstance(last, Started) and (last.task, last.attempt) == (end.task, end.attempt):
+                self._items.pop()
+                self._bytes -= size
 
     def hurry(self) -> None:
         """Send what there is, if nothing was sent a moment ago."""
@@ -116,7 +141,7 @@ class StreamReporter:
                 pause = _FIRST_PAUSE
                 self._sent(entry)
 
-    def _next_entry(self) -> list[tuple[Item, int]]:
+    def _next_entry(self) -> list[tuple[Item | Said, int]]:
         """The items of the next entry, once there are some; they stay kept until they are sent."""
         with self._changed:
             self._changed.wait_for(lambda: self._items)
@@ -124,25 +149,44 @@ class StreamReporter:
             if self._hurried:
                 self._changed.wait_for(self._worth_sending, self._sent_at + _APART_SECONDS - time.monotonic())
             self._hurried = False
-            entry: list[tuple[Item, int]] = []
+            entry: list[tuple[Item | Said, int]] = []
             size = 0
             for item in self._items:
                 if entry and (len(entry) == _ENTRY_ITEMS or size + item[1] > _ENTRY_BYTES):
                     break
                 entry.append(item)
                 size += item[1]
+            self._under_way = len(entry)
             return entry
 
     def _worth_sending(self) -> bool:
         return bool(self._flushing) or len(self._items) >= _ENTRY_ITEMS or self._bytes >= _ENTRY_BYTES
 
-    def _sent(self, entry: list[tuple[Item, int]]) -> None:
+    def _sent(self, entry: list[tuple[Item | Said, int]]) -> None:
         self._sent_at = time.monotonic()
-        self._heard([item for item, _ in entry])
+        self._heard(_items(entry))
         with self._changed:
             for _ in entry:
                 self._bytes -= self._items.popleft()[1]
+            self._under_way = 0
             self._changed.notify_all()
 
-    def _sealed(self, entry: list[tuple[Item, int]]) -> bytes:
-        return seal(self._key, Reports(site=self._site, node=self._node, items=[item for item, _ in entry]))
+    def _sealed(self, entry: list[tuple[Item | Said, int]]) -> bytes:
+        reports = Reports(site=self._site, node=self._node, items=_items(entry))
+        if len(reports.items) < len(entry):
+            reports.log = [said for said, _ in entry if isinstance(said, LogLine)]
+            reports.progress = [said for said, _ in entry if isinstance(said, TaskProgress)]
+        return seal(self._key, reports)
+
+
+def _items(entry: list[tuple[Item | Said, int]]) -> list[Item]:
+    return [item for item, _ in entry if not isinstance(item, (LogLine, TaskProgress))]
+
+
+def _size(item: Item | Said) -> int:
+    """How many bytes it takes, about: to know exactly, it would have to be encoded twice."""
+    if isinstance(item, Started) or (
+        isinstance(item, Ended) and not item.problems and item.passed is item.carry is item.error is None
+    ):
+        return _PLAIN_BYTES
+    return len(msgspec.msgpack.encode(item))

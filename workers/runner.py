@@ -18,16 +18,20 @@ from orchestrator.contracts.parcel import Parcel, TaskOrder
 from orchestrator.contracts.report import Ended, Returned, Started, TaskError
 from orchestrator.domain.pace import ALONE_S
 from orchestrator.errors import Invalid
+from workers import task_log
+from workers.aside import Aside
 from workers.context import Context, Facts, Stopped
 from workers.ending import Order, ending, legible, task_error
 from workers.registry import Action
 from workers.reporter import Reporter
 from workers.roots import Roots
+from workers.spool import Spool
 from workers.time_limit import TimedOut, within
 
 log = logging.getLogger(__name__)
 
 _MAX_REASON = 2000
+_UNCHANGING = (str, int, float, bool, type(None))
 
 
 class Runner:
@@ -43,9 +47,11 @@ class Runner:
         reporter: Reporter,
         asked_to_stop: Callable[[int], bool],
         node: str = "",
+        spool: Spool | None = None,
     ) -> None:
         self._actions, self._roots, self._reporter = actions, roots, reporter
-        self._asked_to_stop, self._node = asked_to_stop, node
+        self._asked_to_stop, self._node, self._spool = asked_to_stop, node, spool
+        self._bound: tuple[Parcel, dict[str, Any]] | None = None
 
     def run(self, parcel: Parcel, refused: TaskError | None = None) -> None:
         """Run every task of the parcel; with ``refused`` they end with that error instead.
@@ -99,7 +105,7 @@ class Runner:
 
     def _result(self, parcel: Parcel, order: TaskOrder, refused: TaskError | None) -> dict[str, Any]:
         """The fields of Ended that say what the task came to."""
-        unpacked = Order.of(order)
+        unpacked = Order.of(order, Aside(self._spool, parcel.job, order.task, order.attempt))
         facts = Facts(
             job=parcel.job,
             task=order.task,
@@ -111,18 +117,33 @@ class Runner:
             node=self._node,
             params=MappingProxyType(parcel.params),
         )
-        ctx = Context(facts, unpacked.paths, self._roots, lambda: self._asked_to_stop(parcel.job))
+        stop, tell = lambda: self._asked_to_stop(parcel.job), self._reporter.tell
+        ctx = Context(facts, unpacked.paths, self._roots, stop, tell)
         action = self._actions.get(parcel.action)
         error, stopped, called = refused, False, Called()
         if action is None:
             error = error or unknown_action(parcel.action)
         elif error is None:
-            called = call(action, ctx, unpacked.paths, parcel.timeout)
+            task_log.begin(ctx)
+            try:
+                called = call(action, ctx, unpacked.paths, parcel.timeout, lambda: self._bind(action, parcel))
+            finally:
+                task_log.end(ctx)
+                ctx.close()
             error = called.error
             # One that was told to stop and came back before it was done has stopped, however it did.
             stopped = called.stopped or (not error and ctx.told_to_stop and len(ctx.verdicts) < len(unpacked.paths))
         result = ending(unpacked, ctx.verdicts, error, stopped=stopped) | {"error": error, "stopped": stopped}
         return result | ({"late": True, "at": ctx.at} if called.late else {})
+
+    def _bind(self, action: Action, parcel: Parcel) -> dict[str, Any]:
+        """The action's parameters, checked once a parcel where no task can change them for those after it."""
+        if self._bound and self._bound[0] is parcel:
+            return self._bound[1]
+        params = action.parameters.bind(parcel.params)
+        if all(isinstance(value, _UNCHANGING) for value in params.values()):
+            self._bound = parcel, params
+        return params
 
 
 class Called(NamedTuple):
@@ -136,11 +157,13 @@ class Called(NamedTuple):
     """It took longer than it may."""
 
 
-def call(action: Action, ctx: Context, paths: Sequence[Any], timeout: float | None) -> Called:
-    """Call a handler once."""
+def call(
+    action: Action, ctx: Context, paths: Sequence[Any], timeout: float | None, bind: Callable[[], dict[str, Any]]
+) -> Called:
+    """Call a handler once, with what ``bind`` makes of its parameters."""
     limit = action.timeout if timeout is None else timeout
     try:
-        params = action.parameters.bind(ctx.params)
+        params = bind()
     except Invalid as error:
         return Called(TaskError("BadParameters", legible(str(error), _MAX_REASON)))
     try:

@@ -5,6 +5,7 @@ import os
 import threading
 import uuid
 from functools import cached_property
+from pathlib import Path
 
 import platformdirs
 from redis import Redis
@@ -17,6 +18,7 @@ from workers.reporter import StreamReporter, ignore
 from workers.roots import Root, Roots
 from workers.seen import Seen
 from workers.site import SiteFile
+from workers.spool import Spool
 
 _SOCKET_SECONDS = 5
 
@@ -65,10 +67,18 @@ class Runtime:
     @cached_property
     def seen(self) -> Seen:
         """What this host has run already."""
+        return Seen(self._kept("seen"))
+
+    @cached_property
+    def spool(self) -> Spool:
+        """Where notes that are too long to travel are put aside."""
+        return Spool(self._kept("notes"), self.site.name)
+
+    def _kept(self, what: str) -> Path:
         # By key too: two installations may each have a site of this name.
         mark = hashlib.sha256(self.key).hexdigest()[:12]
         folder = self.site.state or platformdirs.user_state_path("orchestrator")
-        return Seen(folder / f"{self.site.name}-{mark}.seen")
+        return folder / f"{self.site.name}-{mark}.{what}"
 
     @cached_property
     def roots(self) -> Roots:

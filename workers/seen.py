@@ -13,6 +13,8 @@ from orchestrator.errors import ConfigError
 
 _PRUNE_EVERY = 1000
 _WAIT_SECONDS = 30
+_EPOCH_SECONDS = 60
+"""So much earlier than the last message of its epoch this may be forgotten: it need not be noted with each."""
 _TABLES = """
 CREATE TABLE IF NOT EXISTS seen (id TEXT PRIMARY KEY, expires REAL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS epochs (epoch INTEGER PRIMARY KEY, expires REAL);
@@ -28,6 +30,8 @@ class _Own:
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     database: sqlite3.Connection | None = None
+    epochs: dict[int, float] = field(default_factory=dict[int, float])
+    """Which it has noted, and until when."""
 
 
 class Seen:
@@ -49,7 +53,10 @@ class Seen:
             with database:
                 database.execute("BEGIN IMMEDIATE")
                 new = database.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", (id, expires)).rowcount == 1
-                database.execute(_SEEN_EPOCH, (epoch, expires))
+                if new_epoch := own.epochs.get(epoch, 0.0) < expires - _EPOCH_SECONDS:
+                    database.execute(_SEEN_EPOCH, (epoch, expires))
+            if new_epoch:
+                own.epochs = {epoch: expires}
             return new
 
     def newest_epoch(self) -> int:

@@ -28,6 +28,10 @@ class Stops:
         self._job, self._asked = 0, False
         self._fresh_until = self._away_until = 0.0
 
+    def claimed(self, job: int) -> None:
+        """Something of this job was claimed just now: so it was not being stopped, and need not be asked for."""
+        self._job, self._asked, self._fresh_until = job, False, time.monotonic() + _FRESH_SECONDS
+
     def asked(self, job: int) -> bool:
         """Whether this job's tasks are to stop."""
         now = time.monotonic()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from types import FrameType
 
+from workers.leftovers import end_leftovers
 from workers.lifeline import end_with_parent
 
 _LOOK_SECONDS = 0.2
@@ -68,6 +69,7 @@ class Supervisor:
     def _look_after(self, pool: _Pool) -> None:
         now = time.monotonic()
         if pool.process and (code := pool.process.poll()) is not None:
+            end_leftovers(pool.process.pid)
             pool.process = None
             if not self._asked:
                 pool.pause = (

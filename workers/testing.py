@@ -7,20 +7,26 @@
     assert result.state == "Error"
 """
 
+import logging
 import os
+import pathlib
 import stat
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.contracts.parcel import Parcel, TaskOrder
 from orchestrator.contracts.paths import Carry, PathList, bitmap, indices, pack, pack_carry, unpack_carry
-from orchestrator.contracts.report import Ended, Item, TaskError
+from orchestrator.contracts.report import Ended, Item, LogLine, Said, TaskError, TaskProgress
 from orchestrator.domain.cascade import Tally, ending
 from orchestrator.domain.task import TASK, TaskEvent, TaskState
 from workers.registry import REGISTRY, Action, make_action
 from workers.roots import Root, Roots
 from workers.runner import Runner
+from workers.spool import Notes, Spool
+from workers.task_log import listen, stop_listening
 
 AnyPath = str | bytes | os.PathLike[str]
 _BUILT_IN = "workers.actions"
@@ -38,23 +44,31 @@ class Result:
     passed: list[str]
     """The paths that the next step would be given."""
     notes: dict[str, dict[str, Any]]
-    """Path -> its notes, of those that pass."""
+    """Path -> its notes, of those that pass; those that would be put aside too."""
     renamed: dict[str, str]
     """Path -> its new name, of those that pass."""
     error: TaskError | None
     ended: Ended
     """The report, as the hub is sent it."""
+    log: list[LogLine]
+    """What was logged, by ``ctx.log`` or otherwise: INFO and above."""
+    progress: list[TaskProgress]
+    """What ``ctx.progress`` sent: about one word a second."""
 
 
 @dataclass(slots=True)
 class _Kept:
     items: list[Item] = field(default_factory=list[Item])
+    said: list[Said] = field(default_factory=list[Said])
 
     def hurry(self) -> None:
         pass
 
     def send(self, item: Item) -> None:
         self.items.append(item)
+
+    def tell(self, said: Said) -> None:
+        self.said.append(said)
 
 
 def run_action(
@@ -88,12 +102,28 @@ def run_action(
     places = Roots(Root(os.path.abspath(os.fsencode(root))) for root in roots)
     # Cancelled while it runs, not before it begins.
     begun = lambda: bool(kept.items) and cancelled()  # noqa: E731
-    Runner({found.name: found}, places, kept, lambda _job: begun()).run(parcel)
+    with _listening(), tempfile.TemporaryDirectory() as folder:
+        spool = Spool(pathlib.Path(folder), parcel.site)
+        Runner({found.name: found}, places, kept, lambda _job: begun(), spool=spool).run(parcel)
+        return _result(kept, spool, [os.fsdecode(path) for path in raw], list(indices(handed, len(raw))))
+
+
+@contextmanager
+def _listening() -> Generator[None, None, None]:
+    """Hear as much as a worker does, that logs INFO and above."""
+    root = logging.getLogger()
+    before = root.level
+    listen()
+    root.setLevel(min(before, logging.INFO))
+    try:
+        yield
+    finally:
+        root.setLevel(before)
+        stop_listening()
+
+
+def _result(kept: _Kept, spool: Spool, names: Sequence[str], given: Sequence[int]) -> Result:
     ended = next(item for item in kept.items if isinstance(item, Ended))
-    return _result(ended, [os.fsdecode(path) for path in raw], list(indices(handed, len(raw))))
-
-
-def _result(ended: Ended, names: Sequence[str], given: Sequence[int]) -> Result:
     over = ended.error is not None or ended.stopped
     problems = {problem.index: problem for problem in ended.problems}
     good = list(given if ended.passed is None else indices(ended.passed, len(names)))
@@ -105,10 +135,12 @@ def _result(ended: Ended, names: Sequence[str], given: Sequence[int]) -> Result:
         outcomes=outcomes,
         messages={names[problem.index]: problem.message for problem in ended.problems},
         passed=[names[i] for i in passed],
-        notes={names[i]: carry.notes[i] for i in passed if i in carry.notes},
+        notes={names[i]: dict(Notes(carry.notes[i], spool)) for i in passed if i in carry.notes},
         renamed={names[i]: os.fsdecode(carry.renamed[i]) for i in passed if i in carry.renamed},
         error=ended.error,
         ended=ended,
+        log=[said for said in kept.said if isinstance(said, LogLine)],
+        progress=[said for said in kept.said if isinstance(said, TaskProgress)],
     )
 
 

@@ -4,6 +4,7 @@ It runs in a thread of the worker's own process, which a handler can neither blo
 """
 
 import logging
+import os
 import queue
 import threading
 import time
@@ -16,6 +17,7 @@ from orchestrator.contracts.failpoints import failpoint
 from orchestrator.contracts.report import Returned, TaskError
 from workers.aftermath import Verdict, aftermath, ended_how
 from workers.children import Child
+from workers.leftovers import end_leftovers
 from workers.page import Doing, Entry
 from workers.runtime import Runtime
 from workers.stops import Graces
@@ -81,6 +83,8 @@ class Watch:
         entries = child.page.entries()
         reason = ended_how(child.code)
         failpoint("worker.speaking")
+        if left := end_leftovers(os.getpid(), child.pid):
+            log.warning("ended %d processes that process %d had left behind", left, child.pid)
         for item in aftermath(entries, child.verdict, reason):
             self._reporter.send(item)
         self._claim_back([entry for entry in entries if entry.doing is Doing.CLAIMING], child, reason)

@@ -18,6 +18,7 @@ from orchestrator.api.body_limit import MIB, BodyLimit, largest
 from orchestrator.api.callers import Callers
 from orchestrator.api.feed import Feed, Look
 from orchestrator.api.gate import Door, Gate
+from orchestrator.api.moves import moves_of
 from orchestrator.api.openapi import describe, permission_of
 from orchestrator.api.problems import response_to
 from orchestrator.api.requires import Parts
@@ -28,6 +29,7 @@ from orchestrator.api.routes import (
     holds,
     jobs,
     keys,
+    logs,
     sites,
     submit,
     task_groups,
@@ -54,6 +56,7 @@ ROUTERS: tuple[tuple[str, APIRouter], ...] = (
     (PREFIX, attachments.router),
     (PREFIX, tasks.router),
     (PREFIX, worklist.router),
+    (PREFIX, logs.router),
     (PREFIX, sites.router),
     (PREFIX, holds.router),
     (PREFIX, keys.router),
@@ -91,7 +94,7 @@ def make_app(
         engine, secret, redis_url, webhooks_private, attachments_folder and Files(attachments_folder)
     )
     app.state.callers = Callers(engine)
-    app.state.feed = Feed(_look(engine))
+    app.state.feed = Feed(_look(engine), moves_of(engine.url))
     # FastAPI has answers of its own for these two; all else comes up to the gate.
     app.add_exception_handler(RequestValidationError, _answer)
     app.add_exception_handler(HTTPException, _answer)

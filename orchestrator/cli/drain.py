@@ -26,13 +26,13 @@ def add_to(group: typer.Typer) -> None:
 def enable(call: Call, name: Name, *, reason: Why = None) -> None:
     """Give a site work again, after it was disabled or drained."""
     with call.client() as client:
-        _put(call, _ask(client, name, "enable", reason))
+        _put(call, ask(client, name, "enable", reason))
 
 
 def disable(call: Call, name: Name, *, reason: Why = None) -> None:
     """Give a site nothing new; what it has been handed is finished."""
     with call.client() as client:
-        _put(call, _ask(client, name, "disable", reason))
+        _put(call, ask(client, name, "disable", reason))
 
 
 def drain(
@@ -47,7 +47,7 @@ def drain(
 ) -> int:
     """Give a site nothing new and take back what it has not begun; what runs is finished."""
     with call.client() as client:
-        site = _ask(client, name, "drain", reason)
+        site = ask(client, name, "drain", reason)
         if wait:
             site = _drained(client, site, timeout)
     _put(call, site)
@@ -57,7 +57,7 @@ def drain(
     return DONE
 
 
-def _ask(client: Client, name: str, what: str, reason: str | None) -> dict[str, Any]:
+def ask(client: Client, name: str, what: str, reason: str | None) -> dict[str, Any]:
     """The site as it then is."""
     segment = quote(name, safe="", errors="surrogateescape")
     return client.request("POST", f"/sites/{segment}/{what}", {"reason": reason})

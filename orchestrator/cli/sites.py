@@ -1,14 +1,16 @@
 """Sites: who is there, what they offer, whether work gets on and whether they are given any; the key of a new one."""
 
+from collections import defaultdict
 from typing import Annotated, Any
 
 import typer
 
-from orchestrator.cli import drain, text
+from orchestrator.cli import drain, restart, text
 from orchestrator.cli.output import cell, console, put_facts, put_json, put_json_lines, put_table, say, table
 from orchestrator.cli.verb import Call, usage, verb
 from orchestrator.config import load_settings, read_secret
 from orchestrator.contracts.seal import site_key
+from orchestrator.domain.health import first_line
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The site's name")]
 
@@ -20,6 +22,7 @@ def add_to(app: typer.Typer) -> None:
     group = typer.Typer(name="site", help=summary, no_args_is_help=True)
     verb(group, "show")(show)
     drain.add_to(group)
+    restart.add_to(group)
     verb(group, "key", epilog="Example:  orchestrator site key oslo > oslo.key")(key)
     app.add_typer(group)
 
@@ -81,6 +84,7 @@ def _show(site: dict[str, Any]) -> None:
             "problems": "; ".join(site["problems"]) or None,
             "work": drain.stance(site),
             "tasks and walks with it": site["with_site"],
+            "restart": _restart(site["restart"]),
             "last heard": text.when(site["last_heard"]),
         }
     )
@@ -91,7 +95,7 @@ def _show(site: dict[str, Any]) -> None:
             node["concurrency"],
             node["running"],
             text.when(node["last_heard"]),
-            "; ".join(node["problems"]),
+            "; ".join(map(first_line, node["problems"])),
         )
         for node in site["nodes"]
     )
@@ -114,6 +118,29 @@ def _show(site: dict[str, Any]) -> None:
         if drawn.row_count:
             say()
             console().print(drawn)
+    _show_tracebacks(site)
+
+
+def _restart(told: dict[str, Any] | None) -> str | None:
+    """How far its last restart is, or how it ended."""
+    if told is None:
+        return None
+    if told["ended_at"] is None:
+        return restart.stage(told)
+    return told["problem"] or f"done, {text.when(told['ended_at'])}"
+
+
+def _show_tracebacks(site: dict[str, Any]) -> None:
+    """Why plugins could not be loaded: each once, with the nodes that say so."""
+    said: defaultdict[str, list[str]] = defaultdict(list)
+    for node in site["nodes"]:
+        for problem in node["problems"] if node["live"] else ():
+            said[problem].append(node["node"])
+    for problem, nodes in said.items():
+        say()
+        say(f"not loaded at {', '.join(nodes)}:", "bold")
+        for line in problem.splitlines():
+            say(f"  {line}")
 
 
 def key(call: Call, name: Name) -> None:

@@ -78,8 +78,12 @@ def queue_epochs_key(site: str) -> str:
 
 
 def restart_key(site: str, node: str) -> str:
-    """The boot of a node that is asked to restart; only that very start of it does."""
+    """The boot of a node that is asked to restart; only that very start of it does. With GENTLY, it is given time."""
     return f"{PREFIX}:{site}:restart:{node}"
+
+
+GENTLY = ":gently"
+"""Said behind a boot: it is to end in good order only, however long what it runs may take."""
 
 
 EPOCH_KEY = f"{PREFIX}:epoch"

@@ -82,6 +82,33 @@ class Died(msgspec.Struct, array_like=True, omit_defaults=True, tag="died"):
     """It was killed for this: a path that was alone with it is to blame, and need not be tried again to know that."""
 
 
+class LogLine(msgspec.Struct, array_like=True, omit_defaults=True):
+    """A line of a task's log."""
+
+    task: int
+    attempt: int
+    at: float
+    """Unix seconds on the worker's clock: shown, never compared with another clock."""
+    level: int
+    """As of Python's logging: 10 debug, 20 info, 30 warning, 40 error, 50 critical."""
+    message: str
+    path: bytes | None = None
+    """What was being worked on, under its present name."""
+    logger: str = ""
+
+
+class TaskProgress(msgspec.Struct, array_like=True, omit_defaults=True):
+    """How far a task is with the path that it is at."""
+
+    task: int
+    attempt: int
+    share: float
+    """From 0 to 1."""
+    note: str = ""
+    path: bytes | None = None
+    """None: it is how far the task is as a whole."""
+
+
 class ActionOffer(msgspec.Struct, omit_defaults=True):
     """An action that a node can run."""
 
@@ -112,7 +139,7 @@ class Announcement(msgspec.Struct, omit_defaults=True):
     """Only at the start and every minute or so: None = as said before."""
     discoveries: list[str] | None = None
     problems: list[str] = []
-    """Plugins that could not be loaded, with the reason."""
+    """Plugins that could not be loaded: of each a line that says why, and then the traceback."""
     leaving: bool = False
     draining: bool = False
     """It finishes what runs and takes nothing new."""
@@ -125,6 +152,9 @@ class Announcement(msgspec.Struct, omit_defaults=True):
 
 
 Item = Started | Ended | Returned | Died
+"""What moves a task on."""
+Said = LogLine | TaskProgress
+"""What a task says of itself while it runs: shown, and nothing else comes of it."""
 
 
 class Reports(msgspec.Struct, omit_defaults=True):
@@ -136,4 +166,6 @@ class Reports(msgspec.Struct, omit_defaults=True):
     announcement: Announcement | None = None
     heard: list[str] = []
     """Canaries that got through to this node."""
+    log: list[LogLine] = []
+    progress: list[TaskProgress] = []
     v: int = VERSION

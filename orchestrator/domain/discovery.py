@@ -3,7 +3,6 @@
 A job's discovery is one or more *walks*, one a subtree, each with this machine, an attempt and a cursor of its own.
 """
 
-from collections.abc import Iterable
 from enum import StrEnum
 
 from orchestrator.domain.machine import Machine, edges
@@ -45,10 +44,5 @@ DISCOVERY = Machine(
 )
 
 
-def together(walks: Iterable[DiscoveryState]) -> DiscoveryState:
-    """What several walks are as one: running while any is, over only when all are, Broken if one of them is."""
-    states = set(walks)
-    for state in (_S.RUNNING, _S.STOPPED, _S.WAITING, _S.BROKEN):
-        if state in states:
-            return state
-    return _S.CLOSED
+TOGETHER = (_S.RUNNING, _S.STOPPED, _S.WAITING, _S.BROKEN)
+"""What several walks are as one: the first of these that any of them is, and Closed when none is."""

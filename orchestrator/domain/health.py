@@ -86,8 +86,13 @@ def _stuck(pool: PoolView) -> str | None:
     return None
 
 
+def first_line(problem: str) -> str:
+    """What a node's problem is; the lines after it are the traceback."""
+    return problem.partition("\n")[0]
+
+
 def _node_reasons(node: NodeView) -> list[str]:
-    reasons = [f"{node.name}: {problem}" for problem in node.problems]
+    reasons = [f"{node.name}: {first_line(problem)}" for problem in node.problems]
     if not node.live and not node.left:
         reasons.append(f"{node.name}: not heard for more than {GONE_AFTER_S} s")
     if node.live and abs(node.clock_skew_s) > SKEWED_AFTER_S:

@@ -11,9 +11,10 @@ from sqlalchemy import Connection, text
 
 from orchestrator.contracts import names
 from orchestrator.contracts.canary import Canary
-from orchestrator.contracts.report import Reports, Started
+from orchestrator.contracts.report import Ended, Item, Reports, Started
 from orchestrator.domain.hearing import CANARY_EVERY_S, Listener, is_deaf
 from orchestrator.services.lanes import EXPIRES_S, NODE_SILENT_S
+from orchestrator.storage.together import write
 
 _LIVE = "n.left_at is null and not n.draining and n.last_heard > clock_timestamp() - make_interval(secs => :silent)"
 
@@ -66,7 +67,7 @@ _HEARD = text("""
 
 def hear(tx: Connection, reports: Iterable[Reports]) -> None:
     """Whoever names a canary, or has begun a task, hears; and so does its queue."""
-    heard = [report for report in reports if report.heard or any(isinstance(item, Started) for item in report.items)]
+    heard = [report for report in reports if report.heard or any(map(_was_begun, report.items))]
     if heard:
         who = sorted({(report.site, report.node) for report in heard})
         canaries = [(report.site, canary) for report in heard for canary in report.heard]
@@ -76,7 +77,11 @@ def hear(tx: Connection, reports: Iterable[Reports]) -> None:
             "canary_sites": [site for site, _ in canaries],
             "canaries": [canary for _, canary in canaries],
         }
-        tx.execute(_HEARD, said)
+        write(tx, _HEARD, said)
+
+
+def _was_begun(item: Item) -> bool:
+    return isinstance(item, Started | Ended)
 
 
 _OUTLIVED = text(f"""

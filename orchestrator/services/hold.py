@@ -11,6 +11,7 @@ from orchestrator.errors import Conflict, Fault, Invalid, NotFound
 from orchestrator.storage.audit import audit
 from orchestrator.storage.history import record
 from orchestrator.storage.tables import holds, jobs, sites, workflows
+from orchestrator.storage.together import write
 
 MANUAL, TOLERANCE, BREAKER = "manual", "tolerance", "breaker"
 DEADLINE = "deadline"
@@ -152,7 +153,7 @@ def _release(tx: Connection, row: Row[tuple[object, ...]], by: str, reason: str 
 def release_ended(tx: Connection, jobs: Collection[int]) -> None:
     """These jobs have ended: there is nothing left to hold."""
     if jobs:
-        tx.execute(_RELEASE_ENDED, {"jobs": sorted(jobs), "by": HUB})
+        write(tx, _RELEASE_ENDED, {"jobs": sorted(jobs), "by": HUB})
 
 
 _RELEASE_ENDED = text("""

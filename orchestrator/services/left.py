@@ -50,7 +50,8 @@ class Taking:
 
 _WALKS = text("""
     update walks set redriven_by = :job
-    where job_id = :source and not by_hub and redriven_by is null
+    where job_id = :source and redriven_by is null
+      and not (by_hub and exists (select from jobs where id = :source and redrive is not null))
       and case state when 'Broken' then :broken when 'Closed' then false else :unfinished end
     returning input, cursor
 """)

@@ -1,14 +1,17 @@
 """What the hub remembers from turn to turn, and can learn anew: how long tasks take, and whose turn it is."""
 
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from sqlalchemy import Connection
 
 from orchestrator.contracts.report import Died, Ended, Item
 from orchestrator.domain.chain import step_of
 from orchestrator.domain.pace import MOST, Pace
 from orchestrator.domain.shares import Shares
+from orchestrator.services.chains import Plan, read_plan
 from orchestrator.services.decide import Task
 from orchestrator.services.smooth import Smooth
 
@@ -23,6 +26,8 @@ class Step(NamedTuple):
 
 Place = tuple[str, str, str]
 """A lane: site, queue, function."""
+_MOST_PLANS = 1000
+"""Jobs whose plans are remembered: those that were asked for of late."""
 
 
 @dataclass(slots=True)
@@ -33,9 +38,25 @@ class Memory:
     """Tasks in a parcel, at most."""
     paces: defaultdict[Step, Pace] = field(init=False)
     shares: defaultdict[Place, Shares] = field(default_factory=lambda: defaultdict(Shares))
+    _plans: OrderedDict[int, Plan] = field(default_factory=OrderedDict[int, Plan])
+    """By job. A plan is made with its job, and never changes."""
 
     def __post_init__(self) -> None:
         self.paces = defaultdict(lambda: Pace(self.most))
+
+    def plan(self, tx: Connection, jobs: Iterable[int]) -> Plan:
+        """The chains that these jobs' rules make."""
+        asked = set(jobs)
+        if missing := asked - self._plans.keys():
+            read = read_plan(tx, missing)
+            for job in missing:
+                self._plans[job] = {key: links for key, links in read.items() if key[0] == job}
+        for job in asked:
+            self._plans.move_to_end(job)
+        plan = {key: links for job in asked for key, links in self._plans[job].items()}
+        while len(self._plans) > _MOST_PLANS:
+            self._plans.popitem(last=False)
+        return plan
 
     def most_of(self, jobs: set[int]) -> dict[int, int]:
         """How many tasks of each of these jobs may travel together at most, of whichever step."""
@@ -50,6 +71,8 @@ class Memory:
         ended = set(jobs)
         for step in [step for step in self.paces if step.job in ended]:
             del self.paces[step]
+        for job in ended & self._plans.keys():
+            del self._plans[job]
 
 
 @dataclass(slots=True)

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select, text
 
 from orchestrator.contracts.names import Function
 from orchestrator.domain.fields import shown
-from orchestrator.storage.tables import nodes, site_actions, sites
+from orchestrator.storage.tables import site_actions
 
 BUILT_IN_DISCOVERIES = frozenset({"recursive"})
 
@@ -56,9 +56,16 @@ def load_offers(tx: Connection, actions: Collection[str]) -> Offers:
     for row in rows:
         offer = Offer(row.function, row.parameters, row.changes)
         offered.setdefault(row.action, {}).setdefault(row.site, offer)
+    there = tx.execute(_THERE).one()
     return Offers(
-        sites=frozenset(tx.scalars(select(sites.c.name))),
+        sites=frozenset(there.sites),
         actions=offered,
-        names=frozenset(tx.scalars(select(site_actions.c.action).distinct())),
-        discoveries=BUILT_IN_DISCOVERIES | set(tx.scalars(select(func.unnest(nodes.c.discoveries)).distinct())),
+        names=frozenset(there.actions),
+        discoveries=BUILT_IN_DISCOVERIES | set(there.discoveries),
     )
+
+
+_THERE = text("""
+    select array(select name from sites) as sites, array(select distinct action from site_actions) as actions,
+      array(select distinct unnest(discoveries) from nodes) as discoveries
+""")

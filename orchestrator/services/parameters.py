@@ -1,8 +1,10 @@
 """What an action's JSON Schema finds wrong with the parameters it would be given, in words."""
 
 from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, cast
 
+import msgspec
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError, ValidationError
 from referencing import Registry
@@ -29,7 +31,7 @@ def parameter_faults(
 ) -> list[Fault]:
     """Every fault of the parameters, with its place; the values of ``unread`` ones are not looked at."""
     try:
-        Draft202012Validator.check_schema({**schema})
+        _check(msgspec.json.encode(schema, order="deterministic"))
         properties: dict[str, Any] = dict(schema.get("properties", {}))
         properties.update({name: {} for name in unread if name in properties})
         validator = Draft202012Validator({**schema, "properties": properties}, registry=_NOTHING_FETCHED)
@@ -38,6 +40,12 @@ def parameter_faults(
         return list(dict.fromkeys(fault for error in errors for fault in _faults(error, place)))
     except (SchemaError, Unresolvable, RecursionError) as error:
         return [Fault(place, f"the site's description of its parameters can not be used: {str(error).splitlines()[0]}")]
+
+
+@lru_cache(maxsize=1024)
+def _check(schema: bytes) -> None:
+    """SchemaError when it is none. To know that takes longer than all else about a small job: asked once of each."""
+    Draft202012Validator.check_schema(msgspec.json.decode(schema))
 
 
 def _faults(error: ValidationError, start: str) -> Iterator[Fault]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection, text
 
 from orchestrator.storage.arrays import array
+from orchestrator.storage.together import write
 
 
 def write_parcels(tx: Connection, done: Sequence[tuple[int, str]], began: Mapping[str, str | None]) -> None:
@@ -13,10 +14,10 @@ def write_parcels(tx: Connection, done: Sequence[tuple[int, str]], began: Mappin
     With the others the nodes have begun (parcel -> node).
     """
     if done:
-        tx.execute(_TAKE_BACK, {"tasks": array(task for task, _ in done)})
-        tx.execute(_DONE, {"parcels": sorted({parcel for _, parcel in done})})
+        write(tx, _TAKE_BACK, {"tasks": array(task for task, _ in done)})
+        write(tx, _DONE, {"parcels": sorted({parcel for _, parcel in done})})
     if began:
-        tx.execute(_CLAIMED, {"parcels": list(began), "nodes": list(began.values())})
+        write(tx, _CLAIMED, {"parcels": list(began), "nodes": list(began.values())})
 
 
 _TAKE_BACK = text("delete from handouts where task_id = any(cast(:tasks as bigint[]))")

@@ -54,9 +54,10 @@ _READY = text("""
 """)
 
 
-def release(tx: Connection, jobs: Iterable[int]) -> None:
+def release(tx: Connection, jobs: Iterable[int], plan: Plan) -> None:
     """Discovery of these jobs has ended: what waited for that is ready. Once a job, over its tasks of such steps."""
-    if ended := sorted(set(jobs)):
+    waiting = {job for (job, _), links in plan.items() if any(link.waits for link in links)}
+    if ended := sorted(waiting.intersection(jobs)):
         tx.execute(_RELEASE, {"jobs": ended, "mask": STEP_MASK})
 
 

@@ -61,8 +61,8 @@ _ANYTHING = text("""
         and stopped in ('Failure', 'Cancelled') and redriven_by is null)
       or exists (select from outcomes where job_id = any(cast(:jobs as bigint[]))
         and outcome in ('failed', 'aborted') and redriven_by is null)
-      or exists (select from walks where job_id = any(cast(:jobs as bigint[]))
-        and state <> 'Closed' and not by_hub and redriven_by is null)
+      or exists (select from walks w join jobs j on j.id = w.job_id where j.id = any(cast(:jobs as bigint[]))
+        and w.state <> 'Closed' and not (w.by_hub and j.redrive is not null) and w.redriven_by is null)
 """)
 _JOB = text("""
     insert into jobs (name, workflow, workflow_version, site, queue, priority, owner, fields, state, limits,

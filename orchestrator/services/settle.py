@@ -10,6 +10,7 @@ from orchestrator.domain.cascade import JobView, job_event
 from orchestrator.domain.discovery import DiscoveryState
 from orchestrator.services.hold import release_ended
 from orchestrator.storage.arrays import array
+from orchestrator.storage.together import write
 from orchestrator.storage.transitions import move_job
 
 _LOCK = text("""
@@ -21,6 +22,7 @@ _LOCK = text("""
 
 _READ = text("""
     select j.id, j.state, d.state as discovery, d.broken, p.open_tasks, p.bad_tasks, p.stopped, j.receipt,
+      exists (select from holds h where h.job_id = j.id and h.released_at is null) as held,
       p.out + case when j.dequeue_by < clock_timestamp() then 0 else (
         select count(*) from walks w where w.job_id = j.id and w.ended_at is null and w.handed_at is not null
       ) end as out
@@ -38,7 +40,7 @@ _RECEIPT = text("""
 def _complete_receipt(tx: Connection, row: Row[Any]) -> None:
     """What had become of the running ones by the time that all was still."""
     running = int((row.receipt or {"running": 0})["running"])
-    tx.execute(_RECEIPT, {"job": row.id, "stopped": row.stopped, "finished": max(0, running - row.stopped)})
+    write(tx, _RECEIPT, {"job": row.id, "stopped": row.stopped, "finished": max(0, running - row.stopped)})
 
 
 _WHY_BROKEN = text("select reason from walks where job_id = :job and state = 'Broken' order by subtree limit 1")
@@ -55,6 +57,7 @@ def lock(tx: Connection, jobs: Iterable[int], tasks: Iterable[int]) -> set[int]:
 def settle(tx: Connection, jobs: Iterable[int], begun: Collection[int] = ()) -> list[int]:
     """Fire what is due for each of these locked jobs; the jobs that have ended by it."""
     ended: list[int] = []
+    held: list[int] = []
     for row in tx.execute(_READ, {"jobs": sorted(set(jobs))}).all():
         state = JobState(row.state)
         if row.id in begun and state is JobState.PENDING:
@@ -67,5 +70,6 @@ def settle(tx: Connection, jobs: Iterable[int], begun: Collection[int] = ()) -> 
                 _complete_receipt(tx, row)
             if after in BATCH_JOB.terminal:
                 ended.append(row.id)
-    release_ended(tx, ended)
+                held += [row.id] if row.held else []
+    release_ended(tx, held)
     return ended

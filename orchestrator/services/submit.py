@@ -15,6 +15,7 @@ from orchestrator.domain.batch_job import BATCH_JOB
 from orchestrator.domain.discovery import DISCOVERY
 from orchestrator.errors import Conflict, Fault, Invalid
 from orchestrator.services.depend import depend
+from orchestrator.services.name_paths import are_names
 from orchestrator.services.order import GIVEN, Order, read_order
 from orchestrator.services.plan import PlannedStep, rule_orders
 from orchestrator.services.users import ensure_groups
@@ -125,7 +126,8 @@ def _starts(paths: PathList) -> Iterator[PathList]:
 def _add_discovery(tx: Connection, job: int, order: Order) -> None:
     paths, state = order.paths, DISCOVERY.start[1]
     parts = chunks(paths) if order.method == GIVEN else _starts(paths)
-    rows = [(job, subtree, pack(start), state) for subtree, start in enumerate(parts)]
+    by_hub = order.method == GIVEN and are_names(paths)
+    rows = [(job, subtree, pack(start), state, by_hub) for subtree, start in enumerate(parts)]
     tx.execute(
         insert(discoveries).values(
             job_id=job,
@@ -138,4 +140,4 @@ def _add_discovery(tx: Connection, job: int, order: Order) -> None:
             waiting=len(rows),
         )
     )
-    copy_in(tx, walks, ("job_id", "subtree", "input", "state"), rows)
+    copy_in(tx, walks, ("job_id", "subtree", "input", "state", "by_hub"), rows)

@@ -12,24 +12,25 @@ from orchestrator.contracts.report import Reports
 from orchestrator.domain.discovery import DISCOVERY, DiscoveryState
 from orchestrator.services.announce import announce
 from orchestrator.services.canary import hear
-from orchestrator.services.chains import read_plan
 from orchestrator.services.collect import collect
 from orchestrator.services.dequeue import Stop, dequeue, overdue, stopping
 from orchestrator.services.dispatch import Sent, hand_out_tasks
 from orchestrator.services.failures import Failures
 from orchestrator.services.fill import Walk, fill
 from orchestrator.services.grant import Grants, grants
+from orchestrator.services.keep_logs import keep_logs
 from orchestrator.services.lanes import lanes
 from orchestrator.services.lease import lapsed_tasks, lapsed_walks
 from orchestrator.services.memory import Memory
+from orchestrator.services.own_walks import Walked, walk_on
 from orchestrator.services.ready import release
 from orchestrator.services.requeue import requeue
 from orchestrator.services.runs import DUE, NEWS, hear_runs
 from orchestrator.services.send_walks import hand_out_walks
 from orchestrator.services.settle import lock, settle
-from orchestrator.services.take_over import take_over
 from orchestrator.services.tolerate import tolerate
 from orchestrator.storage.counters import Deltas
+from orchestrator.storage.together import together
 
 
 @dataclass(slots=True)
@@ -61,20 +62,25 @@ class Outbox:
 def apply(tx: Connection, reports: Sequence[Reports], batches: Sequence[Batch], memory: Memory) -> Outbox:
     """Bring the record up to what the sites say."""
     announce(tx, reports)
-    hear(tx, reports)
     if not batches and not any(report.items for report in reports):
+        hear(tx, reports)
+        keep_logs(tx, reports)
         return Outbox()
     tasks = {item.task for report in reports for item in report.items}
     jobs = lock(tx, {batch.job for batch in batches}, tasks)
+    keep_logs(tx, reports)
     deltas, failures = Deltas(), Failures()
-    plan = read_plan(tx, jobs)
-    walks = fill(tx, batches, plan, deltas, failures)
-    collected = collect(tx, reports, plan, memory, deltas, failures)
-    failures.write(tx)
-    deltas.write(tx)
+    plan = memory.plan(tx, jobs)
+    with together(tx):
+        hear(tx, reports)
+        walks = fill(tx, batches, plan, deltas, failures)
+        collected = collect(tx, reports, plan, memory, deltas, failures)
+        failures.write(tx)
+        deltas.write(tx)
     tolerate(tx, deltas, failures)
-    release(tx, {walk.job for walk in walks.values() if walk.state in DISCOVERY.terminal})
-    ended = settle(tx, jobs, collected.begun)
+    release(tx, {walk.job for walk in walks.values() if walk.state in DISCOVERY.terminal}, plan)
+    with together(tx):
+        ended = settle(tx, jobs, collected.begun)
     return Outbox(gone=_gone(walks, set(ended)), heard=_heard(collected.heard, walks), ended=ended)
 
 
@@ -87,24 +93,25 @@ def hand_out(tx: Connection, epoch: int, memory: Memory) -> Outbox:
     dequeuing, more = dequeue(tx, deltas) if afoot.dequeuing else (set[int](), False)
     if afoot.stopped:
         requeue(tx, deltas)
-    redriven = take_over(tx, deltas) if afoot.redrives else {}
+    with together(tx):
+        walked = walk_on(tx, memory, deltas) if afoot.own else Walked()
     orders = hand_out_walks(tx, serving, epoch) if afoot.walks else []
-    parcels = hand_out_tasks(tx, serving, epoch, memory, deltas)
-    deltas.write(tx)
-    release(tx, {job for job, state in redriven.items() if state in DISCOVERY.terminal})
-    unsettled = dequeuing | redriven.keys()
+    with together(tx):
+        parcels = hand_out_tasks(tx, serving, epoch, memory, deltas)
+        deltas.write(tx)
+    release(tx, walked.ended, memory.plan(tx, walked.ended))
+    unsettled = dequeuing | walked.unsettled
     ended = settle(tx, unsettled) if unsettled else []
     stops = stopping(tx, dequeuing - set(ended)) if dequeuing else []
-    more = more or DiscoveryState.RUNNING in redriven.values()
     granted = grants(tx, serving) if afoot.walks else Grants()
-    return Outbox(parcels, orders, granted, stops=stops, ended=ended, more=more)
+    return Outbox(parcels, orders, granted, stops=stops, ended=ended, more=more or walked.more)
 
 
 # Most turns find none of these: one look spares them five.
 _AFOOT = text(f"""
     select exists (select from jobs where state = 'Dequeuing' and ended_at is null and kind = 'batch') as dequeuing,
       exists (select from walks where state = 'Stopped' and ended_at is null) as stopped,
-      exists (select from walks where by_hub and ended_at is null) as redrives,
+      exists (select from walks where by_hub and ended_at is null) as own,
       exists (select from walks where not by_hub and ended_at is null) as walks,
       exists (select {NEWS}) or exists (select {DUE}) as groups
 """)  # noqa: S608 - our own words

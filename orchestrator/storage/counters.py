@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, text
 
-from orchestrator.domain.discovery import DiscoveryState, together
+from orchestrator.domain.discovery import TOGETHER, DiscoveryState
 from orchestrator.domain.task import TaskState
-from orchestrator.storage.tables import discoveries
+from orchestrator.storage.together import write
 
 _TASK_STATES = tuple(TaskState)
 _WALK_STATES = tuple(DiscoveryState)
@@ -45,15 +45,15 @@ class Deltas:
     def write(self, tx: Connection) -> None:
         """Add them to the rows, in the order of their keys, so that two transactions can not lock each other out."""
         if steps := sorted(self.steps.items()):
-            tx.execute(
+            write(
+                tx,
                 _STEPS,
                 _columns([key for key, _ in steps], [c for _, c in steps], ("job", "rule", "step"), _STEP_COLUMNS),
             )
         if jobs := sorted(self.jobs.items()):
-            tx.execute(_JOBS, _columns([(key,) for key, _ in jobs], [c for _, c in jobs], ("job",), _JOB_COLUMNS))
+            write(tx, _JOBS, _columns([(key,) for key, _ in jobs], [c for _, c in jobs], ("job",), _JOB_COLUMNS))
         if walks := sorted(self.walks.items()):
-            tx.execute(_WALKS, _columns([(key,) for key, _ in walks], [c for _, c in walks], ("job",), _WALK_COLUMNS))
-            _write_discovery_states(tx, [job for job, _ in walks])
+            write(tx, _WALKS, _columns([(key,) for key, _ in walks], [c for _, c in walks], ("job",), _WALK_COLUMNS))
 
 
 def _columns(
@@ -73,12 +73,13 @@ _WALK_COLUMNS = {state.value: state.value.lower() for state in _WALK_STATES}
 _JOB_COLUMNS = {name: name for name in _PROGRESS}
 
 
-def _adding(table: str, keys: dict[str, str], columns: list[str]) -> str:
+def _adding(table: str, keys: dict[str, str], columns: list[str], follows: str = "") -> str:
     arrays = [f"cast(:{key} as bigint[])" for key in keys] + [f"cast(:{column} as bigint[])" for column in columns]
     names = [*keys, *columns]
     return (
         f"update {table} t set "  # noqa: S608 - made of our own names only, and written once at import
         + ", ".join(f"{column} = t.{column} + u.{column}" for column in columns)
+        + follows
         + f" from unnest({', '.join(arrays)}) as u({', '.join(names)}) where "
         + " and ".join(f"t.{column} = u.{key}" for key, column in keys.items())
     )
@@ -86,17 +87,6 @@ def _adding(table: str, keys: dict[str, str], columns: list[str]) -> str:
 
 _STEPS = text(_adding("job_steps", {"job": "job_id", "rule": "rule", "step": "step"}, list(_STEP_COLUMNS.values())))
 _JOBS = text(_adding("progress", {"job": "job_id"}, list(_JOB_COLUMNS)))
-_WALKS = text(_adding("discoveries", {"job": "job_id"}, list(_WALK_COLUMNS.values())))
-
-_READ_WALKS = select(discoveries.c.job_id, *(discoveries.c[column] for column in _WALK_COLUMNS.values()))
-_SET_DISCOVERY = text("""
-    update discoveries d set state = u.state
-    from unnest(cast(:job as bigint[]), cast(:state as discovery_state[])) as u(job, state)
-    where d.job_id = u.job and d.state <> u.state
-""")
-
-
-def _write_discovery_states(tx: Connection, jobs: list[int]) -> None:
-    rows = tx.execute(_READ_WALKS.where(discoveries.c.job_id.in_(jobs))).all()
-    states = [together(state for state, n in zip(_WALK_STATES, row[1:], strict=True) if n) for row in rows]
-    tx.execute(_SET_DISCOVERY, {"job": [row.job_id for row in rows], "state": states})
+_WHEN = " ".join(f"when t.{one.lower()} + u.{one.lower()} > 0 then '{one}'" for one in TOGETHER)
+_STATE = f", state = cast(case {_WHEN} else '{DiscoveryState.CLOSED}' end as discovery_state)"
+_WALKS = text(_adding("discoveries", {"job": "job_id"}, list(_WALK_COLUMNS.values()), _STATE))

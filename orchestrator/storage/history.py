@@ -3,6 +3,7 @@
 from sqlalchemy import Connection, text
 
 from orchestrator.domain.dependency import ended, reached
+from orchestrator.storage.together import write
 
 # What webhooks are to be told is written by the same statement: an event is in both, or in neither.
 _RECORD = text("""
@@ -38,7 +39,8 @@ def record(
 
     Where it is ``after`` in another state, those that wait for that are told.
     """
-    tx.execute(
+    write(
+        tx,
         _RECORD,
         {
             "job": job, "actor": actor, "event": event, "before": before,
@@ -58,4 +60,4 @@ _TELL = text("""
 def _tell_dependents(tx: Connection, job: int, state: str) -> None:
     # Their own rows are another transaction's to change (services/depend.py): no two jobs are locked out of turn.
     said = {"job": job, "reached": sorted(reached(state)), "ended": ended(state)}
-    tx.execute(_TELL, said)
+    write(tx, _TELL, said)

@@ -46,6 +46,7 @@ class Part:
 
 
 PARTS = (
+    Part("task_logs", {"id": 0}, 500),
     Part("tasks", {"id": 0}, 500, "delete from stale_reports using piece where task_id = piece.id"),
     Part("outcomes", {"task_id": -1, "index": -1}, 500),
     Part("batches", {"subtree": -1, "sequence": -1, "rule": -1}, 100),

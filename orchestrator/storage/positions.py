@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import Connection, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Connection, select, text
 
 from orchestrator.storage.tables import stream_positions
+from orchestrator.storage.together import write
 
 
 def read_positions(tx: Connection) -> dict[str, str]:
@@ -14,10 +14,15 @@ def read_positions(tx: Connection) -> dict[str, str]:
     return {row.stream: row.position for row in rows}
 
 
+_MOVE = text("""
+    insert into stream_positions (stream, position)
+    select * from unnest(cast(:streams as text[]), cast(:positions as text[])) as u(stream, position)
+    on conflict (stream) do update set position = excluded.position
+""")
+
+
 def write_positions(tx: Connection, positions: Mapping[str, str]) -> None:
     """Move them on."""
-    if not positions:
-        return
-    rows = [{"stream": stream, "position": position} for stream, position in sorted(positions.items())]
-    move = insert(stream_positions)
-    tx.execute(move.on_conflict_do_update(index_elements=["stream"], set_={"position": move.excluded.position}), rows)
+    if positions:
+        streams = sorted(positions)
+        write(tx, _MOVE, {"streams": streams, "positions": [positions[stream] for stream in streams]})

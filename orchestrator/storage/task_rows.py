@@ -14,7 +14,8 @@ from orchestrator.domain.percent import percent_complete
 from orchestrator.domain.task_group import STATUSES, TASK_JOB, TaskStatus, TaskStatusEvent
 from orchestrator.storage.history import record
 from orchestrator.storage.tables import group_jobs, group_tasks, jobs
-from orchestrator.storage.transitions import GuardFailed, move
+from orchestrator.storage.together import GuardFailed
+from orchestrator.storage.transitions import move
 
 _E = TaskStatusEvent
 

@@ -1,22 +1,23 @@
 """The only writer of states. Every write is guarded: by the attempt and by what it expects to find.
 
-Whoever calls has the job's row locked and has asked the machine; what does not land then is a defect, and raises.
+Whoever calls has the job's row locked and has asked the machine; what does not land then is a defect, and raises
+(GuardFailed).
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
-from sqlalchemy import Connection, TextClause, text
+from sqlalchemy import Connection, text
 
 from orchestrator.domain.batch_job import BATCH_JOB, JobEvent, JobState
 from orchestrator.domain.chain import STEP_BITS, STEP_MASK
 from orchestrator.domain.discovery import DISCOVERY, DiscoveryState
 from orchestrator.domain.machine import Machine
 from orchestrator.domain.task import TASK, TaskState
-from orchestrator.errors import OrchestratorError
 from orchestrator.storage.arrays import array
 from orchestrator.storage.history import record
+from orchestrator.storage.together import write
 
 S = TypeVar("S", bound=StrEnum)
 E = TypeVar("E", bound=StrEnum)
@@ -77,7 +78,7 @@ def change_tasks(tx: Connection, changes: Sequence[TaskChange]) -> None:
     if not changes:
         return
     ends = [change.after in TASK.terminal for change in changes]
-    _land(tx, _CHANGE, _columns(changes) | {"ended": ends}, len(changes), "task changes")
+    write(tx, _CHANGE, _columns(changes) | {"ended": ends}, len(changes), "task changes")
 
 
 class EndedWell(NamedTuple):
@@ -112,7 +113,7 @@ _HAND_ON = text("""
 def end_well(tx: Connection, ended: Sequence[EndedWell], handed_on: Sequence[int]) -> None:
     """Write successes; those that are ``handed_on`` give all that they were given to the next task of their chain."""
     if handed_on:
-        _land(tx, _HAND_ON, {"tasks": array(handed_on)}, len(handed_on), "tasks that were to be given their paths")
+        write(tx, _HAND_ON, {"tasks": array(handed_on)}, len(handed_on), "tasks that were to be given their paths")
     if ended:
         task, attempt, worker, seconds = zip(*ended, strict=True)
         places = {name: place for place, name in enumerate(sorted(set(worker)), 1)}
@@ -123,7 +124,7 @@ def end_well(tx: Connection, ended: Sequence[EndedWell], handed_on: Sequence[int
             "workers": list(places),
             "seconds": array(seconds),
         }
-        _land(tx, _END_WELL, values, len(ended), "ends")
+        write(tx, _END_WELL, values, len(ended), "ends")
 
 
 _ADVANCE = text("""
@@ -138,7 +139,7 @@ def give(tx: Connection, rows: Sequence[tuple[int, int, bytes | None]]) -> None:
     if not rows:
         return
     values = {name: [row[place] for row in rows] for place, name in enumerate(("task", "given", "bits"))}
-    _land(tx, _ADVANCE, values, len(rows), "tasks that were to be given their paths")
+    write(tx, _ADVANCE, values, len(rows), "tasks that were to be given their paths")
 
 
 _END_WAITING = text("""
@@ -179,7 +180,9 @@ _MOVE_JOB = text("""
       started_at = case when :started then coalesce(started_at, now()) else started_at end,
       ended_at = case when :ended then now() end
     where id = :job and state = cast(:before as job_state)
+    returning pg_notify('job_moved', cast(id as text))
 """)
+"""Who listens for that is told with the commit (api/moves.py)."""
 
 
 def move_job(
@@ -212,8 +215,7 @@ def move(
         "started": began,
         "ended": after in machine.terminal,
     }
-    if tx.execute(_MOVE_JOB, values).rowcount != 1:
-        raise GuardFailed(f"job {job} is no longer {before}")
+    write(tx, _MOVE_JOB, values, 1, f"moves of job {job} from {before}")
     record(tx, job, event, actor=actor, before=before, after=after, reason=reason, comment=comment)
     return after
 
@@ -253,20 +255,9 @@ def change_walks(tx: Connection, changes: Sequence[WalkChange]) -> None:
     if not changes:
         return
     ends = [change.after in DISCOVERY.terminal for change in changes]
-    _land(tx, _CHANGE_WALKS, _columns(changes) | {"ended": ends}, len(changes), "walk changes")
+    write(tx, _CHANGE_WALKS, _columns(changes) | {"ended": ends}, len(changes), "walk changes")
 
 
 def _columns(changes: Sequence[TaskChange] | Sequence[WalkChange]) -> dict[str, object]:
     """The fields of the changes, each as one array."""
     return {name: [getattr(change, name) for change in changes] for name in changes[0]._fields}
-
-
-def _land(tx: Connection, statement: TextClause, values: Mapping[str, object], expected: int, what: str) -> None:
-    """Write; all of it lands, or GuardFailed."""
-    landed = tx.execute(statement, values).rowcount
-    if landed != expected:
-        raise GuardFailed(f"{expected - landed} of {expected} {what} did not land")
-
-
-class GuardFailed(OrchestratorError):
-    """A write found something else than what its decision was made on: two writers, or a defect. Nothing is kept."""

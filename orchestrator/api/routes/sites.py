@@ -10,6 +10,7 @@ from orchestrator.broker.wake import wake
 from orchestrator.contracts import views
 from orchestrator.contracts.control import Asked
 from orchestrator.domain.roles import Permission
+from orchestrator.services import restart
 from orchestrator.services.drain import Stance, direct, locked
 from orchestrator.services.keys import Caller
 from orchestrator.storage.queries import sites
@@ -59,6 +60,22 @@ def drain_site(
     `drained` says when nothing is with it any more. Asking again changes nothing.
     """
     return _directed(parts, name, Stance.DRAIN, who, body, background)
+
+
+@router.post("/sites/{name}/restart", dependencies=_FLEET, status_code=202, openapi_extra=_ASKED)
+def restart_site(
+    name: str, parts: AllParts, who: Who, body: RawBody, background: BackgroundTasks, _query: NoQuery
+) -> views.Site:
+    """Let its workers begin anew, one after the other, so that newly installed plugins are taken up.
+
+    Each finishes what it runs and gives back what it has not begun; nothing is killed, and nothing costs a try.
+    `restart` says how far it is. Asking again begins anew.
+    """
+    with parts.engine.begin() as tx:
+        restart.ask(tx, locked(tx, name), who.user, body.model(Asked, "a site can not be asked for that").reason)
+        site = sites.read_site(tx, name)
+    background.add_task(wake, parts.redis_url)
+    return site
 
 
 def _directed(

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, BackgroundTasks, Path, Query
+from fastapi import APIRouter, BackgroundTasks, Depends, Path, Query
 
 from orchestrator.api.bodies import JSON, RawBody, taking
 from orchestrator.api.requires import AllParts, Db, NoQuery, PageQuery, Who, needs
@@ -11,13 +11,23 @@ from orchestrator.contracts import views
 from orchestrator.contracts.answer import AnswerAsked
 from orchestrator.domain.roles import Permission
 from orchestrator.services.task_events import fire_at_task
-from orchestrator.storage.queries import asked, why
+from orchestrator.storage.queries import asked, tasks, why
 from orchestrator.storage.queries.snapshot import snapshot
 
 router = APIRouter(tags=["jobs"])
 
 
 TaskId = Annotated[int, Path(ge=1, le=2**63 - 1, description="the task's id")]
+
+
+def _known_task(task_id: TaskId, engine: Db) -> int:
+    # By itself, so that an unknown task is 404 also where the rest of the request is wrong.
+    with snapshot(engine) as tx:
+        tasks.read_task(tx, task_id)
+    return task_id
+
+
+KnownTask = Annotated[int, Depends(_known_task)]
 
 
 @router.get("/tasks/{task_id}", dependencies=[needs(Permission.READ)], summary="One task")

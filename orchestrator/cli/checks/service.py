@@ -9,6 +9,7 @@ import httpx
 
 from orchestrator.cli.checks.finding import Finding, ok, warning, wrong
 from orchestrator.client import ApiRefused, Client
+from orchestrator.domain.health import first_line
 from orchestrator.errors import Refused, Unreachable
 
 MOST_SKEW_S = 5
@@ -82,8 +83,8 @@ def _sites(sites: list[dict[str, Any]]) -> Iterator[Finding]:
             for problem in node.get("problems") or ():
                 yield warning(
                     f"site {site['name']}",
-                    f"{node['node']}: {problem}",
-                    "see the site's file, and `orchestrator worker --check`",
+                    f"{node['node']}: {first_line(problem)}",
+                    f"its traceback: `orchestrator site show {site['name']}`, or `orchestrator worker --check`",
                 )
 
 

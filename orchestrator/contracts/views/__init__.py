@@ -30,12 +30,16 @@ from orchestrator.contracts.views.jobs import Task as Task
 from orchestrator.contracts.views.jobs import TaskCounts as TaskCounts
 from orchestrator.contracts.views.jobs import TaskError as TaskError
 from orchestrator.contracts.views.jobs import TaskPaths as TaskPaths
+from orchestrator.contracts.views.logs import Level as Level
+from orchestrator.contracts.views.logs import LogLine as LogLine
+from orchestrator.contracts.views.logs import TaskProgress as TaskProgress
 from orchestrator.contracts.views.page import Page as Page
 from orchestrator.contracts.views.page import Problem as Problem
 from orchestrator.contracts.views.page import Wrong as Wrong
 from orchestrator.contracts.views.sites import Node as Node
 from orchestrator.contracts.views.sites import OfferedAction as OfferedAction
 from orchestrator.contracts.views.sites import Pool as Pool
+from orchestrator.contracts.views.sites import Restart as Restart
 from orchestrator.contracts.views.sites import Site as Site
 from orchestrator.contracts.views.webhooks import Delivery as Delivery
 from orchestrator.contracts.views.webhooks import NewWebhook as NewWebhook

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.contracts.text import PathText
 from orchestrator.contracts.views.holds import Hold
+from orchestrator.contracts.views.logs import TaskProgress
 from orchestrator.domain.discovery import DiscoveryState
 from orchestrator.domain.kinds import Kind
 from orchestrator.domain.task import TaskState
@@ -222,6 +223,9 @@ class Task(BaseModel):
     crashes: int
     paths: TaskPaths
     error: TaskError | None
+    progress: TaskProgress | None = Field(
+        default=None, description="how far it says it is, if its action does, while it runs"
+    )
     worker: str | None
     created_at: datetime
     dispatched_at: datetime | None

@@ -20,7 +20,7 @@ class Node(BaseModel):
     clock_skew_s: int
     live: bool = Field(description="heard in the last 15 s")
     deaf: bool = Field(description="there, and what is put into its queue does not get to it")
-    problems: list[str]
+    problems: list[str] = Field(description="plugins that it could not load: a line that says why, then the traceback")
     first_heard: datetime
     last_heard: datetime
     left_at: datetime | None
@@ -50,6 +50,19 @@ class OfferedAction(BaseModel):
     last_offered: datetime
 
 
+class Restart(BaseModel):
+    """A restart of a site's workers, one after the other."""
+
+    asked_at: datetime
+    asked_by: str
+    reason: str | None
+    node: str | None = Field(description="whose turn it is: it finishes what it runs, ends, and is awaited back")
+    done: int = Field(description="nodes that have begun since it was asked for")
+    left: int = Field(description="nodes that are there and have not")
+    ended_at: datetime | None = Field(description="null: under way")
+    problem: str | None = Field(description="why it ended before all had been restarted")
+
+
 class Site(BaseModel):
     """A site: who is there, what it can do, and how its work goes."""
 
@@ -71,3 +84,4 @@ class Site(BaseModel):
     nodes: list[Node]
     actions: list[OfferedAction]
     discoveries: list[str]
+    restart: Restart | None = Field(default=None, description="the last one that was asked for")

@@ -12,6 +12,7 @@ from orchestrator.contracts.names import Function
 from orchestrator.domain.health import GONE_AFTER_S, LeftQueue, NodeView, PoolView, site_health
 from orchestrator.errors import NotFound
 from orchestrator.storage.queries.keyset import decode, page
+from orchestrator.storage.queries.restarts import restarts_of
 from orchestrator.storage.tables import nodes, site_actions, sites
 
 _COUNTED_UP_TO = 10_000
@@ -111,8 +112,11 @@ def _views(tx: Connection, rows: Sequence[Row[Any]]) -> list[views.Site]:
     left: defaultdict[str, list[LeftQueue]] = defaultdict(list)
     for row in tx.execute(_LEFT, {"sites": names}):
         left[row.site].append(LeftQueue(row.name, row.messages))
+    restarts = restarts_of(tx, names)
     return [
-        _view(row, out.get(row.name, 0), there[row.name], loads[row.name], offers[row.name], left[row.name])
+        _view(row, out.get(row.name, 0), there[row.name], loads[row.name], offers[row.name], left[row.name]).model_copy(
+            update={"restart": restarts.get(row.name)}
+        )
         for row in rows
     ]
 

@@ -13,6 +13,7 @@ from orchestrator.domain.chain import STEP_MASK, batch_of, step_of
 from orchestrator.domain.task import TaskState
 from orchestrator.errors import NotFound
 from orchestrator.storage.queries.keyset import decode, encode, page
+from orchestrator.storage.queries.logs import add_progress
 from orchestrator.storage.tables import error_groups, job_steps, tasks
 
 STEP_OF_ID = tasks.c.id.bitwise_and(STEP_MASK)
@@ -64,6 +65,7 @@ def list_tasks(
         lambda row: _view(row, steps[row.rule, step_of(row.id)]),
         lambda row: [row.id],
     )
+    add_progress(tx, found.items)
     if found.next_cursor is None and end is not None:
         found.next_cursor = encode([end])
     return found
@@ -96,7 +98,9 @@ def read_task(tx: Connection, task_id: int) -> views.Task:
     row = tx.execute(query.where(tasks.c.id == task_id)).one_or_none()
     if row is None:
         raise NotFound(f"there is no task {task_id}")
-    return _view(row, row)
+    found = _view(row, row)
+    add_progress(tx, [found])
+    return found
 
 
 def list_errors(tx: Connection, job_id: int, limit: int, cursor: str | None = None) -> views.Page[views.ErrorGroup]:
@@ -111,7 +115,8 @@ def list_errors(tx: Connection, job_id: int, limit: int, cursor: str | None = No
 
 
 def _view(row: Row[Any], step: Row[Any]) -> views.Task:
-    names = views.Task.model_fields.keys() - {"batch_id", "paths", "step", "action", "site", "queue", "group"}
+    others = {"batch_id", "paths", "progress", "step", "action", "site", "queue", "group"}
+    names = views.Task.model_fields.keys() - others
     return views.Task(
         **{name: getattr(row, name) for name in names},
         step=step.step,

@@ -27,6 +27,7 @@ _JOB = text("""
       d.queue as discovery_queue, d.site as discovery_site, p.open_tasks, p.out, p.total, d.waiting, d.running,
       (select count(*) from walks w
        where w.job_id = j.id and w.ended_at is null and w.handed_at is not null) as walking,
+      exists (select from walks w where w.job_id = j.id and w.ended_at is null and w.by_hub) as by_hub,
       h.actor, h.at, h.reason as said
     from jobs j
     left join discoveries d on d.job_id = j.id
@@ -150,7 +151,10 @@ def _held_back(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
 def _discovery(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
     if row.state in ENDS or row.discovery is None or row.discovery in DISCOVERY.terminal:
         return
-    if not row.running and not row.walking:
+    if row.by_hub:
+        found = f"the hub goes through what there is to find: {row.total:,} paths so far"
+        yield _cause("discovery_runs", found, "nothing: the job can not end before discovery has")
+    elif not row.running and not row.walking:
         yield from _lane(tx, row.discovery_site, row.discovery_queue, "discovery", None)
         yield _cause("discovery_waits", "discovery waits for a walker", "a free discovery worker at the site")
     else:

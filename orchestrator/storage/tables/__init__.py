@@ -12,7 +12,9 @@ from orchestrator.storage.tables.discovery import batches, discoveries, walks
 from orchestrator.storage.tables.fleet import lanes, nodes, site_actions, sites
 from orchestrator.storage.tables.hub import broker, dead_letters, hub_heartbeat, stale_reports, stream_positions
 from orchestrator.storage.tables.jobs import history, holds, job_steps, jobs, progress
+from orchestrator.storage.tables.logs import task_logs, task_progress
 from orchestrator.storage.tables.people import group_jobs, group_tasks, task_groups
+from orchestrator.storage.tables.restarts import restarts
 from orchestrator.storage.tables.tasks import carries, error_groups, handouts, outcomes, parcels, ready, tasks
 from orchestrator.storage.tables.webhooks import deliveries, webhooks
 from orchestrator.storage.tables.workflows import workflow_versions, workflows
@@ -47,12 +49,15 @@ __all__ = [
     "parcels",
     "progress",
     "ready",
+    "restarts",
     "site_actions",
     "sites",
     "stale_reports",
     "stream_positions",
     "task_groups",
     "task_history",
+    "task_logs",
+    "task_progress",
     "tasks",
     "users",
     "walks",

@@ -59,7 +59,7 @@ walks = Table(
         Boolean,
         nullable=False,
         server_default="false",
-        comment="done by the hub itself: it takes over what an earlier job did not bring to a good end",
+        comment="done by the hub itself, which has all there is to find: given names, what an earlier job left",
     ),
     time("handed_at"),
     time("begun_at", comment="when its present walker was first heard of"),

@@ -150,8 +150,14 @@ parcels = Table(
 handouts = Table(
     "handouts",
     metadata,
-    Column("task_id", BigInteger, ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True),
-    Column("parcel", Text, ForeignKey("parcels.id", ondelete="CASCADE"), nullable=False),
+    Column(
+        "task_id",
+        BigInteger,
+        primary_key=True,
+        autoincrement=False,
+        comment="no foreign keys: a task that ends leaves nothing here, and they would cost as much as all else",
+    ),
+    Column("parcel", Text, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("tried_bits", LargeBinary, comment="which paths this attempt handles; null = all that it was given"),
     Index("ix_handouts_parcel", "parcel"),

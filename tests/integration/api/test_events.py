@@ -8,9 +8,12 @@ from fastapi import FastAPI
 from httpx import Client
 from sqlalchemy import Engine, insert, text, update
 
-from orchestrator.domain.batch_job import JobState
+from orchestrator.api.feed import Feed
+from orchestrator.api.moves import moves_of
+from orchestrator.domain.batch_job import JobEvent, JobState
 from orchestrator.stack.wait import wait_until
 from orchestrator.storage import tables
+from orchestrator.storage.transitions import move_job
 from tests.integration.api.rows import add_job
 
 
@@ -44,6 +47,22 @@ def test_the_present_state_then_each_change_to_the_end(api: Client, engine: Engi
         assert (seq, third["state"], third["from"]) == (3, "Success", "Started")
         assert list(told) == []
     assert wait_until(lambda: not app.state.feed.listeners, 10)
+
+
+def test_a_job_that_moves_on_is_told_with_the_commit(api: Client, engine: Engine, app: FastAPI):
+    listening = text("select count(*) from pg_stat_activity where datname = current_database() and query ~ '^listen'")
+    with engine.begin() as tx:
+        job = add_job(tx)
+    # No tick comes within the time of the test.
+    app.state.feed = Feed(app.state.feed._look, moves_of(engine.url), tick_s=3600)
+    with api.stream("GET", f"/api/v1/jobs/{job}/events") as answer:
+        told = events(answer.iter_lines())
+        assert next(told)[1]["state"] == "Started"
+        with engine.connect() as connection:
+            assert wait_until(lambda: connection.execute(listening).scalar_one(), 10)
+        with engine.begin() as tx:
+            move_job(tx, job, JobState.STARTED, JobEvent.ALL_SUCCEEDED)
+        assert [event["state"] for _, event in told] == ["Success"]
 
 
 def test_a_job_that_has_ended_is_told_once(api: Client, engine: Engine):

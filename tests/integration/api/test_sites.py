@@ -154,7 +154,18 @@ def test_what_is_with_a_draining_site_is_told(api: Client, engine: Engine):
     assert (told["draining"], told["drained"], told["with_site"]) == (True, False, 2)
 
 
-@pytest.mark.parametrize("asked", ["enable", "disable", "drain"])
+def test_a_restart_is_written_down_and_told(api: Client, engine: Engine):
+    with engine.begin() as tx:
+        add_site(tx, "london")
+    assert site(api, "london")["restart"] is None
+    answer = api.post("/api/v1/sites/london/restart", json={"reason": "a new plugin"})
+    assert answer.status_code == 202
+    told = answer.json()["restart"]
+    assert (told["asked_by"], told["reason"], told["done"], told["left"]) == ("admin", "a new plugin", 0, 1)
+    assert (told["node"], told["ended_at"], told["problem"]) == (None, None, None)
+
+
+@pytest.mark.parametrize("asked", ["enable", "disable", "drain", "restart"])
 def test_what_can_not_be_asked_of_a_site(api: Client, engine: Engine, asked: str):
     assert api.post(f"/api/v1/sites/nowhere/{asked}", json={"unknown": 1}).status_code == 404, "404 before 422"
     with engine.begin() as tx:

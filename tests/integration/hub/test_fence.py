@@ -10,7 +10,8 @@ from orchestrator.contracts.parcel import Parcel, TaskOrder
 from orchestrator.contracts.report import Ended, Item
 from orchestrator.domain.task import TaskState
 from orchestrator.services.decide import Task, take
-from orchestrator.storage.transitions import EndedWell, GuardFailed, TaskChange, change_tasks, end_well
+from orchestrator.storage.together import GuardFailed
+from orchestrator.storage.transitions import EndedWell, TaskChange, change_tasks, end_well
 from tests.integration.hub.conftest import World
 from tests.integration.hub.test_recovery import age, with_paths
 

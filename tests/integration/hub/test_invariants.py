@@ -70,6 +70,10 @@ BREAKS: Mapping[str, Sequence[Sequence[str]]] = {
     "people are asked only for what is theirs, and have begun only with what one has claimed": [
         [f"insert into asks (task_id, job_id, rule, group_name) select id, job_id, 0, '' from tasks where id = {DONE}"]
     ],
+    "what is handed out is in a parcel": [
+        [f"delete from parcels where {PARCEL.format(CLAIMED)}"],
+        [f"update handouts set parcel = 'another' where task_id = {SENT}"],
+    ],
     "deaths are few: a logarithm of halvings for each path that is settled": [
         [f"update tasks set attempt = 90, crashes = 19 where id = {IN_PARTS}"]
     ],
@@ -157,7 +161,7 @@ BREAKS: Mapping[str, Sequence[Sequence[str]]] = {
         ["insert into holds (job_id, reason, author, at) values (:running, 'a look', 'me', '2020-01-01')"],
     ],
     "a job that is past its deadline is being cancelled": [
-        ["update jobs set deadline = now() - interval '90 s' where id = :running"],
+        ["update jobs set deadline = now() - interval '1 h' where id = :running"],
     ],
     "a job waits for as many others as it depends on and have not come so far": [
         ["update jobs set awaits = 1 where id = :running"],

@@ -218,11 +218,11 @@ def test_shed_subtrees_become_walks_of_their_own(world: World) -> None:
 
 def test_given_paths_and_two_rules(world: World) -> None:
     world.define([{"name": "noop"}], [{"name": "fs.checksum"}, {"name": "noop"}], discovery=None)
-    job = world.submit(["a.0", "b.1"])
+    job = world.submit(["/a.0", "/b.1"])
     world.turn()
     order = world.london.walk()
     assert order.method == "given"
-    world.london.batch(order, 1, [b"a.0"], [b"b.1"], closed=True)
+    world.london.batch(order, 1, [b"/a.0"], [b"/b.1"], closed=True)
     world.turn()
     assert world.tasks(job) == [(0, "Pending"), (0, "Pending"), (1, "Pending")]
     for _ in range(2):

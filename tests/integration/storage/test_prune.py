@@ -37,12 +37,31 @@ from orchestrator.storage.queries.why import why_job
 
 JOBS, TASKS = 110, 3000
 ALL = Periods(success=0, failure=0, cancelled=0, reports=0, audit=0)
-OF_JOBS = ("job_steps", "progress", "discoveries", "walks", "batches", "tasks", "outcomes", "error_groups", "history")
+OF_JOBS = (
+    "job_steps",
+    "progress",
+    "discoveries",
+    "walks",
+    "batches",
+    "tasks",
+    "outcomes",
+    "error_groups",
+    "history",
+    "task_logs",
+)
 
 
 @pytest.fixture
 def filled(engine: Engine, database_url: str) -> Engine:
     fill(database_url, tasks=TASKS, jobs=JOBS)
+    with engine.begin() as tx:
+        tx.execute(
+            text("""
+          insert into task_logs (job_id, task_id, attempt, level, message, logger)
+          select job_id, id, 1, 20, 'a line', 'noop' from tasks, generate_series(1, 2)
+        """)
+        )
+        tx.execute(text("insert into task_progress (task_id, attempt, share, note) select id, 1, 0.5, '' from tasks"))
     return engine
 
 
@@ -91,6 +110,7 @@ def test_all_that_has_ended_goes_and_what_runs_stays(filled: Engine) -> None:
     assert (dict(done.jobs), done.tasks) == (dict(told.jobs), told.tasks)
     assert told.bytes > 0
     assert set(states(filled)) == {"Started"}
+    assert one(filled, "select count(*) from task_logs") == 2 * one(filled, "select count(*) from tasks")
     for table in ("outcomes", "error_groups"):
         assert one(filled, f"select count(*) from {table}") == 0
     well(filled)

@@ -36,9 +36,10 @@ class HubAtWork:
         query = "select count(*) as n from lanes where site = :site and canary_heard_at is not null"
         return self.one(query, site=site).n == lanes
 
-    def submit(self, site: str, tasks: int) -> int:
-        """A job of so many short tasks."""
-        rule = {"type": "all", "batch_size": 1, "action": [{"name": "sleep", "seconds": 0.1}]}
+    def submit(self, site: str, tasks: int, **action: Any) -> int:
+        """A job of so many tasks, short ones unless told otherwise."""
+        link = action or {"name": "sleep", "seconds": 0.1}
+        rule = {"type": "all", "batch_size": 1, "action": [link]}
         paths = [f"/nowhere/{number}" for number in range(tasks)]
         with self.engine.begin() as tx:
             create(tx, {"name": "work", "discovery": None, "filter_rules": [rule]}, "tester")
@@ -47,8 +48,11 @@ class HubAtWork:
     def processed(self, job: int) -> int:
         return self.one("select processed from progress where job_id = :job", job=job).processed
 
+    def state(self, job: int) -> str:
+        return self.one("select state from jobs where id = :job", job=job).state
+
     def succeeded(self, job: int) -> bool:
-        return self.one("select state from jobs where id = :job", job=job).state == "Success"
+        return self.state(job) == "Success"
 
     def costs(self, job: int) -> int:
         """Tries and crashes of all its tasks."""

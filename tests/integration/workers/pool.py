@@ -17,7 +17,7 @@ from orchestrator.broker.publisher import Publisher
 from orchestrator.contracts.names import handouts_key, permits_key, reports_stream, stops_key
 from orchestrator.contracts.parcel import Parcel, TaskOrder, WalkOrder
 from orchestrator.contracts.paths import PathList, pack
-from orchestrator.contracts.report import Announcement, Ended, Item, Reports
+from orchestrator.contracts.report import Announcement, Ended, Item, Reports, Said
 from orchestrator.contracts.seal import seal, site_key, unseal
 
 SECRET = b"the secret of a test installation"
@@ -57,6 +57,7 @@ class Pool:
         if self.permits.epoch() is None:
             self.permits.begin_epoch(1, [self.site])
         self.items: list[Item] = []
+        self.said: list[Said] = []
         self.announcements: list[Announcement] = []
         self._position: bytes | str = "0"
         self.log = folder / "worker.log"
@@ -120,6 +121,7 @@ class Pool:
             reports = unseal(self.key, Reports, fields[b"d"])
             assert reports.site == self.site
             self.items += reports.items
+            self.said += [*reports.log, *reports.progress]
             self.announcements += [reports.announcement] if reports.announcement else []
 
     def until(self, condition: Callable[[], object], what: str) -> None:
@@ -148,6 +150,7 @@ class Pool:
         self.redis.delete(stops_key(self.site), permits_key(self.site), handouts_key(self.site))
         self.read()
         self.items.clear()
+        self.said.clear()
         self._log_from = self.log.stat().st_size
 
     def log_text(self) -> str:

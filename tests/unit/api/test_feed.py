@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from orchestrator.api.feed import Feed
+from orchestrator.api.feed import Feed, Ring
 from orchestrator.contracts.views import PathCounts, Progress, Snapshot, TaskCounts
 from orchestrator.domain.batch_job import JobState
 
@@ -60,3 +60,31 @@ def test_a_job_that_is_gone_closes_and_quiet_is_told():
         return [await anext(heard), await anext(heard)]
 
     assert asyncio.run(first_two()) == [at(0), None]
+
+
+def test_a_job_that_moves_on_is_told_at_once():
+    script = Script(at(0), at(9, JobState.SUCCESS))
+
+    rings: list[Ring] = []
+
+    async def moves(ring: Ring) -> None:
+        rings.append(ring)
+
+    async def hear_and_move() -> list[Snapshot | None]:
+        heard: list[Snapshot | None] = []
+        async for news in Feed(script, moves, tick_s=3600).listen(1):
+            heard.append(news)
+            rings[0](1)
+        return heard
+
+    assert asyncio.run(hear_and_move()) == [at(0), at(9, JobState.SUCCESS)]
+
+
+def test_who_comes_between_two_ticks_is_told_at_once():
+    script = Script(at(0))
+
+    async def two() -> list[Snapshot | None]:
+        feed = Feed(script, tick_s=3600)
+        return [await anext(feed.listen(1)), await anext(feed.listen(1))]
+
+    assert asyncio.run(two()) == [at(0), at(0)]

@@ -15,7 +15,7 @@ from orchestrator.cli.main import SUBJECTS, make_app
 COMMANDS = [
     "up", "down", "demo", "submit", "jobs", "job", "watch", "tasks", "errors", "paths", "history", "workflows",
     "workflow apply", "workflow show", "workflow delete", "workflow validate", "sites", "site show", "site key",
-    "site enable", "site disable", "site drain",
+    "site enable", "site disable", "site drain", "site restart", "plugin new", "logs", "task",
     "pause", "resume", "cancel", "redrive", "why", "hold add", "hold list", "hold release",
     "worklist", "do", "webhook add", "webhook list", "webhook dead", "webhook send", "webhook delete",
     "worker", "key create", "key list", "key revoke", "user create", "user list", "user groups",

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from orchestrator.domain.batch_job import BATCH_JOB
-from orchestrator.domain.discovery import DISCOVERY, DiscoveryState, together
+from orchestrator.domain.discovery import DISCOVERY
 from orchestrator.domain.machine import Machine, edges
 from orchestrator.domain.people import PeopleMachine
 from orchestrator.domain.task import TASK
@@ -208,18 +208,3 @@ def test_a_pair_that_is_named_twice_is_a_mistake() -> None:
     state, event = next(iter(TASK.edges))
     with pytest.raises(ValueError, match="two edges"):
         edges(([state], event, state), ([state], event, state))
-
-
-@pytest.mark.parametrize(
-    ("walks", "state"),
-    [
-        ("Closed Running Broken", "Running"),
-        ("Closed Waiting Stopped", "Stopped"),
-        ("Closed Waiting Broken", "Waiting"),
-        ("Closed Broken Closed", "Broken"),
-        ("Closed Closed", "Closed"),
-        ("", "Closed"),
-    ],
-)
-def test_the_walks_of_a_job_are_shown_as_one(walks: str, state: str) -> None:
-    assert together(map(DiscoveryState, walks.split())) == state

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path as File
 
 import pytest
@@ -63,7 +66,7 @@ def test_a_name_can_be_taken_once(fresh: Registry, tmp_path: File) -> None:
     (tmp_path / "other").mkdir()
     fresh.load([plugin(tmp_path, "same"), plugin(tmp_path / "other", "same")], groups=())
     (problem,) = fresh.problems
-    assert problem.count("same.py") == 3
+    assert problem.splitlines()[0].count("same.py") == 3
     assert "defined twice" in problem
     assert fresh.actions["same"].origin.startswith(str(tmp_path / "same.py"))
 
@@ -96,3 +99,72 @@ def test_what_an_action_changes_has_to_be_a_parameter(fresh: Registry) -> None:
     assert fresh.actions["test.changes"].changes == ("into",)
     with pytest.raises(ConfigError, match="'onto', which is no parameter"):
         action("test.changes.wrong", changes=["onto"])(tile)
+
+
+def installed(folder: File, distribution: str, package: str, code: str, entry: str = "") -> None:
+    """What `pip install --target folder` leaves of a package with an entry point."""
+    (folder / package).mkdir(parents=True)
+    (folder / package / "__init__.py").write_text("")
+    (folder / package / "actions.py").write_text(code)
+    about = folder / f"{package}-1.5.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.5\n")
+    (about / "entry_points.txt").write_text(f"[orchestrator.actions]\n{entry or package} = {package}.actions\n")
+
+
+def test_a_problem_says_which_plugin_and_where(
+    fresh: Registry, tmp_path: File, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = "def deep():\n    return {}['missing']\ndeep()\n"
+    installed(tmp_path, "broken-plugin", "broken_plugin_a", code)
+    installed(tmp_path, "good-plugin", "good_plugin_a", PLUGIN.replace("{name}", "good_plugin.tile"))
+    monkeypatch.syspath_prepend(tmp_path)
+    fresh.load()
+    assert "good_plugin.tile" in fresh.actions
+    assert "good_plugin.tile.find" in fresh.discoveries, "one entry point is enough for both"
+    (problem,) = fresh.problems
+    first, *trace = problem.splitlines()
+    assert first == ("plugin broken_plugin_a (broken_plugin_a.actions, of broken-plugin 1.5): KeyError: 'missing'")
+    assert trace[0] == "Traceback (most recent call last):"
+    assert f'{tmp_path}/broken_plugin_a/actions.py", line 3, in <module>' in trace[1]
+    assert f'{tmp_path}/broken_plugin_a/actions.py", line 2, in deep' in problem
+    assert "importlib" not in problem
+    assert "registry.py" not in problem
+    assert trace[-1] == "KeyError: 'missing'"
+
+
+def test_two_plugins_with_one_name_of_an_action(
+    fresh: Registry, tmp_path: File, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed(tmp_path, "tiles-a", "tiles_a", PLUGIN.replace("{name}", "tiles.cut"))
+    installed(tmp_path, "tiles-b", "tiles_b", PLUGIN.replace("{name}", "tiles.cut"))
+    monkeypatch.syspath_prepend(tmp_path)
+    fresh.load()
+    (problem,) = fresh.problems
+    said = problem.splitlines()[0]
+    assert said.startswith(
+        "plugin tiles_b (tiles_b.actions, of tiles-b 1.5): ConfigError: 'tiles.cut' is defined twice"
+    )
+    assert f"in {tmp_path}/tiles_a/actions.py:3 and in {tmp_path}/tiles_b/actions.py:3" in said
+    assert fresh.actions["tiles.cut"].origin == f"{tmp_path}/tiles_a/actions.py:3"
+
+
+def test_no_plugin_takes_a_name_of_ours(tmp_path: File) -> None:
+    """In a process of its own, since here the built-in ones are registered already."""
+    installed(tmp_path, "aaa", "aaa_plugin", PLUGIN.replace("{name}", "noop"))
+    code = (
+        "from workers.registry import REGISTRY; REGISTRY.load(); "
+        "print(REGISTRY.actions['noop'].origin); print(REGISTRY.problems[0])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{File.cwd()}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    origin, problem, *_ = done.stdout.splitlines()
+    assert "workers/actions/noop.py" in origin
+    assert problem.startswith(
+        "plugin aaa_plugin (aaa_plugin.actions, of aaa 1.5): ConfigError: 'noop' is defined twice"
+    )

@@ -699,7 +699,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
             sa.Boolean(),
             server_default="false",
             nullable=False,
-            comment="done by the hub itself: it takes over what an earlier job did not bring to a good end",
+            comment="done by the hub itself, which has all there is to find: given names, what an earlier job left",
         ),
         sa.Column("handed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
@@ -777,7 +777,12 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
     op.create_index("ix_parcels_job_id", "parcels", ["job_id"], unique=False)
     op.create_table(
         "handouts",
-        sa.Column("task_id", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "task_id",
+            sa.BigInteger(),
+            nullable=False,
+            comment="no foreign keys: a task that ends leaves nothing here, and they would cost as much as all else",
+        ),
         sa.Column("parcel", sa.Text(), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column(
@@ -786,12 +791,57 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
             nullable=True,
             comment="which paths this attempt handles; null = all that it was given",
         ),
-        sa.ForeignKeyConstraint(["parcel"], ["parcels.id"], name=op.f("fk_handouts_parcel"), ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["task_id"], ["tasks.id"], name=op.f("fk_handouts_task_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("task_id", name=op.f("pk_handouts")),
         comment="Tasks that are with a site: few, whatever the size of a job.",
     )
     op.create_index("ix_handouts_parcel", "handouts", ["parcel"], unique=False)
+    op.create_table(
+        "restarts",
+        sa.Column("site", sa.Text(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column("asked_by", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("node", sa.Text(), nullable=True, comment="whose turn it is"),
+        sa.Column("boot", sa.Text(), nullable=True, comment="the start of it that is asked to end"),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True, comment="null: under way"),
+        sa.Column("problem", sa.Text(), nullable=True, comment="why it ended before all had been restarted"),
+        sa.ForeignKeyConstraint(["site"], ["sites.name"], name=op.f("fk_restarts_site"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("site", name=op.f("pk_restarts")),
+        comment="The last restart of each site, one worker after the other.",
+    )
+    op.create_table(
+        "task_logs",
+        sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
+        sa.Column("job_id", sa.BigInteger(), nullable=False),
+        sa.Column("task_id", sa.BigInteger(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("level", sa.SmallInteger(), nullable=False, comment="as of Python's logging"),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column(
+            "path", sa.LargeBinary(), nullable=True, comment="what was being worked on; null = the task as a whole"
+        ),
+        sa.Column("logger", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_task_logs_job_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_task_logs")),
+        comment="What was logged while tasks ran, in the order in which it came.",
+    )
+    op.create_index("ix_task_logs_job_id_id", "task_logs", ["job_id", "id"], unique=False)
+    op.create_index("ix_task_logs_task_id_id", "task_logs", ["task_id", "id"], unique=False)
+    op.create_table(
+        "task_progress",
+        sa.Column("task_id", sa.BigInteger(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("share", sa.Float(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column(
+            "path", sa.LargeBinary(), nullable=True, comment="the one that is worked on; null = the task as a whole"
+        ),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.ForeignKeyConstraint(["task_id"], ["tasks.id"], name=op.f("fk_task_progress_task_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("task_id", name=op.f("pk_task_progress")),
+        comment="How far tasks said they were when they last did.",
+    )
     _people()
     _worklist()
     op.execute(guards.FUNCTION)

@@ -135,6 +135,12 @@ _HANDED_OUT = """
       and t.state <> 'Pending' and (t.state <> 'Started' or p.claimed_at is null)
 """
 
+_IN_PARCELS = """
+    select format('task %s is handed out in parcel %s, which is not there', h.task_id, h.parcel)
+    from handouts h join tasks t on t.id = h.task_id
+    where t.job_id = any(cast(:jobs as bigint[])) and not exists (select from parcels p where p.id = h.parcel)
+"""
+
 _PLACE = """
     select format('task %s is at %s.%s.%s, and its step at %s.%s.%s',
       h.task_id, p.site, p.queue, p.function, s.site, s.queue, s.function)
@@ -169,6 +175,7 @@ CHECKS = (
     Check("I11", "what is ready is pending, in a job that runs, in its step's lane", _READY),
     Check("I11", "what is handed out has not ended, and has begun only if it was claimed", _HANDED_OUT),
     Check("I11", "people are asked only for what is theirs, and have begun only with what one has claimed", _ASKED),
+    Check("I11", "what is handed out is in a parcel", _IN_PARCELS),
     Check("I13", "deaths are few: a logarithm of halvings for each path that is settled", _CRASHES),
     Check("I14", "a task is at its step's site", _PLACE),
 )

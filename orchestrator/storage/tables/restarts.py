@@ -1,0 +1,19 @@
+"""Rolling restarts of sites."""
+
+from sqlalchemy import Column, ForeignKey, Table, Text
+
+from orchestrator.storage.tables.columns import metadata, time
+
+restarts = Table(
+    "restarts",
+    metadata,
+    Column("site", Text, ForeignKey("sites.name", ondelete="CASCADE"), primary_key=True),
+    time("asked_at", now=True),
+    Column("asked_by", Text, nullable=False),
+    Column("reason", Text),
+    Column("node", Text, comment="whose turn it is"),
+    Column("boot", Text, comment="the start of it that is asked to end"),
+    time("ended_at", comment="null: under way"),
+    Column("problem", Text, comment="why it ended before all had been restarted"),
+    comment="The last restart of each site, one worker after the other.",
+)
