@@ -56,6 +56,12 @@ class Settings(BaseSettings):
     retention_audit_days: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     """The audit, and released holds that were of no job."""
 
+    webhooks_private: bool = False
+    """Webhooks may be at private addresses (of this machine, of the network it is in), and without TLS."""
+
+    attachment_mib: int = Field(default=100, ge=1, le=1024 * 1024)
+    """The largest file that can be attached to a job."""
+
     @field_validator("home", "secret_file")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:

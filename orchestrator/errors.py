@@ -65,7 +65,11 @@ class NotFound(Refused):
 
 
 class Conflict(Refused):
-    """The request is right, the moment is not."""
+    """The request is right, the moment is not; ``legal`` are the events that would be possible, where it was one."""
+
+    def __init__(self, detail: str, faults: Sequence[Fault] = (), *, legal: Sequence[str] | None = None) -> None:
+        self.legal = legal
+        super().__init__(detail, faults)
 
 
 class Invalid(Refused):

@@ -34,7 +34,7 @@ from orchestrator.domain.rhythm import Rhythm
 from orchestrator.keeper import Keeper
 from orchestrator.lost import lost
 from orchestrator.services.canary import forget_canaries
-from orchestrator.services.expire import expire
+from orchestrator.services.expire import pass_time
 from orchestrator.services.lease import renew_all
 from orchestrator.services.memory import Memory
 from orchestrator.services.turn import Outbox, apply, hand_out, judge
@@ -234,8 +234,9 @@ class Hub:
         """Conclude what nobody reported, and what time brings about."""
         with self._connection.begin():
             self._unsent.append(judge(self._connection, self._memory))
-        with self._connection.begin():
-            expire(self._connection, self._permits.revoke)
+        passed = pass_time(self._connection, self._permits.revoke)
+        self._unsent.append(Outbox(ended=passed.ended))
+        self._moved = self._moved or passed.moved
 
     def meet_sites(self) -> None:
         """Listen to every site that says it exists; what it says counts only when it is signed."""

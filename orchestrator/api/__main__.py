@@ -8,12 +8,14 @@ from contextlib import suppress
 import uvicorn
 
 from orchestrator.api.app import make_app
+from orchestrator.api.deliverer import Deliverer
 from orchestrator.api.pruner import Pruner
 from orchestrator.api.server import Server
 from orchestrator.config import load_settings
 from orchestrator.contracts.failpoints import arm
 from orchestrator.errors import ConfigError
 from orchestrator.storage.database import make_engine
+from orchestrator.storage.files import Files
 
 _GRACE_S = 3
 """How long a stop waits for requests under way; who listens to events is let go then."""
@@ -32,13 +34,22 @@ def main() -> int:
         engine = make_engine(
             settings.require_database_url(), pool_size=20, statement_timeout_s=30, name="orchestrator api"
         )
-        app = make_app(engine, secret=settings.require_secret(), redis_url=settings.redis_url)
+        secret = settings.require_secret()
+        app = make_app(
+            engine,
+            secret=secret,
+            redis_url=settings.redis_url,
+            webhooks_private=settings.webhooks_private,
+            attachments_folder=settings.home / "attachments",
+            attachment_mib=settings.attachment_mib,
+        )
     except ConfigError as error:
         print(error, file=sys.stderr)  # noqa: T201 - there is no log yet
         return 2
-    pruner = Pruner(settings.require_database_url(), settings.retention)
-    if settings.retention:
-        pruner.start()
+    pruner = Pruner(settings.require_database_url(), settings.retention, Files(settings.home / "attachments"))
+    pruner.start()
+    deliverer = Deliverer(settings.require_database_url(), secret, private=settings.webhooks_private)
+    deliverer.start()
     config = uvicorn.Config(
         app,
         host=options.host,
@@ -51,8 +62,8 @@ def main() -> int:
     server = Server(config)
     with suppress(KeyboardInterrupt):
         server.run()
-    if settings.retention:
-        pruner.end()
+    deliverer.end()
+    pruner.end()
     return 0 if server.started else _NOT_STARTED
 
 

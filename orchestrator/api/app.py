@@ -1,6 +1,7 @@
 """The application: the routes, the gate before them, and the problem documents after them."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from anyio import to_thread
 from fastapi import APIRouter, FastAPI
@@ -13,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import compile_path
 
 import orchestrator
-from orchestrator.api.body_limit import BodyLimit
+from orchestrator.api.body_limit import MIB, BodyLimit, largest
 from orchestrator.api.callers import Callers
 from orchestrator.api.feed import Feed, Look
 from orchestrator.api.gate import Door, Gate
@@ -21,9 +22,27 @@ from orchestrator.api.moves import moves_of
 from orchestrator.api.openapi import describe, permission_of
 from orchestrator.api.problems import response_to
 from orchestrator.api.requires import Parts
-from orchestrator.api.routes import control, health, holds, jobs, keys, logs, sites, stream, submit, tasks, workflows
+from orchestrator.api.routes import (
+    attachments,
+    control,
+    health,
+    holds,
+    jobs,
+    keys,
+    logs,
+    sites,
+    stream,
+    submit,
+    task_groups,
+    tasks,
+    users,
+    webhooks,
+    workflows,
+    worklist,
+)
 from orchestrator.contracts.views import Snapshot
 from orchestrator.domain.roles import Permission
+from orchestrator.storage.files import Files
 from orchestrator.storage.queries.jobs import read_snapshots
 from orchestrator.storage.queries.snapshot import snapshot
 
@@ -35,17 +54,33 @@ ROUTERS: tuple[tuple[str, APIRouter], ...] = (
     (PREFIX, stream.router),
     (PREFIX, control.router),
     (PREFIX, jobs.router),
+    (PREFIX, task_groups.router),
+    (PREFIX, attachments.router),
     (PREFIX, tasks.router),
+    (PREFIX, worklist.router),
     (PREFIX, logs.router),
     (PREFIX, sites.router),
     (PREFIX, holds.router),
     (PREFIX, keys.router),
+    (PREFIX, users.router),
+    (PREFIX, webhooks.router),
     ("", health.router),
 )
 
 
-def make_app(engine: Engine, *, secret: bytes, redis_url: str | None) -> FastAPI:
-    """The API over a database; ``secret`` is the installation's, ``redis_url`` where the hub is woken."""
+def make_app(
+    engine: Engine,
+    *,
+    secret: bytes,
+    redis_url: str | None,
+    webhooks_private: bool = False,
+    attachments_folder: Path | None = None,
+    attachment_mib: int = 100,
+) -> FastAPI:
+    """The API over a database; ``secret`` is the installation's, ``redis_url`` where the hub is woken.
+
+    ``webhooks_private`` lets webhooks be at private addresses; attachments are kept in their folder, up to a size.
+    """
     app = FastAPI(
         title="orchestrator",
         version=orchestrator.__version__,
@@ -57,13 +92,15 @@ def make_app(engine: Engine, *, secret: bytes, redis_url: str | None) -> FastAPI
     )
     for prefix, router in ROUTERS:
         app.include_router(router, prefix=prefix)
-    app.state.parts = Parts(engine, secret, redis_url)
+    app.state.parts = Parts(
+        engine, secret, redis_url, webhooks_private, attachments_folder and Files(attachments_folder)
+    )
     app.state.callers = Callers(engine)
     app.state.feed = Feed(_look(engine), moves_of(engine.url))
     # FastAPI has answers of its own for these two; all else comes up to the gate.
     app.add_exception_handler(RequestValidationError, _answer)
     app.add_exception_handler(HTTPException, _answer)
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, limit=lambda path: largest(path, attachment_mib * MIB))
     app.add_middleware(Gate, doors=doors(), callers=app.state.callers)
     app.openapi = lambda: describe(app, ROUTERS)
     return app

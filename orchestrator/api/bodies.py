@@ -1,5 +1,6 @@
 """Bodies that a route reads by itself, because of their size or their format, and how OpenAPI is told of them."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar, cast
 
 from fastapi import Depends, Request
@@ -56,6 +57,16 @@ def taking(model: type[BaseModel], *media_types: str, required: bool = True) -> 
     schema = model.model_json_schema()
     inline = _inlined(schema, schema.pop("$defs", {}))
     return {"requestBody": {"required": required, "content": {name: {"schema": inline} for name in media_types}}}
+
+
+def taking_one_of(models: Sequence[type[BaseModel]], *media_types: str) -> dict[str, Any]:
+    """The same for a body that may have one of several shapes."""
+    schemas = [
+        content["schema"] for model in models for content in taking(model, JSON)["requestBody"]["content"].values()
+    ]
+    return {
+        "requestBody": {"required": True, "content": {name: {"schema": {"oneOf": schemas}} for name in media_types}}
+    }
 
 
 def _inlined(schema: Any, parts: dict[str, Any]) -> Any:

@@ -10,14 +10,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 MIB = 1024 * 1024
 
 
+_ATTACHMENTS = re.compile(r"/api/v1/jobs/[0-9]+/attachments")
 _STREAMED = re.compile(r"/api/v1/jobs/[0-9]+/paths")
 
 
-def largest(path: str) -> int | None:
-    """The most bytes a body sent to this path may have: jobs are given their paths in it; None where it is streamed."""
+def largest(path: str, attachment: int = 100 * MIB) -> int | None:
+    """The most bytes a body sent to this path may have: jobs are given their paths in it, and files.
+
+    None where it is streamed.
+    """
     if _STREAMED.fullmatch(path):
         return None  # there a line is limited, and never more than some thousands are in memory
-    return 32 * MIB if path == "/api/v1/jobs" else MIB
+    if path == "/api/v1/jobs":
+        return 32 * MIB
+    return attachment if _ATTACHMENTS.fullmatch(path) else MIB
 
 
 class BodyLimit:

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from orchestrator.contracts.views import Snapshot
-from orchestrator.domain.batch_job import BATCH_JOB
+from orchestrator.domain.kinds import ENDS
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class Feed:
                 if news is None:
                     return
                 yield news
-                if news.state in BATCH_JOB.terminal:
+                if news.state in ENDS:
                     return
 
     @contextmanager

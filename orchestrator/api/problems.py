@@ -38,7 +38,6 @@ _STATUS: dict[type[Refused], int] = {
     Unauthenticated: 401,
     Forbidden: 403,
     NotFound: 404,
-    Conflict: 409,
     Invalid: 422,
     TooLarge: 413,
 }
@@ -71,6 +70,8 @@ def response_to(error: Exception) -> Response:
     match error:
         case IllegalTransition():
             return problem(409, str(error), legal_events=error.legal)
+        case Conflict():
+            return problem(409, error.detail, error.faults, legal_events=error.legal)
         case Refused():
             status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
             headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None

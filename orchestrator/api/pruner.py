@@ -1,4 +1,7 @@
-"""Pruning every hour, beside the requests: on a thread and a connection of its own, a quarter of the time at most."""
+"""Pruning every hour, beside the requests: on a thread and a connection of its own, a quarter of the time at most.
+
+What jobs that are gone have left in the folder of the attachments goes as well.
+"""
 
 import logging
 import threading
@@ -6,8 +9,9 @@ import threading
 from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.domain.retention import Periods
-from orchestrator.services.prune import prune
+from orchestrator.services.prune import Pruned, prune
 from orchestrator.storage.database import make_engine
+from orchestrator.storage.files import Files
 
 log = logging.getLogger("orchestrator.pruner")
 
@@ -19,23 +23,25 @@ _REST = 3
 class Pruner(threading.Thread):
     """Deletes what is past its period, until ``end``. What fails is logged, and tried again in an hour."""
 
-    def __init__(self, database_url: str, periods: Periods) -> None:
+    def __init__(self, database_url: str, periods: Periods, files: Files) -> None:
         super().__init__(name="pruner", daemon=True)
         self._engine = make_engine(database_url, pool_size=1, name="orchestrator prune")
-        self._periods = periods
+        self._periods, self._files = periods, files
         self._ending = threading.Event()
 
     def run(self) -> None:
         """Prune, and wait."""
         while not self._ending.is_set():
             try:
-                done = prune(self._engine, self._periods, lambda took: self._ending.wait(_REST * took))
-            except SQLAlchemyError as error:
+                done = Pruned()
+                if self._periods:
+                    done = prune(self._engine, self._periods, lambda took: self._ending.wait(_REST * took))
+                files = self._files.sweep(self._engine)
+            except (SQLAlchemyError, OSError) as error:
                 log.warning("pruning goes on in an hour: %s", error)
             else:
-                log.info(
-                    "%d jobs pruned, with %d tasks; %d other rows", done.jobs.total(), done.tasks, done.others.total()
-                )
+                jobs, others = done.jobs.total(), done.others.total()
+                log.info("%d jobs pruned, with %d tasks; %d other rows, %d files", jobs, done.tasks, others, files)
             self._ending.wait(EVERY_S)
         self._engine.dispose()
 

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from orchestrator.domain.roles import Permission
 from orchestrator.services.keys import Caller
+from orchestrator.storage.files import Files
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,10 @@ class Parts:
     engine: Engine
     secret: bytes
     redis_url: str | None
+    webhooks_private: bool = False
+    """Webhooks may be at private addresses."""
+    files: Files | None = None
+    """Where attachments are kept."""
 
 
 @dataclass(frozen=True)

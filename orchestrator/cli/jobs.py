@@ -8,10 +8,10 @@ import typer
 from orchestrator.cli import text
 from orchestrator.cli.output import put_json, put_json_lines, put_table, say
 from orchestrator.cli.summary import show_job, took
-from orchestrator.cli.verb import Call, verb
+from orchestrator.cli.verb import Call, usage, verb
 from orchestrator.cli.watch import JobId
 from orchestrator.contracts.views import Outcome
-from orchestrator.domain.batch_job import JobState
+from orchestrator.domain.kinds import STATES
 from orchestrator.domain.task import TaskState
 
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many")]
@@ -30,7 +30,7 @@ def add_to(app: typer.Typer) -> None:
 def jobs(
     call: Call,
     *,
-    state: Annotated[list[JobState] | None, typer.Option(help="Only in this state; repeatable")] = None,
+    state: Annotated[list[str] | None, typer.Option(metavar="STATE", help="Only in this state; repeatable")] = None,
     workflow: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Only runs of this workflow; repeatable")
     ] = None,
@@ -41,9 +41,11 @@ def jobs(
     limit: Limit = 50,
 ) -> None:
     """List jobs, the newest first."""
+    if unknown := [word for word in state or () if word not in STATES]:
+        raise usage(f"--state {unknown[0]!r}: a state is one of {', '.join(STATES)}")
     with call.client() as client:
         found = client.jobs(
-            state=state and [word.value for word in state],
+            state=state,
             workflow=workflow,
             site=site,
             owner=owner,
@@ -59,7 +61,7 @@ def jobs(
                 (
                     item["id"],
                     item["state"],
-                    item["workflow"],
+                    item["workflow"] or item["name"],
                     item["site"],
                     item["paths"]["total"],
                     item["progress"]["done"],

@@ -27,6 +27,7 @@ def create(
     role: Annotated[
         list[str] | None, typer.Option(metavar="ROLE", help="Narrow it to this role of the user's; repeatable")
     ] = None,
+    site: Annotated[str | None, typer.Option(metavar="NAME", help="It reaches this site only")] = None,
     expires_at: Annotated[datetime | None, typer.Option(help="When it ends (this machine's time)")] = None,
 ) -> None:
     """Make an API key and print it: it is shown this once."""
@@ -34,6 +35,7 @@ def create(
         "user": user,
         "label": label,
         "roles": role,
+        "site": site,
         "expires_at": expires_at and expires_at.astimezone().isoformat(),
     }
     with call.client() as client:

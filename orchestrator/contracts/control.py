@@ -18,6 +18,15 @@ class Asked(BaseModel):
     reason: Reason | None = None
 
 
+class ActionAsked(BaseModel):
+    """What most events may be told; which take more, and which need it, is said where they are described."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"comment": "done but for the harbour"}]})
+
+    reason: Reason | None = None
+    comment: Reason | None = None
+
+
 class SiteAsked(Asked):
     """Why, and which part of the site is meant, when not all of it is."""
 

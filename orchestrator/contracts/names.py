@@ -14,6 +14,10 @@ class Function(StrEnum):
     INTERACTIVE = "interactive"
 
 
+PEOPLE = "people"
+"""Stands for a function where a step is done by people; no pool of workers has this name."""
+
+
 def queue(site: str, queue: str, function: str, epoch: int = 0) -> str:
     """The Celery queue of one pool, such as ``london.default.worker``; ``london.default.worker.e1`` after the first.
 

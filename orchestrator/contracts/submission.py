@@ -16,6 +16,8 @@ from pydantic import (
     model_validator,
 )
 
+from orchestrator.contracts.dependency import Dependencies
+from orchestrator.contracts.extent import Extent
 from orchestrator.contracts.faults import MOST
 from orchestrator.contracts.paths import PathList
 from orchestrator.domain.fields import LANE, shown
@@ -75,8 +77,16 @@ class Submission(BaseModel):
     """Instead of the workflow's own; null = exactly the paths given."""
     not_before: Moment | None = None
     """Until then it waits as Pending, and nothing of it begins."""
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")] | None = None
+    due_at: Moment | None = None
+    """When it should be done; nothing happens by itself then."""
+    extent: Extent | None = None
+    attributes: dict[str, Any] = {}
+    """What its users want to know of it; the workflow may have a schema for them."""
     deadline: Moment | None = None
     """If it has not ended then, it is cancelled."""
+    depends_on: Dependencies = []
+    """Jobs that have to be at least at a state before anything of this one begins."""
     dry_run: bool = False
 
     @model_validator(mode="after")

@@ -3,12 +3,23 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from orchestrator.contracts.parcel import RuleOrder
 from orchestrator.domain import duration, fields, rules
+from orchestrator.domain.answer import Default
 from orchestrator.domain.chain import MAX_STEPS
-from orchestrator.domain.fields import FieldType
+from orchestrator.domain.fields import GROUP, FieldType
 from orchestrator.domain.retry import Backoff
 
 MAX_RULES = 100
@@ -16,8 +27,6 @@ MAX_FIELDS = 100
 LONGEST_S = 30 * 86400
 MAX_REFERENCES = 1000
 """So many places of one definition may stand for a field: each may take the whole value into a message."""
-
-_LATER = "is not supported in this version"
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]+$", max_length=100)]
 Label = Annotated[str, StringConstraints(max_length=100)]
@@ -92,7 +101,45 @@ class Retries(_Part):
         return {_IN_POLICY.get(name, name): value for name, value in kept.items()}
 
 
+_FOR_SITES = ("site", "queue", "retries", "timeout", "hard_timeout")
 _IN_POLICY = {"base": "base_s", "cap": "cap_s"}
+
+
+class Manual(_Part):
+    """How people do a step."""
+
+    claim: Duration = 8 * 3600.0
+    """How long a claim lasts: what is not decided by then goes back to the others."""
+    deadline: Duration | None = None
+    """How long a task may wait for its decision, after which ``default`` is taken."""
+    default: Annotated[Default, Field(strict=False)] | None = None
+    """What is taken of what nobody has decided in time; ``hold``: the job is held, for somebody to look."""
+
+    @model_validator(mode="after")
+    def _is_sound(self) -> Self:
+        if not 0 < self.claim <= LONGEST_S:
+            raise ValueError("claim has to be more than 0 and at most 30 days")
+        if self.deadline is not None and not 0 < self.deadline <= 366 * 86400:
+            raise ValueError("deadline has to be more than 0 and at most 366 days")
+        if (self.deadline is None) != (self.default is None):
+            raise ValueError("deadline and default go together: what is taken, and when")
+        return self
+
+
+def _said_manual(said: object) -> object:
+    return Manual() if said is True else None if said is False else said
+
+
+def _shown_manual(manual: Manual | None) -> object:
+    return manual if manual is None else manual.model_dump(exclude_defaults=True, mode="json") or True
+
+
+ByPeople = Annotated[
+    Manual | None,
+    BeforeValidator(_said_manual, json_schema_input_type=bool | Manual | None),
+    PlainSerializer(_shown_manual, return_type=bool | dict[str, Any] | None),
+]
+"""``true``, or how: ``{claim: 4h, deadline: 3d, default: accept}``."""
 
 
 class Action(_Part):
@@ -115,8 +162,10 @@ class Action(_Part):
     """How long one task may take before its handler is interrupted; without it, what the action says."""
     hard_timeout: Duration | None = None
     """How long before its process is killed; without it, 10 s after ``timeout``."""
-    manual: bool = False
-    group: Word | None = None
+    manual: ByPeople = None
+    """Done by people, path by path, and by no site."""
+    group: Annotated[str, StringConstraints(pattern=rf"^\*?{GROUP.pattern}$", max_length=101)] | None = None
+    """Who does a manual step; without it, every worker may."""
 
     @field_validator("timeout", "hard_timeout")
     @classmethod
@@ -131,19 +180,20 @@ class Action(_Part):
             raise ValueError("hard_timeout has to be at least timeout: it kills what did not heed that")
         return self
 
-    @field_validator("manual")
-    @classmethod
-    def _is_automatic(cls, manual: bool) -> bool:
-        if manual:
-            raise ValueError(f"a step done by people {_LATER}")
-        return manual
-
     @field_validator("group")
     @classmethod
-    def _is_nobody(cls, group: str | None) -> str | None:
-        if group is not None:
+    def _is_for_people(cls, group: str | None, info: ValidationInfo) -> str | None:
+        if group is not None and info.data.get("manual") is None:
             raise ValueError("is only for steps with manual: true")
         return group
+
+    @model_validator(mode="after")
+    def _asks_no_site(self) -> Self:
+        if self.manual is not None:
+            named = [*(name for name in _FOR_SITES if getattr(self, name) is not None), *sorted(self.params)]
+            if named:
+                raise ValueError(f"a manual step is done by people: it takes no {', '.join(named)}")
+        return self
 
     @property
     def params(self) -> dict[str, Any]:
@@ -210,6 +260,8 @@ class Workflow(_Part):
     filter_rules: Annotated[list[Rule], Field(min_length=1, max_length=MAX_RULES)]
     tolerance: Tolerance | None = None
     breaker: Breaker | None = None
+    attributes_schema: dict[str, Any] | None = None
+    """A JSON Schema that the attributes of its jobs have to agree with."""
 
     @field_validator("fields")
     @classmethod

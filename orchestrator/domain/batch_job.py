@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from orchestrator.domain.machine import Machine, edges
+from orchestrator.domain.people import CONTROLLERS, NOBODY, PeopleMachine
 
 
 class JobState(StrEnum):
@@ -34,20 +34,18 @@ class JobEvent(StrEnum):
 
 _S, _E = JobState, JobEvent
 
-BATCH_JOB = Machine(
+BATCH_JOB = PeopleMachine(
     "batch job",
     (_E.SUBMITTED, _S.PENDING),
-    edges(
-        ([_S.PENDING], _E.TASK_STARTED, _S.STARTED),
-        ([_S.PENDING, _S.STARTED, _S.PAUSING], _E.ALL_SUCCEEDED, _S.SUCCESS),
-        ([_S.PENDING, _S.STARTED, _S.PAUSING], _E.SOME_FAILED, _S.FAILURE),
-        ([_S.PENDING, _S.STARTED], _E.PAUSE_REQUESTED, _S.PAUSING),
-        ([_S.PAUSING], _E.DRAINED, _S.PAUSED),
-        ([_S.PAUSING, _S.PAUSED], _E.RESUMED_UNSTARTED, _S.PENDING),
-        ([_S.PAUSING, _S.PAUSED], _E.RESUMED, _S.STARTED),
-        ([_S.PENDING, _S.STARTED, _S.PAUSING, _S.PAUSED], _E.CANCEL_REQUESTED, _S.DEQUEUING),
-        ([_S.DEQUEUING], _E.DRAINED, _S.CANCELLED),
-    ),
+    ([_S.PENDING], _E.TASK_STARTED, _S.STARTED, NOBODY),
+    ([_S.PENDING, _S.STARTED, _S.PAUSING], _E.ALL_SUCCEEDED, _S.SUCCESS, NOBODY),
+    ([_S.PENDING, _S.STARTED, _S.PAUSING], _E.SOME_FAILED, _S.FAILURE, NOBODY),
+    ([_S.PENDING, _S.STARTED], _E.PAUSE_REQUESTED, _S.PAUSING, CONTROLLERS),
+    ([_S.PAUSING], _E.DRAINED, _S.PAUSED, NOBODY),
+    ([_S.PAUSING, _S.PAUSED], _E.RESUMED_UNSTARTED, _S.PENDING, CONTROLLERS),
+    ([_S.PAUSING, _S.PAUSED], _E.RESUMED, _S.STARTED, CONTROLLERS),
+    ([_S.PENDING, _S.STARTED, _S.PAUSING, _S.PAUSED], _E.CANCEL_REQUESTED, _S.DEQUEUING, CONTROLLERS),
+    ([_S.DEQUEUING], _E.DRAINED, _S.CANCELLED, NOBODY),
 )
 """Ends are decided under the job row's lock, AllSucceeded and SomeFailed before Drained."""
 

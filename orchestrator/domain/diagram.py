@@ -16,6 +16,7 @@ from orchestrator.domain.batch_job import BATCH_JOB
 from orchestrator.domain.discovery import DISCOVERY
 from orchestrator.domain.machine import Machine
 from orchestrator.domain.task import TASK
+from orchestrator.domain.task_group import GROUP_JOB, TASK_JOB
 
 S = TypeVar("S", bound=StrEnum)
 E = TypeVar("E", bound=StrEnum)
@@ -35,7 +36,13 @@ def mermaid(machine: Machine[S, E]) -> str:
     return "\n    ".join(lines) + "\n"
 
 
-DIAGRAMS = {"batch job": mermaid(BATCH_JOB), "discovery": mermaid(DISCOVERY), "task": mermaid(TASK)}
+DIAGRAMS = {
+    "batch job": mermaid(BATCH_JOB),
+    "discovery": mermaid(DISCOVERY),
+    "task": mermaid(TASK),
+    "group job": mermaid(GROUP_JOB),
+    "task job": mermaid(TASK_JOB),
+}
 """Every machine's diagram, by its name."""
 
 

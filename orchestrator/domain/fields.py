@@ -18,6 +18,7 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _REFERENCE = re.compile(rf"\*({NAME.pattern})")
 _ESCAPED = re.compile(rf"\*\*+{NAME.pattern}")
 LANE = re.compile(r"[A-Za-z0-9_-]{1,100}")
+GROUP = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,99}")
 _CUT = 80
 
 

@@ -27,6 +27,11 @@ class Machine(Generic[S, E]):
         leaving = {state for state, _ in self.edges}
         self.terminal: frozenset[S] = frozenset(state for state in self.states if state not in leaving)
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Its states, as they are spelled everywhere."""
+        return tuple(state.value for state in self.states)
+
     def fire(self, state: S, event: E) -> S:
         """The state that follows; raises IllegalTransition, naming what would be legal."""
         try:

@@ -23,21 +23,30 @@ class Permission(StrEnum):
     SUBMIT = "submit"  # start jobs
     CONTROL = "control"  # pause, resume and cancel them
     DEFINE = "define"  # write workflows
+    WORK = "work"  # fire events of jobs, as far as their machines allow
+    PLAN = "plan"  # write task groups, and start group jobs
     FLEET = "fleet"  # enable, disable and drain sites
-    KEYS = "keys"  # make and revoke keys
+    KEYS = "keys"  # make and revoke keys, and say who there is
+    WEBHOOKS = "webhooks"  # say where events are sent to
 
 
 _SEES = frozenset({Permission.OPEN, Permission.READ})
-_RUNS = _SEES | {Permission.SUBMIT, Permission.CONTROL, Permission.DEFINE}
+_WORKS = _SEES | {Permission.WORK}
+_RUNS = _WORKS | {Permission.SUBMIT, Permission.CONTROL, Permission.DEFINE}
 
 GRANTS: dict[Role, frozenset[Permission]] = {
     Role.VIEWER: _SEES,
-    Role.WORKER: _SEES,
-    Role.REVIEWER: _SEES,
+    Role.WORKER: _WORKS,
+    Role.REVIEWER: _WORKS,
     Role.OPERATOR: _RUNS | {Permission.FLEET},
-    Role.PLANNER: _RUNS,
+    Role.PLANNER: _RUNS | {Permission.PLAN},
     Role.ADMIN: frozenset(Permission),
 }
+
+AT_A_SITE = frozenset(
+    {Permission.OPEN, Permission.READ, Permission.SUBMIT, Permission.CONTROL, Permission.WORK, Permission.FLEET}
+)
+"""What a key may that is bound to a site: nothing that is for all sites alike."""
 
 
 def granted(roles: Iterable[Role]) -> frozenset[Permission]:

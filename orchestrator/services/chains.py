@@ -9,6 +9,7 @@ from sqlalchemy import Connection, text
 from orchestrator.domain.chain import task_id
 from orchestrator.domain.retry import RetryPolicy, policy_of
 from orchestrator.domain.task import TaskState
+from orchestrator.services.ask import Ask, Asked, ask, ask_of
 from orchestrator.storage import tables
 from orchestrator.storage.copy import copy_in
 from orchestrator.storage.counters import Deltas
@@ -41,6 +42,8 @@ class Link(NamedTuple):
     """For the end of discovery."""
     action: str
     policy: RetryPolicy
+    people: Ask | None = None
+    """Who is asked, where people do it."""
     remembers: bool = False
     """Paths that come to a good end are no news at the next run."""
 
@@ -50,7 +53,7 @@ Plan = Mapping[tuple[int, int], Sequence[Link]]
 
 _PLAN = text("""
     select s.job_id, s.rule, s.site, s.queue, s.function, s.waits, s.action, s.options -> 'retries' as retries,
-      d.memory is not null as remembers
+      s.options -> 'manual' as manual, d.memory is not null as remembers
     from job_steps s left join discoveries d on d.job_id = s.job_id
     where s.job_id = any(cast(:jobs as bigint[])) order by s.job_id, s.rule, s.step
 """)
@@ -62,7 +65,8 @@ def read_plan(tx: Connection, jobs: Iterable[int]) -> Plan:
     plan: defaultdict[tuple[int, int], list[Link]] = defaultdict(list)
     for row in tx.execute(_PLAN, {"jobs": sorted(set(jobs))}):
         place = (row.site, row.queue, row.function)
-        link = Link(place, row.waits, row.action, policy_of(row.retries), row.remembers)
+        people = None if row.manual is None else ask_of(row.queue, row.manual)
+        link = Link(place, row.waits, row.action, policy_of(row.retries), people, row.remembers)
         plan[row.job_id, row.rule].append(link)
     return dict(plan)
 
@@ -76,6 +80,7 @@ def write_chains(tx: Connection, chains: Sequence[Chain], plan: Plan, deltas: De
     task_rows: list[tuple[Any, ...]] = []
     ready_rows: list[tuple[Any, ...]] = []
     carry_rows: list[tuple[Any, ...]] = []
+    asked: list[Asked] = []
     for id, chain in zip(ids, chains, strict=True):
         links = plan[chain.job, chain.rule]
         batch_rows.append((id, chain.job, chain.rule, chain.subtree, chain.sequence, chain.place, chain.n, chain.paths))
@@ -83,7 +88,9 @@ def write_chains(tx: Connection, chains: Sequence[Chain], plan: Plan, deltas: De
         task_rows.append((first, chain.job, chain.rule, TaskState.PENDING, chain.n))
         later = range(first + 1, task_id(id, len(links)))
         task_rows += ((task, chain.job, chain.rule, TaskState.PENDING, 0) for task in later)
-        if not links[chain.first].waits:
+        if people := links[chain.first].people:
+            asked.append(Asked(first, chain.job, chain.rule, people))
+        elif not links[chain.first].waits:
             ready_rows.append((*links[chain.first].place, chain.job, first))
         if chain.carry is not None:
             carry_rows.append((first, chain.carry))
@@ -94,5 +101,6 @@ def write_chains(tx: Connection, chains: Sequence[Chain], plan: Plan, deltas: De
     copy_in(tx, tables.batches, columns, batch_rows)
     copy_in(tx, tables.tasks, ("id", "job_id", "rule", "state", "given"), task_rows)
     copy_in(tx, tables.ready, ("site", "queue", "function", "job_id", "task_id"), ready_rows)
+    ask(tx, asked)
     if carry_rows:
         copy_in(tx, tables.carries, ("task_id", "carry"), carry_rows)

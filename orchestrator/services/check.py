@@ -14,6 +14,7 @@ from orchestrator.domain.fields import FieldType, reference, references, shown, 
 from orchestrator.domain.place import inside
 from orchestrator.domain.storable import storable_faults
 from orchestrator.errors import Fault, Invalid
+from orchestrator.services.attributes import schema_faults
 from orchestrator.services.offers import Offers, load_offers
 from orchestrator.services.parameters import parameter_faults
 
@@ -23,6 +24,7 @@ MAX_BYTES = 256 * 1024
 _AS_NAME = {
     "site": frozenset({FieldType.SITE, FieldType.STRING, FieldType.CHOICE}),
     "queue": frozenset({FieldType.QUEUE, FieldType.STRING, FieldType.CHOICE}),
+    "group": frozenset({FieldType.STRING, FieldType.CHOICE}),
 }
 
 
@@ -51,7 +53,7 @@ def read_definition(document: object) -> Workflow:
 
 def definition_faults(workflow: Workflow, offers: Offers) -> list[Fault]:
     """What is wrong with a workflow of the right shape, given what the sites offer."""
-    faults = list(_discovery_faults(workflow, offers))
+    faults = [*_discovery_faults(workflow, offers), *schema_faults(workflow.attributes_schema, "$.attributes_schema")]
     named = 0
     for r, rule in enumerate(workflow.filter_rules):
         for a, action in enumerate(rule.action):
@@ -60,7 +62,8 @@ def definition_faults(workflow: Workflow, offers: Offers) -> list[Fault]:
             named += len(found)
             faults += _unknown_fields(workflow, found)
             faults += _name_faults(workflow, action, place)
-            faults += _action_faults(action, place, offers)
+            if action.manual is None:
+                faults += _action_faults(action, place, offers)
     if named > MAX_REFERENCES:
         faults.append(Fault("$.filter_rules", f"stand for fields in {named} places: at most {MAX_REFERENCES}"))
     return faults
@@ -98,7 +101,7 @@ def _unknown_fields(workflow: Workflow, found: list[tuple[str, str]]) -> Iterato
 
 
 def _name_faults(workflow: Workflow, action: Action, start: str) -> Iterator[Fault]:
-    """A step's site and queue may stand for fields too."""
+    """A step's site, queue and group may stand for fields too."""
     types = {field.name: field.type for field in workflow.fields}
     for role, suited in _AS_NAME.items():
         if (name := reference(getattr(action, role))) is None:

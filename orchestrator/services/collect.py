@@ -72,9 +72,9 @@ def collect(
     lessons.add_smooth(well.values())
     lessons.learn()
     touched = [task for task in tasks.values() if task.started or not task.out]
-    _write(tx, touched, well, plan, deltas)
+    write_tasks(tx, touched, well, plan, deltas)
     remember(tx, good_ends(touched, rows, well, plan))
-    _write_failures(tx, touched, failures)
+    write_failures(tx, touched, failures)
     _write_late(tx, late)
     began = {one.row.job_id for one in well.values()}.union(task.job for task in touched if task.started)
     moved = (rows[task] for task in (*well, *(task.id for task in touched)))
@@ -127,7 +127,10 @@ def _task(row: Row[Any], plan: Plan) -> Task:
     )
 
 
-def _write(tx: Connection, touched: Sequence[Task], well: Mapping[int, Smooth], plan: Plan, deltas: Deltas) -> None:
+def write_tasks(
+    tx: Connection, touched: Sequence[Task], well: Mapping[int, Smooth], plan: Plan, deltas: Deltas
+) -> None:
+    """Write what was decided about tasks, and what follows for their chains."""
     writing = Writing()
     for task in touched:
         writing.add(task, deltas)
@@ -163,7 +166,8 @@ _NAMES = text("""
 """)
 
 
-def _write_failures(tx: Connection, touched: Sequence[Task], failures: Failures) -> None:
+def write_failures(tx: Connection, touched: Sequence[Task], failures: Failures) -> None:
+    """Note which of their paths were not processed, and why."""
     for task in touched:
         host = task.worker or task.site
         for problem in task.problems:

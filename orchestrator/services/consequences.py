@@ -58,6 +58,8 @@ class Writing:
             self.ready.append(Ready(task.id, task.job, task.rule, task.run_after_s))
         if task.carry is not None and task.step < task.last_step:
             self.carried[task.id + 1] = task.carry
+        if not task.parcel:  # done by people: it is with no site
+            return
         if task.started:
             self.began[task.parcel] = task.worker
         if not task.out:

@@ -105,7 +105,10 @@ _RECEIPT = text("update jobs set receipt = cast(:receipt as jsonb) where id = :j
 _DEQUEUE_BY = text("""
     update jobs set dequeue_by = least(dequeue_by, clock_timestamp() + make_interval(secs => :grace)) where id = :job
 """)
-_SITES = text("select site from job_steps where job_id = :job union select site from discoveries where job_id = :job")
+_SITES = text("""
+    select site from job_steps where job_id = :job and function <> 'people'
+    union select site from discoveries where job_id = :job
+""")
 
 
 def _sites(tx: Connection, job: int) -> frozenset[str]:

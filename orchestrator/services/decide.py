@@ -27,7 +27,7 @@ class Task:
     action: str
     site: str
     parcel: str
-    """The message by which it is with the site."""
+    """The message by which it is with the site; none of a task that people do."""
     claimed: bool
     """Somebody there has begun with that message."""
     last_step: int

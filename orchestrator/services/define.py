@@ -9,8 +9,10 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
 from orchestrator.contracts.views import Page
 from orchestrator.contracts.workflow import Workflow, WorkflowVersion
+from orchestrator.domain.fields import reference
 from orchestrator.errors import Conflict, Fault, Invalid, NotFound
 from orchestrator.services.check import checked
+from orchestrator.services.users import ensure_groups
 from orchestrator.storage.queries.keyset import decode, page
 from orchestrator.storage.tables import workflow_versions, workflows
 
@@ -127,6 +129,8 @@ def _is_as_shipped(tx: Connection, name: str) -> bool:
 def _keep(tx: Connection, workflow: Workflow, version: int, actor: str) -> WorkflowVersion:
     """Write a version and make it the newest; the workflow's row is locked."""
     values = {"workflow": workflow.name, "version": version, "definition": workflow.canonical(), "created_by": actor}
+    named = (action.group for rule in workflow.filter_rules for action in rule.action)
+    ensure_groups(tx, [group for group in named if group is not None and reference(group) is None])
     kept = tx.execute(insert(workflow_versions).values(values).returning(workflow_versions)).one()
     tx.execute(
         update(workflows)

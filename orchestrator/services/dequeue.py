@@ -11,6 +11,7 @@ from orchestrator.contracts.report import Died, Reports
 from orchestrator.domain.cascade import Tally, ends
 from orchestrator.domain.chain import STEP_BITS, STEP_MASK, batch_of, step_of
 from orchestrator.domain.task import TASK, TaskEvent, TaskState
+from orchestrator.services.lapse import stop_claimed
 from orchestrator.services.lease import LEASE_S
 from orchestrator.storage.counters import Deltas
 from orchestrator.storage.transitions import TaskChange, change_tasks, end_waiting, give
@@ -30,9 +31,9 @@ _A_JOB = 250
 """What one job takes at least, as if it were so many tasks."""
 
 _JOBS = text("""
-    select j.id, p.dequeued_to, p.open_tasks - p.out as waiting
+    select j.id, p.dequeued_to, p.open_tasks - p.out as waiting, exists (select from asks where job_id = j.id) as asks
     from jobs j join progress p on p.job_id = j.id
-    where j.ended_at is null and j.state = 'Dequeuing' order by j.id for update of j skip locked
+    where j.ended_at is null and j.state = 'Dequeuing' and j.kind = 'batch' order by j.id for update of j skip locked
 """)
 
 
@@ -44,7 +45,9 @@ def dequeue(tx: Connection) -> bool:
     deltas = Deltas()
     left, more = CHUNK, False
     for job in sorted(tx.execute(_JOBS).all(), key=lambda job: job.waiting):
-        if job.waiting and left > 0:
+        if job.asks and stop_claimed(tx, job.id):
+            more = True  # first what people have, since the rest of its chain ends with it
+        elif job.waiting and left > 0:
             looked_at, moved = _chunk(tx, job.id, job.dequeued_to, left, deltas)
             more = more or moved
             left -= max(looked_at, _A_JOB)
@@ -59,8 +62,9 @@ def cancelled(tx: Connection) -> tuple[set[int], set[int]]:
     return set(tx.execute(_CANCELLED).scalars()), set(tx.execute(_FREE).scalars())
 
 
-_CANCELLED = text("select id from jobs where ended_at is null and state = 'Dequeuing'")
-_FREE = text("select id from jobs where ended_at is null and state = 'Dequeuing' order by id for update skip locked")
+_DEQUEUING = "select id from jobs where ended_at is null and state = 'Dequeuing' and kind = 'batch'"
+_CANCELLED = text(_DEQUEUING)
+_FREE = text(f"{_DEQUEUING} order by id for update skip locked")
 
 
 # Beside what the chains that sites are at still have before them.
@@ -86,6 +90,7 @@ _NEXT = text("""
 
 _MOVE_ON = text("update progress set dequeued_to = :to where job_id = :job")
 
+_FORGET_ASKS = text("delete from asks where job_id = :job and task_id > :after and task_id <= :last")
 # What is ready, now or later, waits, and is nothing of a chain that a site is at.
 _FORGET = text("""
     with put_off as (delete from later where job_id = :job and task_id > :after and task_id <= :last)
@@ -113,7 +118,8 @@ def _chunk(tx: Connection, job: int, after: int, most: int, deltas: Deltas) -> t
         deltas.move((job, some.rule, some.step), TaskState.PENDING, end, some.tasks)
         deltas.jobs[job].update(open_tasks=-some.tasks, cancelled=some.given)
     failpoint("hub.dequeuing")
-    tx.execute(_FORGET, {"job": job, "after": after, "last": found.last})
+    for forget in (_FORGET, _FORGET_ASKS):
+        tx.execute(forget, {"job": job, "after": after, "last": found.last})
     return found.n, full or bool(parted or untouched)
 
 

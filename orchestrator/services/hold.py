@@ -6,21 +6,28 @@ from datetime import datetime
 from sqlalchemy import Connection, Row, insert, select, text, update
 
 from orchestrator.contracts.hold import HoldAsked, Scope
-from orchestrator.domain.batch_job import BATCH_JOB
+from orchestrator.domain.kinds import ENDS
 from orchestrator.errors import Conflict, Fault, Invalid, NotFound
 from orchestrator.storage.audit import audit
+from orchestrator.storage.history import record
 from orchestrator.storage.tables import holds, jobs, sites, workflows
 from orchestrator.storage.together import write
-from orchestrator.storage.transitions import record
 
 MANUAL, TOLERANCE, BREAKER = "manual", "tolerance", "breaker"
+DEADLINE = "deadline"
+"""Of a task that waits for people: nobody has decided in time."""
+DEPENDENCY = "dependency"
+"""Of a job that waited for another, which has ended without coming so far."""
 HUB = "hub"
 
 
 def held(site: str, queue: str) -> str:
-    """SQL: whether an open hold stops what the job ``j`` has at a site and in a queue (both are expressions)."""
+    """SQL: whether an open hold, or a job that it waits for, stops what ``j`` has at a site and in a queue.
+
+    Both are expressions.
+    """
     # Those of one job are found by its id: a thousand jobs that are held cost the others nothing.
-    return f"({_exists('h.job_id = j.id', site, queue)} or {_exists('h.job_id is null', site, queue)})"
+    return f"(j.awaits > 0 or {_exists('h.job_id = j.id', site, queue)} or {_exists('h.job_id is null', site, queue)})"
 
 
 def _exists(whose: str, site: str, queue: str) -> str:
@@ -70,10 +77,37 @@ def _check(tx: Connection, scope: Scope) -> None:
         state = tx.scalar(known.with_for_update())
         if state is None:
             faults.append(Fault("$.scope.job", f"there is no job {scope.job}"))
-        elif state in BATCH_JOB.terminal:
+        elif state in ENDS:
             raise Conflict(f"job {scope.job} has ended: {state}")
     if faults:
         raise Invalid("the hold can not be placed", faults)
+
+
+def refuse_held(tx: Connection, job: int) -> None:
+    """Raise Conflict while something holds the whole of the job: people's events stop, as hand-outs do."""
+    if before := tx.execute(_AWAITS, {"job": job}).first():
+        raise Conflict(f"job {job} may not begin until job {before.on_job} is at least {before.wanted}")
+    row = tx.execute(_HOLDS_WHOLE, {"job": job}).first()
+    if row is not None:
+        raise Conflict(f"job {job} is held by {row.author}: {row.reason} (hold {row.id})")
+
+
+def is_held(tx: Connection, job: int) -> bool:
+    """Whether something holds the whole of the job."""
+    return any(tx.execute(statement, {"job": job}).first() for statement in (_AWAITS, _HOLDS_WHOLE))
+
+
+_AWAITS = text("""
+    select d.on_job, d.wanted from jobs j join dependencies d on d.job_id = j.id and d.settled_at is null
+    where j.id = :job and j.awaits > 0 order by d.on_job limit 1
+""")
+_HOLDS_WHOLE = text("""
+    select h.id, h.author, h.reason from jobs j join holds h on (h.job_id is null or h.job_id = j.id)
+    where j.id = :job and h.released_at is null and coalesce(h.until > clock_timestamp(), true)
+      and h.site is null and h.queue is null
+      and (h.workflow is null or h.workflow = j.workflow) and (h.owner is null or h.owner = j.owner)
+    order by h.id limit 1
+""")
 
 
 def release(tx: Connection, id: int, by: str, reason: str | None) -> None:
@@ -111,7 +145,7 @@ def _release(tx: Connection, row: Row[tuple[object, ...]], by: str, reason: str 
         return
     tx.execute(_LOCK, {"job": row.job_id})
     record(tx, row.job_id, "Released", actor=by, reason=f"{reason or 'released'} (hold {row.id})")
-    if row.kind != MANUAL:
+    if row.kind in (TOLERANCE, BREAKER):
         tx.execute(_FORGIVE, {"job": row.job_id})
         new_windows(tx, [row.job_id])
 

@@ -17,12 +17,16 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Engine, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from orchestrator.domain.roles import Permission, Role, granted
+from orchestrator.domain.people import Person
+from orchestrator.domain.roles import AT_A_SITE, Permission, Role, granted
 from orchestrator.errors import Fault, Forbidden, Invalid, NotFound, Unauthenticated
-from orchestrator.storage.tables import api_keys, users
+from orchestrator.storage.tables import api_keys, group_members, sites, users
 
 _PREFIX_LETTERS = string.ascii_lowercase + string.digits
 _KEY = re.compile(r"tq_([a-z0-9]{8})_[A-Za-z0-9_-]{43}")
+_GROUPS = func.array(
+    select(group_members.c.group_name).where(group_members.c.user_name == users.c.name).scalar_subquery()
+)
 _NO_HASH = bytes(32)
 _USE_NOTED_EVERY = timedelta(minutes=1)
 
@@ -34,15 +38,28 @@ class Caller:
     user: str
     roles: frozenset[Role]
     key_id: int
+    groups: frozenset[str] = frozenset()
+    site: str | None = None
+    """The only one that this key reaches; None: every one."""
+
+    @property
+    def person(self) -> Person:
+        """As the machines ask for them."""
+        return Person(self.user, self.roles, self.groups)
 
     def may(self, permission: Permission) -> bool:
-        """Whether one of the roles grants it."""
-        return permission in granted(self.roles)
+        """Whether one of the roles grants it, and the key is not bound to a site where it is for the whole."""
+        return permission in granted(self.roles) and (self.site is None or permission in AT_A_SITE)
 
     def must(self, permission: Permission) -> None:
         """Raise Forbidden unless one of the roles grants it."""
         if not self.may(permission):
             raise Forbidden(f"{self.user} may not do this: it needs the permission '{permission}'")
+
+    def must_reach(self, site: object) -> None:
+        """Raise Forbidden when the key is bound to another site."""
+        if self.site is not None and site != self.site:
+            raise Forbidden(f"this key is bound to the site {self.site!r}")
 
 
 class NewKey(NamedTuple):
@@ -66,16 +83,19 @@ def make_key(
     label: str | None = None,
     roles: Collection[Role] | None = None,
     expires_at: datetime | None = None,
+    site: str | None = None,
 ) -> NewKey:
     """A new key of a user; with ``roles``, it may only what both they and the user's own roles grant.
 
-    Invalid when there is no such user or a role is not the user's.
+    With ``site`` it reaches this one only. Invalid when there is no such user or site, or a role is not the user's.
     """
     owned = tx.scalar(select(users.c.roles).where(users.c.name == user))
     if owned is None:
         raise Invalid("the key can not be made", [Fault("$.user", f"there is no user {user!r}")])
     if Role.ADMIN not in owned and not set(roles or ()) <= set(owned):
         raise Invalid("the key can not be made", [Fault("$.roles", f"{user} has only these roles: {', '.join(owned)}")])
+    if site is not None and tx.scalar(select(sites.c.name).where(sites.c.name == site)) is None:
+        raise Invalid("the key can not be made", [Fault("$.site", f"nothing was ever heard of a site {site!r}")])
     prefix = "".join(secrets.choice(_PREFIX_LETTERS) for _ in range(8))
     plain = f"tq_{prefix}_{base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b'=').decode()}"
     key_id = tx.execute(
@@ -87,6 +107,7 @@ def make_key(
             label=label,
             roles=None if roles is None else sorted(roles),
             expires_at=expires_at,
+            site=site,
         )
         .returning(api_keys.c.id)
     ).scalar_one()
@@ -106,8 +127,10 @@ def check_key(engine: Engine, plain: str) -> Caller:
                 api_keys.c.id,
                 api_keys.c.hash,
                 api_keys.c.roles,
+                api_keys.c.site,
                 users.c.name,
                 users.c.roles.label("owned"),
+                _GROUPS.label("groups"),
                 unnoted.label("unnoted"),
             )
             .join(users, users.c.name == api_keys.c.user_name)
@@ -118,7 +141,7 @@ def check_key(engine: Engine, plain: str) -> Caller:
             raise Unauthenticated("the API key is unknown, expired or revoked")
         if row.unnoted:
             tx.execute(update(api_keys).where(api_keys.c.id == row.id, unnoted).values(last_used_at=func.now()))
-    return Caller(row.name, _scope(row.owned, row.roles), row.id)
+    return Caller(row.name, _scope(row.owned, row.roles), row.id, frozenset(row.groups), row.site)
 
 
 def revoke_key(tx: Connection, key_id: int) -> None:

@@ -16,6 +16,7 @@ from orchestrator.domain.fields import bind, unknown_site
 from orchestrator.domain.storable import storable_faults
 from orchestrator.domain.walked import Walked
 from orchestrator.errors import Conflict, Fault, Invalid
+from orchestrator.services.attributes import attribute_faults
 from orchestrator.services.check import method_fault
 from orchestrator.services.offers import Offers, load_offers
 from orchestrator.services.plan import PlannedStep, Where, plan
@@ -57,6 +58,7 @@ def read_order(tx: Connection, body: object) -> Order:
     method, options, found = _discovery(submission, workflow, offers)
     wrong += found
     wrong += _time_faults(tx, submission)
+    wrong += attribute_faults(workflow.attributes_schema, submission.attributes, "$.attributes")
     wrong += _start_faults(method, paths)
     walked = Walked(paths.paths if method not in _WALK_NOTHING else ())
     values, steps, found = _steps(submission, workflow, walked, offers)

@@ -5,10 +5,11 @@ from typing import Any, NamedTuple, cast
 
 import msgspec
 
+from orchestrator.contracts.names import PEOPLE
 from orchestrator.contracts.parcel import RuleOrder
 from orchestrator.contracts.report import PATHS
-from orchestrator.contracts.workflow import Action, Workflow
-from orchestrator.domain.fields import LANE, reference, shown, substitute, unknown_site
+from orchestrator.contracts.workflow import Action, Manual, Workflow
+from orchestrator.domain.fields import GROUP, LANE, reference, shown, substitute, unknown_site
 from orchestrator.domain.place import inside
 from orchestrator.domain.walked import Walked
 from orchestrator.errors import Fault
@@ -31,7 +32,7 @@ class PlannedStep(NamedTuple):
     function: str
     params: dict[str, Any]
     options: dict[str, Any]
-    """For the hub, where the workflow gives them: ``timeout_s``, ``hard_timeout_s``, ``retries``."""
+    """For the hub, where the workflow gives them: ``timeout_s``, ``hard_timeout_s``, ``retries``; ``manual``."""
     waits: bool
     """It changes a folder that is walked, so it begins when discovery has ended."""
 
@@ -70,6 +71,8 @@ def _step(
     r: int, s: int, action: Action, values: Mapping[str, Any], where: Where, offers: Offers
 ) -> tuple[PlannedStep | None, list[Fault]]:
     within = f"filter_rules[{r}].action[{s}]"
+    if action.manual is not None:
+        return _for_people(r, s, action, action.manual, values, within)
     site, site_place = _name(action.site, values, where.site, "$.site")
     queue, queue_place = _name(action.queue, values, where.queue, "$.queue")
     if site not in offers.sites:
@@ -91,6 +94,18 @@ def _step(
         return None, [*faults, Fault("$.workflow", f"{within}.function: {reason}")]
     step = PlannedStep(r, s, action.name, action.label, site, queue, function, params, _options(action), waits)
     return step, faults
+
+
+def _for_people(
+    r: int, s: int, action: Action, manual: Manual, values: Mapping[str, Any], within: str
+) -> tuple[PlannedStep | None, list[Fault]]:
+    """A step that no site does: its queue is the group that does it, none for every worker."""
+    group, place = _name(action.group, values, "", "$.fields")
+    if group and not GROUP.fullmatch(group):
+        return None, [Fault(place, f"{within}: {shown(group)} is not the name of a group")]
+    said = {"claim_s": manual.claim, "deadline_s": manual.deadline, "default": manual.default}
+    options = {"manual": {name: value for name, value in said.items() if value is not None}}
+    return PlannedStep(r, s, action.name, action.label, "", group, PEOPLE, {}, options, waits=False), []
 
 
 def _options(action: Action) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, text
 
 from orchestrator.domain.chain import STEP_MASK, step_of
+from orchestrator.services.ask import Asked, ask
 from orchestrator.services.chains import Plan
 from orchestrator.storage import tables
 from orchestrator.storage.copy import copy_in
@@ -28,13 +29,16 @@ class Ready(NamedTuple):
 
 
 def make_ready(tx: Connection, tasks: Sequence[Ready], plan: Plan) -> None:
-    """Let them be handed out: at once, after a while, or, what waits for the end of discovery, if it has ended."""
+    """Let them be handed out, or ask people: at once, after a while, or, what waits for discovery, if it has ended."""
     at_once: list[tuple[str, str, str, int, int]] = []
     later: list[Ready] = []
     waiting: list[int] = []
+    asked: list[Asked] = []
     for one in tasks:
         link = plan[one.job, one.rule][step_of(one.task)]
-        if one.after_s:
+        if link.people is not None:
+            asked.append(Asked(one.task, one.job, one.rule, link.people))
+        elif one.after_s:
             later.append(one)
         elif link.waits:
             waiting.append(one.task)
@@ -42,6 +46,7 @@ def make_ready(tx: Connection, tasks: Sequence[Ready], plan: Plan) -> None:
             at_once.append((*link.place, one.job, one.task))
     if at_once:
         copy_in(tx, tables.ready, ("site", "queue", "function", "job_id", "task_id"), at_once)
+    ask(tx, asked)
     if later:
         jobs, ids = [one.job for one in later], [one.task for one in later]
         tx.execute(_LATER, {"jobs": jobs, "ids": ids, "after": [one.after_s for one in later]})

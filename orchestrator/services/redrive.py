@@ -12,7 +12,7 @@ from orchestrator.contracts.paths import PathList, pack
 from orchestrator.contracts.redrive import RedriveAsked
 from orchestrator.domain.batch_job import BATCH_JOB
 from orchestrator.errors import Conflict, IllegalTransition, NotFound
-from orchestrator.storage.transitions import record
+from orchestrator.storage.history import record
 
 
 def sources(tx: Connection, job: int) -> list[int]:

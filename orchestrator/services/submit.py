@@ -8,18 +8,21 @@ import msgspec
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
+from orchestrator.contracts.names import PEOPLE
 from orchestrator.contracts.paths import PathList, pack
 from orchestrator.contracts.submission import chunks, part
 from orchestrator.domain.batch_job import BATCH_JOB
 from orchestrator.domain.discovery import DISCOVERY
 from orchestrator.errors import Conflict, Fault, Invalid
+from orchestrator.services.depend import depend
 from orchestrator.services.name_paths import are_names
 from orchestrator.services.order import GIVEN, STREAM, Order, read_order
 from orchestrator.services.plan import PlannedStep, rule_orders
 from orchestrator.services.recall import CHANGES, recall
+from orchestrator.services.users import ensure_groups
 from orchestrator.storage.copy import copy_in
+from orchestrator.storage.history import record
 from orchestrator.storage.tables import discoveries, job_steps, jobs, progress, streams, walks
-from orchestrator.storage.transitions import record
 
 MOST_WALKS = 8
 """So many a job begins with; walkers that are idle share what the others have before them."""
@@ -32,30 +35,34 @@ class Submitted(NamedTuple):
     created: bool
 
 
-def submit(tx: Connection, body: object, owner: str, idempotency_key: str | None = None) -> Submitted:
-    """Make a job of a request body (decoded JSON), as part of the transaction.
+def submit(
+    tx: Connection, body: object, owner: str, idempotency_key: str | None = None, *, parent: int | None = None
+) -> Submitted:
+    """Make a job of a request body (decoded JSON), as part of the transaction; ``parent`` is the job it is a part of.
 
     The same key with the same body again is the same job. Raises Conflict for the same key with another body and for a
     workflow that is disabled, Invalid with places in the body for everything else that is wrong.
     """
-    digest = _digest(body)
-    if idempotency_key is not None and (job := _repeated(tx, owner, idempotency_key, digest)) is not None:
+    digest = body_digest(body)
+    if idempotency_key is not None and (job := repeated(tx, owner, idempotency_key, digest)) is not None:
         return Submitted(job, created=False)
     order = read_order(tx, body)
-    job = _add_job(tx, order, owner, idempotency_key, digest)
+    job = _add_job(tx, order, owner, idempotency_key, digest, parent)
     if job is None:  # another request with the same key came first, and is committed by now
-        job = _repeated(tx, owner, cast(str, idempotency_key), digest)
+        job = repeated(tx, owner, cast(str, idempotency_key), digest)
         assert job is not None  # noqa: S101 - jobs keep their keys
         return Submitted(job, created=False)
     _add_plan(tx, job, order.steps)
     _add_discovery(tx, job, order)
     tx.execute(insert(progress).values(job_id=job))
+    if order.submission.depends_on:
+        depend(tx, job, order.submission.depends_on)
     event, state = BATCH_JOB.start
     record(tx, job, event, actor=owner, after=state)
     return Submitted(job, created=True)
 
 
-def _digest(body: object) -> bytes:
+def body_digest(body: object) -> bytes:
     """The body's meaning, not its spelling; Invalid when it can not be JSON."""
     try:
         return hashlib.sha256(msgspec.json.encode(body, order="deterministic")).digest()
@@ -63,7 +70,8 @@ def _digest(body: object) -> bytes:
         raise Invalid("the job can not be taken", [Fault("$", f"has a value that can not be kept: {error}")]) from None
 
 
-def _repeated(tx: Connection, owner: str, key: str, digest: bytes) -> int | None:
+def repeated(tx: Connection, owner: str, key: str, digest: bytes) -> int | None:
+    """The job that this key has made before; Conflict when that was with another body."""
     row = tx.execute(
         select(jobs.c.id, jobs.c.request_hash).where(jobs.c.owner == owner, jobs.c.idempotency_key == key)
     ).one_or_none()
@@ -74,11 +82,14 @@ def _repeated(tx: Connection, owner: str, key: str, digest: bytes) -> int | None
     return row.id
 
 
-def _add_job(tx: Connection, order: Order, owner: str, key: str | None, digest: bytes) -> int | None:
+def _add_job(
+    tx: Connection, order: Order, owner: str, key: str | None, digest: bytes, parent: int | None
+) -> int | None:
     """The new job's id, or None when the key is taken."""
     return tx.execute(
         insert_or_not(jobs)
         .values(
+            parent_id=parent,
             workflow=order.workflow.name,
             workflow_version=order.version,
             site=order.submission.site,
@@ -88,6 +99,10 @@ def _add_job(tx: Connection, order: Order, owner: str, key: str | None, digest: 
             fields=order.values,
             not_before=order.submission.not_before,
             deadline=order.submission.deadline,
+            name=order.submission.name,
+            due_at=order.submission.due_at,
+            extent=order.submission.extent,
+            attributes=order.submission.attributes,
             limits=order.workflow.limits,
             state=BATCH_JOB.start[1],
             idempotency_key=key,
@@ -100,6 +115,7 @@ def _add_job(tx: Connection, order: Order, owner: str, key: str | None, digest: 
 
 def _add_plan(tx: Connection, job: int, steps: Sequence[PlannedStep]) -> None:
     tx.execute(insert(job_steps), [{"job_id": job, **step._asdict()} for step in steps])
+    ensure_groups(tx, [step.queue for step in steps if step.function == PEOPLE and step.queue])
 
 
 def _starts(paths: PathList) -> Iterator[PathList]:

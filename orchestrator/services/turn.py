@@ -25,6 +25,7 @@ from orchestrator.services.memory import Memory
 from orchestrator.services.own_walks import Walked, walk_on
 from orchestrator.services.ready import make_due, release
 from orchestrator.services.requeue import requeue
+from orchestrator.services.runs import DUE, NEWS, hear_runs
 from orchestrator.services.send_walks import hand_out_walks
 from orchestrator.services.settle import lock, settle
 from orchestrator.services.tolerate import tolerate
@@ -87,7 +88,10 @@ def apply(tx: Connection, reports: Sequence[Reports], batches: Sequence[Batch], 
 
 def hand_out(tx: Connection, epoch: int, memory: Memory) -> Outbox:
     """Hand out what is ready, to whoever is there, and see what has become of what is being cancelled."""
-    serving, deltas, afoot = lanes(tx), Deltas(), tx.execute(_AFOOT).one()
+    afoot = tx.execute(_AFOOT).one()
+    if afoot.groups:
+        hear_runs(tx)
+    serving, deltas = lanes(tx), Deltas()
     dequeuing, free = cancelled(tx) if afoot.dequeuing else (set[int](), set[int]())
     if afoot.stopped:
         requeue(tx, deltas)
@@ -107,14 +111,15 @@ def hand_out(tx: Connection, epoch: int, memory: Memory) -> Outbox:
     return Outbox(parcels, orders, granted, stops=stops, ended=ended, dequeuing=bool(dequeuing), more=more)
 
 
-# Most turns find none of these: one look spares them six.
-_AFOOT = text("""
-    select exists (select from jobs where state = 'Dequeuing' and ended_at is null) as dequeuing,
+# Most turns find none of these: one look spares them seven.
+_AFOOT = text(f"""
+    select exists (select from jobs where state = 'Dequeuing' and ended_at is null and kind = 'batch') as dequeuing,
       exists (select from walks where state = 'Stopped' and ended_at is null) as stopped,
       exists (select from walks where by_hub and ended_at is null) as own,
       exists (select from walks where not by_hub and ended_at is null) as walks,
-      exists (select from later where run_after <= statement_timestamp()) as due
-""")
+      exists (select from later where run_after <= statement_timestamp()) as due,
+      exists (select {NEWS}) or exists (select {DUE}) as groups
+""")  # noqa: S608 - our own words
 
 
 def judge(tx: Connection, memory: Memory) -> Outbox:

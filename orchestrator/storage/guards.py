@@ -1,10 +1,23 @@
 """The database repeats the promise: a trigger, made from the machines' tables, keeps terminal states terminal."""
 
-from orchestrator.domain.batch_job import BATCH_JOB
 from orchestrator.domain.discovery import DISCOVERY
+from orchestrator.domain.kinds import MACHINES
 from orchestrator.domain.task import TASK
+from orchestrator.storage.tables.columns import quoted
 
-GUARDED = {"jobs": BATCH_JOB, "tasks": TASK, "walks": DISCOVERY}
+_ENDS: dict[str, str] = {
+    "jobs": " or ".join(
+        f"old.kind = '{kind}' and old.state in ({quoted(sorted(machine.terminal))})"
+        for kind, machine in MACHINES.items()
+    ),
+    **{
+        table: f"old.state in ({quoted(sorted(machine.terminal))})"
+        for table, machine in {"tasks": TASK, "walks": DISCOVERY}.items()
+    },
+}
+"""Table -> SQL: the old row has ended."""
+GUARDED = tuple(_ENDS)
+"""The tables with states that end."""
 
 FUNCTION = """
 create or replace function refuse_to_leave_an_end() returns trigger language plpgsql as $$
@@ -17,13 +30,12 @@ end $$
 
 def triggers() -> dict[str, str]:
     """The statement that makes each table's trigger, by table."""
-    return {table: _trigger(table, sorted(machine.terminal)) for table, machine in GUARDED.items()}
+    return {table: _trigger(table, ended) for table, ended in _ENDS.items()}
 
 
-def _trigger(table: str, terminal: list[str]) -> str:
-    ends = ", ".join(f"'{state}'" for state in terminal)
+def _trigger(table: str, ended: str) -> str:
     return (
         f"create or replace trigger {table}_ends before update of state on {table} for each row "
-        f"when (old.state in ({ends}) and new.state is distinct from old.state) "
+        f"when (({ended}) and new.state is distinct from old.state) "
         "execute function refuse_to_leave_an_end()"
     )

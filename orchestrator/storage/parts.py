@@ -54,6 +54,7 @@ PARTS = (
     Part("batches", {"subtree": -1, "sequence": -1, "rule": -1}, 100),
     Part("walks", {"subtree": -1}, 50),
     Part("error_groups", {"fingerprint": "", "rule": -2, "step": -2}, 500),
+    Part("task_history", {"task_id": 0, "seq": 0}, 500),
     Part("open_changes", {"gone": False, "depth": -1, "memory": 0, "at": _NIL, "name": ""}, 500),
     Part("history", {"seq": 0}, 500),
 )

@@ -5,16 +5,22 @@ Whoever calls has the job's row locked and has asked the machine; what does not 
 """
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from enum import StrEnum
+from typing import NamedTuple, TypeVar
 
 from sqlalchemy import Connection, text
 
 from orchestrator.domain.batch_job import BATCH_JOB, JobEvent, JobState
 from orchestrator.domain.chain import STEP_BITS, STEP_MASK
 from orchestrator.domain.discovery import DISCOVERY, DiscoveryState
+from orchestrator.domain.machine import Machine
 from orchestrator.domain.task import TASK, TaskState
 from orchestrator.storage.arrays import array
+from orchestrator.storage.history import record
 from orchestrator.storage.together import write
+
+S = TypeVar("S", bound=StrEnum)
+E = TypeVar("E", bound=StrEnum)
 
 
 class TaskChange(NamedTuple):
@@ -178,51 +184,40 @@ _MOVE_JOB = text("""
 """)
 """Who listens for that is told with the commit (api/moves.py)."""
 
-_RECORD = text("""
-    insert into history (job_id, seq, actor, event, from_state, to_state, reason, comment)
-    select :job, coalesce(max(seq), 0) + 1, :actor, :event, :before, :after, :reason, :comment
-    from history where job_id = :job
-""")
-
 
 def move_job(
     tx: Connection, job: int, before: JobState, event: JobEvent, *, actor: str = "hub", reason: str | None = None
 ) -> JobState:
-    """Fire an event at a job whose row is locked, and write its history; IllegalTransition when there is no edge."""
-    after = BATCH_JOB.fire(before, event)
+    """Fire an event at a batch job whose row is locked, and write its history; IllegalTransition without an edge."""
+    began = event is JobEvent.TASK_STARTED
+    return move(tx, BATCH_JOB, job, before, event, actor=actor, reason=reason, began=began)
+
+
+def move(
+    tx: Connection,
+    machine: Machine[S, E],
+    job: int,
+    before: S,
+    event: E,
+    *,
+    actor: str,
+    reason: str | None = None,
+    comment: str | None = None,
+    began: bool = False,
+) -> S:
+    """Fire an event at a job of any kind, as ``move_job`` does; ``began``: work on it begins with that."""
+    after = machine.fire(before, event)
     values = {
         "job": job,
         "before": before,
         "after": after,
         "reason": reason,
-        "started": event is JobEvent.TASK_STARTED,
-        "ended": after in BATCH_JOB.terminal,
+        "started": began,
+        "ended": after in machine.terminal,
     }
     write(tx, _MOVE_JOB, values, 1, f"moves of job {job} from {before}")
-    record(tx, job, event, actor=actor, before=before, after=after, reason=reason)
+    record(tx, job, event, actor=actor, before=before, after=after, reason=reason, comment=comment)
     return after
-
-
-def record(
-    tx: Connection,
-    job: int,
-    event: str,
-    *,
-    actor: str,
-    before: str | None = None,
-    after: str | None = None,
-    reason: str | None = None,
-    comment: str | None = None,
-) -> None:
-    """Write one entry of a job's history; its row is locked, so the numbers have no gap."""
-    write(
-        tx,
-        _RECORD,
-        {
-            "job": job, "actor": actor, "event": event, "before": before,
-            "after": after, "reason": reason, "comment": comment,
-        },
-    )  # fmt: skip
 
 
 class WalkChange(NamedTuple):

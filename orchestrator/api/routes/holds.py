@@ -32,6 +32,7 @@ class HoldsQuery(PageQuery):
 def place_hold(parts: AllParts, who: Who, body: RawBody, _query: NoQuery) -> views.Hold:
     """Hand out nothing of what agrees with the whole scope, until it is released. It changes no state."""
     asked = body.model(HoldAsked, "the hold can not be placed")
+    who.must_reach(asked.scope.site)
     with parts.engine.begin() as tx:
         return read_hold(tx, place(tx, asked, who.user))
 
@@ -49,7 +50,7 @@ def release_hold(
 ) -> views.Hold:
     """Release it; what it held goes on. Again changes nothing. A count of failures begins anew."""
     with parts.engine.begin() as tx:
-        read_hold(tx, hold_id)
+        who.must_reach(read_hold(tx, hold_id).scope.get("site"))
         release(tx, hold_id, who.user, body.model(Asked, "the hold can not be released").reason)
         hold = read_hold(tx, hold_id)
     background.add_task(wake, parts.redis_url)

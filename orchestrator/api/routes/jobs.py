@@ -4,14 +4,14 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request
-from pydantic import AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, Field
 from starlette.responses import StreamingResponse
 
 from orchestrator.api.feed import Feed
-from orchestrator.api.requires import Db, Id, NoQuery, PageQuery, needs
+from orchestrator.api.requires import Db, Id, NoQuery, PageQuery, Who, needs
 from orchestrator.contracts import views
-from orchestrator.domain.batch_job import JobState
 from orchestrator.domain.chain import MAX_STEPS
+from orchestrator.domain.kinds import STATES, Kind
 from orchestrator.domain.roles import Permission
 from orchestrator.domain.task import TaskState
 from orchestrator.storage.queries import jobs, paths, tasks, why
@@ -42,14 +42,22 @@ _EVENT = {
 }
 
 
+def _known_state(state: str) -> str:
+    if state not in STATES:
+        raise ValueError(f"has to be one of {', '.join(STATES)}")
+    return state
+
+
 class JobsQuery(PageQuery):
     """Which jobs: those that match one value of every filter that has any."""
 
-    state: list[JobState] = Field(default_factory=list[JobState], max_length=100)
+    state: list[Annotated[str, AfterValidator(_known_state)]] = Field(
+        default_factory=list[str], max_length=100, json_schema_extra={"items": {"type": "string", "enum": list(STATES)}}
+    )
     workflow: list[str] = _Several
     site: list[str] = _Several
     owner: list[str] = _Several
-    kind: list[str] = _Several
+    kind: list[Kind] = Field(default_factory=list[Kind], max_length=100)
     parent: Id | None = None
     created_after: AwareDatetime | None = None
     created_before: AwareDatetime | None = None
@@ -70,18 +78,18 @@ class PathsQuery(PageQuery):
 
 
 @router.get("/jobs", dependencies=_READ, summary="List jobs, the newest first")
-def list_jobs(engine: Db, query: Annotated[JobsQuery, Query()]) -> views.Page[views.Job]:
+def list_jobs(engine: Db, who: Who, query: Annotated[JobsQuery, Query()]) -> views.Page[views.Job]:
     """Filters that are given several times match any of their values."""
     wanted = jobs.JobFilter(**query.model_dump(exclude={"limit", "cursor"}))
     with snapshot(engine) as tx:
-        return jobs.list_jobs(tx, wanted, query.limit, query.cursor)
+        return jobs.list_jobs(tx, wanted, query.limit, query.cursor, who.person)
 
 
 @router.get("/jobs/{job_id}", dependencies=_READ, summary="One job")
-def read_job(job_id: KnownJob, engine: Db, _query: NoQuery) -> views.Job:
+def read_job(job_id: KnownJob, engine: Db, who: Who, _query: NoQuery) -> views.Job:
     """State, plan, counters and progress, all as of one moment."""
     with snapshot(engine) as tx:
-        return jobs.read_job(tx, job_id)
+        return jobs.read_job(tx, job_id, who.person)
 
 
 @router.get("/jobs/{job_id}/tasks", dependencies=_READ, summary="A job's tasks")

@@ -28,6 +28,7 @@ class KeyRequest(BaseModel):
     label: Text | None = None
     roles: list[Role] | None = Field(None, max_length=10, description="of the user's; absent: all of them")
     expires_at: AwareDatetime | None = None
+    site: Text | None = Field(None, description="it reaches this site only")
 
 
 @router.get("/keys", dependencies=_KEYS, summary="List API keys, the newest first")
@@ -41,7 +42,7 @@ def list_keys(engine: Db, query: Annotated[PageQuery, Query()]) -> views.Page[vi
 def create_key(asked: KeyRequest, engine: Db, _query: NoQuery) -> views.NewKey:
     """The answer is the only place where the key is shown."""
     with engine.begin() as tx:
-        made = make_key(tx, asked.user, asked.label, asked.roles, asked.expires_at)
+        made = make_key(tx, asked.user, asked.label, asked.roles, asked.expires_at, asked.site)
     return views.NewKey(id=made.id, key=made.plain)
 
 

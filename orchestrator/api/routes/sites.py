@@ -12,6 +12,7 @@ from orchestrator.contracts.control import Asked, SiteAsked
 from orchestrator.domain.roles import Permission
 from orchestrator.services import restart
 from orchestrator.services.drain import Part, Stance, direct, locked
+from orchestrator.services.keys import Caller
 from orchestrator.storage.queries import sites
 from orchestrator.storage.queries.snapshot import snapshot
 
@@ -42,7 +43,7 @@ def enable_site(
 
     With `queue` or `function`: the end of what was asked for with the same; here and in the two below.
     """
-    return _directed(parts, name, Stance.ENABLE, who.user, body, background)
+    return _directed(parts, name, Stance.ENABLE, who, body, background)
 
 
 @router.post("/sites/{name}/disable", dependencies=_FLEET, status_code=202, openapi_extra=_ASKED)
@@ -50,7 +51,7 @@ def disable_site(
     name: str, parts: AllParts, who: Who, body: RawBody, background: BackgroundTasks, _query: NoQuery
 ) -> views.Site:
     """Give it nothing new; what it has been handed is finished. Asking again changes nothing."""
-    return _directed(parts, name, Stance.DISABLE, who.user, body, background)
+    return _directed(parts, name, Stance.DISABLE, who, body, background)
 
 
 @router.post("/sites/{name}/drain", dependencies=_FLEET, status_code=202, openapi_extra=_ASKED)
@@ -61,7 +62,7 @@ def drain_site(
 
     `drained` says when nothing is with it any more. Asking again changes nothing.
     """
-    return _directed(parts, name, Stance.DRAIN, who.user, body, background)
+    return _directed(parts, name, Stance.DRAIN, who, body, background)
 
 
 @router.post("/sites/{name}/restart", dependencies=_FLEET, status_code=202, openapi_extra=_ASKED)
@@ -81,13 +82,14 @@ def restart_site(
 
 
 def _directed(
-    parts: Parts, name: str, stance: Stance, actor: str, body: Body, background: BackgroundTasks
+    parts: Parts, name: str, stance: Stance, who: Caller, body: Body, background: BackgroundTasks
 ) -> views.Site:
     """Let it be so, answer with the site as it then is, and wake the hub."""
+    who.must_reach(name)
     with parts.engine.begin() as tx:
         locked_site = locked(tx, name)
         asked = body.model(SiteAsked, "a site can not be asked for that")
-        direct(tx, locked_site, stance, actor, asked.reason, Part(asked.queue, asked.function))
+        direct(tx, locked_site, stance, who.user, asked.reason, Part(asked.queue, asked.function))
         site = sites.read_site(tx, name)
     background.add_task(wake, parts.redis_url)
     return site

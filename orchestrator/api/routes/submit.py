@@ -1,16 +1,18 @@
 """Submitting jobs."""
 
-from typing import Annotated
+from typing import Annotated, cast
 
 from fastapi import APIRouter, BackgroundTasks, Header, Response
 
-from orchestrator.api.bodies import JSON, RawBody, taking
+from orchestrator.api.bodies import JSON, RawBody, taking_one_of
 from orchestrator.api.requires import AllParts, NoQuery, Who, needs
 from orchestrator.broker.wake import wake
 from orchestrator.contracts.failpoints import failpoint
 from orchestrator.contracts.submission import Submission
+from orchestrator.contracts.task_group import GroupJobAsked
 from orchestrator.contracts.views import Job
 from orchestrator.domain.roles import Permission
+from orchestrator.services.start_group import start_group
 from orchestrator.services.submit import submit
 from orchestrator.storage.queries.jobs import read_job
 
@@ -32,7 +34,7 @@ Key = Annotated[
     "/jobs",
     status_code=201,
     dependencies=[needs(Permission.SUBMIT)],
-    openapi_extra=taking(Submission, JSON),
+    openapi_extra=taking_one_of([Submission, GroupJobAsked], JSON),
     responses={200: {"model": Job, "description": "The job that this Idempotency-Key has made before"}},
 )
 def submit_job(
@@ -44,14 +46,28 @@ def submit_job(
     _query: NoQuery,
     idempotency_key: Key = None,
 ) -> Job:
-    """Start a job: a workflow over paths at a site. Everything is checked before anything starts."""
-    request = body.json()
+    """Start a job: a workflow over paths at a site, or a task group. Everything is checked before anything starts."""
+    request: object = body.json()
+    who.must_reach(_site(request))
+    make = submit
+    if _names(request, "task_group"):
+        who.must(Permission.PLAN)
+        make = start_group
     with parts.engine.begin() as tx:
-        submitted = submit(tx, request, who.user, idempotency_key)
-        job = read_job(tx, submitted.job_id)
+        submitted = make(tx, request, who.user, idempotency_key)
+        job = read_job(tx, submitted.job_id, who.person)
         failpoint("api.submit.uncommitted")
     failpoint("api.submit.committed")
     response.status_code = 201 if submitted.created else 200
     response.headers["Location"] = f"/api/v1/jobs/{job.id}"
     background.add_task(wake, parts.redis_url)
     return job
+
+
+def _names(request: object, key: str) -> bool:
+    return isinstance(request, dict) and key in request
+
+
+def _site(request: object) -> object:
+    """Where it is to run, as it says; None when it does not."""
+    return cast(dict[str, object], request).get("site") if isinstance(request, dict) else None

@@ -2,12 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, BackgroundTasks, Depends, Path, Query
 
-from orchestrator.api.requires import Db, NoQuery, needs
+from orchestrator.api.bodies import JSON, RawBody, taking
+from orchestrator.api.requires import AllParts, Db, NoQuery, PageQuery, Who, needs
+from orchestrator.broker.wake import wake
 from orchestrator.contracts import views
+from orchestrator.contracts.answer import AnswerAsked
 from orchestrator.domain.roles import Permission
-from orchestrator.storage.queries import tasks, why
+from orchestrator.services.task_events import fire_at_task
+from orchestrator.storage.queries import asked, tasks, why
 from orchestrator.storage.queries.snapshot import snapshot
 
 router = APIRouter(tags=["jobs"])
@@ -27,10 +31,50 @@ KnownTask = Annotated[int, Depends(_known_task)]
 
 
 @router.get("/tasks/{task_id}", dependencies=[needs(Permission.READ)], summary="One task")
-def read_task(task_id: TaskId, engine: Db, _query: NoQuery) -> views.Task:
-    """One step of a chain over one batch of paths."""
+def read_task(task_id: TaskId, engine: Db, who: Who, _query: NoQuery) -> views.ManualTask:
+    """One step of a chain over one batch of paths; `asked` says who is to decide, where people are."""
     with snapshot(engine) as tx:
-        return tasks.read_task(tx, task_id)
+        return asked.read_manual_task(tx, task_id, who.person)
+
+
+@router.get("/tasks/{task_id}/paths", dependencies=[needs(Permission.READ)], summary="A task's paths")
+def list_task_paths(task_id: TaskId, engine: Db, query: Annotated[PageQuery, Query()]) -> views.Page[views.TaskPath]:
+    """Those that it was given, and what has become of each."""
+    with snapshot(engine) as tx:
+        return asked.list_task_paths(tx, task_id, query.limit, query.cursor)
+
+
+@router.get("/tasks/{task_id}/history", dependencies=[needs(Permission.READ)], summary="What people did with a task")
+def list_task_history(task_id: TaskId, engine: Db, query: Annotated[PageQuery, Query()]) -> views.Page[views.TaskEvent]:
+    """Oldest first."""
+    with snapshot(engine) as tx:
+        return asked.list_task_history(tx, task_id, query.limit, query.cursor)
+
+
+@router.post(
+    "/tasks/{task_id}/actions/{event}",
+    dependencies=[needs(Permission.WORK)],
+    openapi_extra=taking(AnswerAsked, JSON, required=False),
+    summary="Do a task of a manual step",
+)
+def fire_at(
+    task_id: TaskId,
+    event: Annotated[str, Path(max_length=100, description="claim, accept, reject or give-back")],
+    parts: AllParts,
+    who: Who,
+    body: RawBody,
+    background: BackgroundTasks,
+    _query: NoQuery,
+) -> views.ManualTask:
+    """Claim it, accept or reject all of its paths or some, or give it back.
+
+    One person has it at a time: 409 for all others. What is accepted or rejected unclaimed is claimed by that.
+    """
+    with parts.engine.begin() as tx:
+        fire_at_task(tx, task_id, event, who, lambda model: body.model(model, "this can not be said to a task"))
+        told = asked.read_manual_task(tx, task_id, who.person)
+    background.add_task(wake, parts.redis_url)
+    return told
 
 
 @router.get("/tasks/{task_id}/why", dependencies=[needs(Permission.READ)], summary="Why a task does not move")

@@ -1,10 +1,21 @@
 """What the API answers: one model a thing, the same words as in the database and the domain."""
 
+from orchestrator.contracts.views.access import Group as Group
 from orchestrator.contracts.views.access import Key as Key
 from orchestrator.contracts.views.access import Live as Live
 from orchestrator.contracts.views.access import NewKey as NewKey
 from orchestrator.contracts.views.access import Readiness as Readiness
+from orchestrator.contracts.views.access import User as User
+from orchestrator.contracts.views.attachments import Attachment as Attachment
+from orchestrator.contracts.views.groups import DurationReport as DurationReport
+from orchestrator.contracts.views.groups import GroupTask as GroupTask
+from orchestrator.contracts.views.groups import NextTask as NextTask
+from orchestrator.contracts.views.groups import PersonReport as PersonReport
+from orchestrator.contracts.views.groups import StageReport as StageReport
+from orchestrator.contracts.views.groups import TaskGroup as TaskGroup
+from orchestrator.contracts.views.groups import TaskList as TaskList
 from orchestrator.contracts.views.holds import Hold as Hold
+from orchestrator.contracts.views.jobs import DependsOn as DependsOn
 from orchestrator.contracts.views.jobs import Discovery as Discovery
 from orchestrator.contracts.views.jobs import ErrorGroup as ErrorGroup
 from orchestrator.contracts.views.jobs import HistoryEntry as HistoryEntry
@@ -32,5 +43,15 @@ from orchestrator.contracts.views.sites import PartlyOffered as PartlyOffered
 from orchestrator.contracts.views.sites import Pool as Pool
 from orchestrator.contracts.views.sites import Restart as Restart
 from orchestrator.contracts.views.sites import Site as Site
+from orchestrator.contracts.views.webhooks import Delivery as Delivery
+from orchestrator.contracts.views.webhooks import NewWebhook as NewWebhook
+from orchestrator.contracts.views.webhooks import SentAgain as SentAgain
+from orchestrator.contracts.views.webhooks import Webhook as Webhook
 from orchestrator.contracts.views.why import Cause as Cause
 from orchestrator.contracts.views.why import Why as Why
+from orchestrator.contracts.views.worklist import Asked as Asked
+from orchestrator.contracts.views.worklist import Decided as Decided
+from orchestrator.contracts.views.worklist import ManualTask as ManualTask
+from orchestrator.contracts.views.worklist import TaskEvent as TaskEvent
+from orchestrator.contracts.views.worklist import TaskPath as TaskPath
+from orchestrator.contracts.views.worklist import WorklistItem as WorklistItem

@@ -16,10 +16,28 @@ class Key(BaseModel):
     user: str
     label: str | None
     roles: list[Role] | None = Field(description="null: all of the user's")
+    site: str | None = Field(description="the only one that it reaches")
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None
     revoked_at: datetime | None
+
+
+class User(BaseModel):
+    """Somebody, or a program, who may use the API."""
+
+    name: str
+    roles: list[Role]
+    groups: list[str]
+    created_at: datetime
+
+
+class Group(BaseModel):
+    """Users to whom work can be assigned together."""
+
+    name: str
+    members: list[str]
+    created_at: datetime
 
 
 class NewKey(BaseModel):

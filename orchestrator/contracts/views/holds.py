@@ -10,7 +10,10 @@ class Hold(BaseModel):
     """What stops hand-outs, and people's events, of everything that agrees with its whole scope."""
 
     id: int
-    kind: Literal["manual", "tolerance", "breaker"] = Field(description="made by somebody, or since too much failed")
+    kind: Literal["manual", "tolerance", "breaker", "group", "deadline", "dependency"] = Field(
+        description="made by somebody; since too much failed; while the group job is paused that it is a part of; "
+        "since nobody has decided in time, or what it waited for has ended otherwise"
+    )
     scope: dict[str, int | str] = Field(examples=[{"job": 17}, {"site": "paris", "queue": "bulk"}])
     reason: str
     author: str

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from orchestrator.contracts.text import PathText
 from orchestrator.contracts.views.holds import Hold
 from orchestrator.contracts.views.logs import TaskProgress
-from orchestrator.domain.batch_job import JobState
 from orchestrator.domain.discovery import DiscoveryState
+from orchestrator.domain.kinds import Kind
 from orchestrator.domain.task import TaskState
 
 
@@ -33,9 +33,10 @@ class Step(TaskCounts):
     step: int = Field(description="its place in the chain, 0-based")
     action: str
     label: str | None
-    site: str
-    queue: str
-    function: str
+    site: str | None = Field(description="null: people do it")
+    queue: str | None = Field(description="null: people do it")
+    function: str = Field(description="`people` where they do it")
+    group: str | None = Field(description="whose people do it; null: every worker, or a site does it")
 
 
 class PathCounts(BaseModel):
@@ -77,16 +78,24 @@ class Progress(BaseModel):
     eta: datetime | None = Field(description="when it will be done at this rate; null while that can not be told")
 
 
+class DependsOn(BaseModel):
+    """Another job that this one waits for."""
+
+    job: int
+    state: str = Field(description="what it has to have come to, at least")
+    met: bool | None = Field(description="false: it has ended otherwise, and holds the job; null: not yet")
+
+
 class Job(BaseModel):
-    """A run of a workflow over paths."""
+    """A job of any kind: a run of a workflow over paths, a group of tasks, one task for a person."""
 
     id: int = Field(examples=[17])
-    kind: str = Field(examples=["batch"])
+    kind: Kind = Field(examples=["batch"])
     workflow: str | None = Field(examples=["verify_and_copy"])
     workflow_version: int | None
     parent_id: int | None
     name: str | None
-    state: JobState
+    state: str = Field(examples=["Started"], description="a word of its kind's machine")
     reason: str | None
     site: str | None = Field(examples=["london"])
     queue: str = Field(examples=["default"])
@@ -104,10 +113,17 @@ class Job(BaseModel):
     paths: PathCounts
     steps: list[Step]
     progress: Progress
-    assignee: str | None
+    assignee: str | None = Field(description="who has claimed it, or else whom it is assigned to")
+    group: str | None = Field(description="its members may claim it")
+    claimed_by: str | None
     due_at: datetime | None
+    extent: dict[str, Any] | None = Field(description="where, as GeoJSON")
+    attributes: dict[str, Any]
+    task_group: str | None = Field(description="of a group job: the definition that it was made of")
+    advance: str | None = Field(description="of a group job: `auto`, or `manual`: every tool is called by somebody")
     holds: list[Hold] = Field(description="the open ones that stop some of it")
-    legal_events: list[str] = Field(description="the events that have an edge out of this state")
+    depends_on: list[DependsOn] = Field(description="jobs before which it may not begin")
+    legal_events: list[str] = Field(description="the events that the caller may fire in this state")
     receipt: dict[str, int] | None = Field(
         description="of a cancelled job: how many of its tasks were waiting, queued and running when it was asked for, "
         "and how many of the running ones were stopped or finished anyway"
@@ -120,8 +136,8 @@ class Snapshot(BaseModel):
     model_config = ConfigDict(serialize_by_alias=True)
 
     seq: int
-    state: JobState
-    from_: JobState | None = Field(default=None, serialization_alias="from")
+    state: str
+    from_: str | None = Field(default=None, serialization_alias="from")
     tasks: TaskCounts
     paths: PathCounts
     progress: Progress
@@ -207,8 +223,9 @@ class Task(BaseModel):
     rule: int
     step: int
     action: str
-    site: str
-    queue: str
+    site: str | None = Field(description="null: people do it")
+    queue: str | None = Field(description="null: people do it")
+    group: str | None = Field(description="whose people do it; null: every worker, or a site does it")
     state: TaskState
     attempt: int
     tries: int

@@ -11,13 +11,27 @@ from sqlalchemy import Connection, Row, Select, case, extract, func, select
 from sqlalchemy import true as sql_true
 
 from orchestrator.contracts import views
-from orchestrator.domain.batch_job import BATCH_JOB, JobState
 from orchestrator.domain.discovery import DISCOVERY, DiscoveryState
+from orchestrator.domain.kinds import ENDS, Kind
+from orchestrator.domain.people import Person
 from orchestrator.domain.task import TaskState
+from orchestrator.domain.task_group import TaskStatus
 from orchestrator.errors import NotFound
 from orchestrator.storage.queries.holds import holds_of
 from orchestrator.storage.queries.keyset import decode, encode
-from orchestrator.storage.tables import discoveries, history, job_steps, jobs, progress, streams
+from orchestrator.storage.queries.legal import Facts, legal_events, read_facts
+from orchestrator.storage.queries.tasks import whose
+from orchestrator.storage.tables import (
+    dependencies,
+    discoveries,
+    group_jobs,
+    group_tasks,
+    history,
+    job_steps,
+    jobs,
+    progress,
+    streams,
+)
 
 _COUNTED = ("total", "processed", "skipped", "failed", "aborted", "cancelled", "unmatched")
 _ENDED = ("processed", "skipped", "failed", "aborted", "cancelled")
@@ -32,7 +46,7 @@ _TOLD = [job_steps.c[name.lower()] for name in _TOLD_AS]
 class JobFilter:
     """Which jobs: those that match one value of every filter that has any."""
 
-    state: Sequence[JobState] = ()
+    state: Sequence[str] = ()
     workflow: Sequence[str] = ()
     site: Sequence[str] = ()
     owner: Sequence[str] = ()
@@ -42,8 +56,10 @@ class JobFilter:
     created_before: datetime | None = None
 
 
-def list_jobs(tx: Connection, wanted: JobFilter, limit: int, cursor: str | None = None) -> views.Page[views.Job]:
-    """The newest first."""
+def list_jobs(
+    tx: Connection, wanted: JobFilter, limit: int, cursor: str | None = None, person: Person | None = None
+) -> views.Page[views.Job]:
+    """The newest first; ``legal_events`` are those that this person may fire."""
     query = _jobs().order_by(jobs.c.id.desc()).limit(limit + 1)
     for name in ("state", "workflow", "site", "owner", "kind"):
         if values := getattr(wanted, name):
@@ -57,16 +73,16 @@ def list_jobs(tx: Connection, wanted: JobFilter, limit: int, cursor: str | None 
     if cursor is not None:
         query = query.where(jobs.c.id < decode(cursor, int)[0])
     rows = tx.execute(query).all()
-    items = _views(tx, rows[:limit])
+    items = _views(tx, rows[:limit], person)
     return views.Page[views.Job](items=items, next_cursor=encode([items[-1].id]) if len(rows) > limit else None)
 
 
-def read_job(tx: Connection, job_id: int) -> views.Job:
-    """One job; NotFound when there is none."""
+def read_job(tx: Connection, job_id: int, person: Person | None = None) -> views.Job:
+    """One job, with the ``legal_events`` that this person may fire; NotFound when there is none."""
     rows = tx.execute(_jobs().where(jobs.c.id == job_id)).all()
     if not rows:
         raise NotFound(f"there is no job {job_id}")
-    return _views(tx, rows)[0]
+    return _views(tx, rows, person)[0]
 
 
 def known_job(tx: Connection, job_id: int) -> None:
@@ -127,10 +143,21 @@ def read_history(tx: Connection, job_id: int, limit: int, cursor: str | None = N
 def _jobs() -> Select[Any]:
     """Jobs with their counters; an answer is made of one row and its steps."""
     elapsed = extract("epoch", func.coalesce(jobs.c.ended_at, func.now()) - jobs.c.started_at)
+    status = group_tasks.c.status
+    rows = (
+        select(
+            func.count().filter(status == TaskStatus.COMPLETE.code).label("rows_done"),
+            func.count().filter(status != TaskStatus.CANCELLED.code).label("rows"),
+        )
+        .where(group_tasks.c.group_id == jobs.c.id, jobs.c.kind == Kind.GROUP)
+        .lateral("rows")
+    )
     return (
         select(
             jobs,
             discoveries.c.state.label("discovery_state"),
+            *rows.c,
+            *(group_jobs.c[name] for name in ("task_group", "advance", "percent_complete")),
             streams.c.lines.label("streamed"),
             *(func.coalesce(progress.c[name], 0).label(name) for name in _COUNTED),
             case((jobs.c.started_at.is_(None), 0), else_=elapsed).label("elapsed_s"),
@@ -138,20 +165,43 @@ def _jobs() -> Select[Any]:
         )
         .outerjoin(progress, progress.c.job_id == jobs.c.id)
         .outerjoin(discoveries, discoveries.c.job_id == jobs.c.id)
+        .outerjoin(group_jobs, group_jobs.c.job_id == jobs.c.id)
+        .outerjoin(rows, sql_true())
         .outerjoin(streams, streams.c.job_id == jobs.c.id)
         .where(jobs.c.pruned_at.is_(None))
     )
 
 
-def _views(tx: Connection, rows: Sequence[Row[Any]]) -> list[views.Job]:
+def _views(tx: Connection, rows: Sequence[Row[Any]], person: Person | None) -> list[views.Job]:
     steps = _steps(tx, [row.id for row in rows])
-    held = holds_of(tx, [row for row in rows if row.state not in BATCH_JOB.terminal])
-    return [_view(row, steps[row.id], held.get(row.id, [])) for row in rows]
+    held = holds_of(tx, [row for row in rows if row.state not in ENDS])
+    facts, waits = read_facts(tx, rows), _dependencies(tx, [row.id for row in rows])
+    return [_view(row, steps[row.id], held.get(row.id, []), waits[row.id], facts, person) for row in rows]
 
 
-def _view(row: Row[Any], steps: list[views.Step], held: list[views.Hold]) -> views.Job:
+def _dependencies(tx: Connection, job_ids: Sequence[int]) -> defaultdict[int, list[views.DependsOn]]:
+    found: defaultdict[int, list[views.DependsOn]] = defaultdict(list)
+    query = select(dependencies).where(dependencies.c.job_id.in_(job_ids))
+    for row in tx.execute(query.order_by(dependencies.c.job_id, dependencies.c.on_job)):
+        met = None if row.outcome is None else row.outcome == "met"
+        found[row.job_id].append(views.DependsOn(job=row.on_job, state=row.wanted, met=met))
+    return found
+
+
+def _view(
+    row: Row[Any],
+    steps: list[views.Step],
+    held: list[views.Hold],
+    waits: list[views.DependsOn],
+    facts: Facts,
+    person: Person | None,
+) -> views.Job:
+    own = {name: getattr(row, name) for name in views.Job.model_fields if name in jobs.c}
     return views.Job(
-        **{name: getattr(row, name) for name in views.Job.model_fields if name in jobs.c},
+        **own | {"assignee": row.claimed_by or row.assignee},
+        group=row.assigned_group,
+        task_group=row.task_group,
+        advance=row.advance,
         discovery=views.Discovery(
             state=_discovery(row),
             found=row.total + row.unmatched,
@@ -162,7 +212,8 @@ def _view(row: Row[Any], steps: list[views.Step], held: list[views.Hold]) -> vie
         steps=steps,
         progress=_progress(row),
         holds=held,
-        legal_events=list(BATCH_JOB.legal(row.state)),
+        depends_on=waits,
+        legal_events=legal_events(person, row, facts, held=bool(held) or row.awaits > 0),
     )
 
 
@@ -171,7 +222,8 @@ def _steps(tx: Connection, job_ids: Sequence[int]) -> defaultdict[int, list[view
     order = (job_steps.c.job_id, job_steps.c.rule, job_steps.c.step)
     query = select(job_steps.c.job_id, *_TOLD).where(job_steps.c.job_id.in_(job_ids)).order_by(*order)
     for job, *told in tx.execute(query):
-        steps[job].append(views.Step(**dict(zip(_TOLD_AS, told, strict=True))))
+        step = dict(zip(_TOLD_AS, told, strict=True))
+        steps[job].append(views.Step(**step | whose(step["site"], step["queue"], step["function"])))
     return steps
 
 
@@ -189,6 +241,13 @@ def _discovery(row: Row[Any]) -> DiscoveryState:
 
 
 def _progress(row: Row[Any]) -> views.Progress:
+    """In paths; of a group job in its tasks."""
+    if row.kind == Kind.GROUP:
+        percent, final = round(row.percent_complete, 1), row.ended_at is not None
+        return _by_hand(row.rows_done, row.rows, percent, final=final)
+    if row.kind == Kind.TASK:
+        done = int(row.state == TaskStatus.COMPLETE)
+        return _by_hand(done, 1, 100.0 * done, final=True)
     done, final = sum(getattr(row, name) for name in _ENDED), _discovery(row) in DISCOVERY.terminal
     elapsed = float(row.elapsed_s or 0)
     rate = done / elapsed if elapsed > 0 else 0.0
@@ -204,6 +263,11 @@ def _progress(row: Row[Any]) -> views.Progress:
         rate_per_s=round(rate, 2),
         eta=eta,
     )
+
+
+def _by_hand(done: int, total: int, percent: float, *, final: bool) -> views.Progress:
+    """Progress that has no rate: people do not work at one."""
+    return views.Progress(done=done, total=total, total_is_final=final, percent=percent, rate_per_s=0.0, eta=None)
 
 
 def _percent(done: int, total: int, *, final: bool) -> float:

@@ -9,8 +9,8 @@ from orchestrator.domain.retention import Periods
 
 DUE = """
   j.pruned_at is null and j.ended_at < clock_timestamp() - make_interval(secs => 86400 * case j.state
-    when 'Success' then cast(:success as float8) when 'Failure' then cast(:failure as float8)
-    when 'Cancelled' then cast(:cancelled as float8) end)
+    when 'Success' then cast(:success as float8) when 'Complete' then cast(:success as float8)
+    when 'Failure' then cast(:failure as float8) when 'Cancelled' then cast(:cancelled as float8) end)
 """
 """SQL: the job ``j`` has ended, and its period is over; the periods are values, in days."""
 
@@ -28,6 +28,7 @@ OLD: Mapping[str, tuple[str, str]] = {
     "dead_letters": ("reports", "at < {before}"),
     "nodes": ("reports", "last_heard < {before}"),
     "audit": ("audit", "at < {before}"),
+    "deliveries": ("reports", "dead_at < {before}"),
     "holds": ("audit", "job_id is null and released_at < {before}"),
 }
 """Table -> the period that it goes by, and what is then old, of what belongs to no job."""

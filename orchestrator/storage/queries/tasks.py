@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, select, tuple_, u
 from sqlalchemy import true as sql_true
 
 from orchestrator.contracts import views
+from orchestrator.contracts.names import PEOPLE
 from orchestrator.contracts.text import path_json
 from orchestrator.domain.chain import STEP_MASK, batch_of, step_of
 from orchestrator.domain.task import TaskState
@@ -20,7 +21,7 @@ LOOKED_THROUGH = 20_000
 """Tasks that one page looks through for those that are asked for: some milliseconds."""
 _STOPPED = frozenset({TaskState.ERROR, TaskState.FAILURE})
 """The states of which all tasks are found by ``tasks.stopped``."""
-_OF_STEP = ("step", "action", "site", "queue")
+_OF_STEP = ("step", "action", "site", "queue", "function")
 
 
 def list_tasks(
@@ -114,13 +115,23 @@ def list_errors(tx: Connection, job_id: int, limit: int, cursor: str | None = No
 
 
 def _view(row: Row[Any], step: Row[Any]) -> views.Task:
-    names = views.Task.model_fields.keys() - {"batch_id", "paths", "progress", *_OF_STEP}
+    others = {"batch_id", "paths", "progress", "step", "action", "site", "queue", "group"}
+    names = views.Task.model_fields.keys() - others
     return views.Task(
         **{name: getattr(row, name) for name in names},
-        **{name: getattr(step, name) for name in _OF_STEP},
+        step=step.step,
+        action=step.action,
+        **whose(step.site, step.queue, step.function),
         batch_id=batch_of(row.id),
         paths=views.TaskPaths(**{name: getattr(row, name) for name in views.TaskPaths.model_fields}),
     )
+
+
+def whose(site: str, queue: str, function: str) -> dict[str, Any]:
+    """Where a step of a plan is done, or by whom: a manual step's queue is its group."""
+    if function == PEOPLE:
+        return {"site": None, "queue": None, "group": queue or None}
+    return {"site": site, "queue": queue, "group": None}
 
 
 def _group(row: Row[Any]) -> views.ErrorGroup:

@@ -6,21 +6,22 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from orchestrator.contracts.views import Cause, Why
-from orchestrator.domain.batch_job import BATCH_JOB, JobState
+from orchestrator.domain.batch_job import JobState
 from orchestrator.domain.chain import STEP_MASK, step_of
 from orchestrator.domain.discovery import DISCOVERY
 from orchestrator.domain.health import GONE_AFTER_S
+from orchestrator.domain.kinds import ENDS
 from orchestrator.domain.task import TASK, TaskState
 from orchestrator.errors import NotFound
 from orchestrator.storage.queries.holds import holds_of
+from orchestrator.storage.queries.why_people import WHEN, anyone, asked_people, decision, people_causes
 
-_WHEN = "%Y-%m-%d %H:%M:%S UTC"
 _NAMED = 3
 SILENT_S = 6
 """Workers speak every 5 s: what is silent for longer may be gone."""
 
 _JOB = text("""
-    select j.id, j.state, j.reason, j.site, j.queue, j.workflow, j.owner, j.not_before,
+    select j.id, j.kind, j.state, j.reason, j.started_at, j.site, j.queue, j.workflow, j.owner, j.not_before,
       j.not_before > clock_timestamp() as early, d.state as discovery,
       d.queue as discovery_queue, d.site as discovery_site, p.open_tasks, p.out, p.total, d.waiting, d.running,
       st.lines as streamed,
@@ -51,7 +52,7 @@ _LANES = text("""
       (select count(*) from nodes n where n.site = s.site and n.function = s.function and s.queue = any(n.queues)
          and n.deaf and n.left_at is null and n.last_heard > clock_timestamp() - make_interval(secs => :gone)) as deaf,
       bool_or(s.waits) as waits
-    from job_steps s where s.job_id = :job group by s.site, s.queue, s.function, s.action
+    from job_steps s where s.job_id = :job and s.function <> 'people' group by s.site, s.queue, s.function, s.action
     order by min(s.step), s.site
 """)
 
@@ -60,11 +61,13 @@ _TASK = text("""
       t.suspect_bits is not null as hunted, s.site, s.queue, s.function, s.action, s.waits,
       r.task_id is not null as ready, l.run_after,
       p.claimed_at, p.handed_at, p.heard_at, p.node,
-      extract(epoch from clock_timestamp() - p.heard_at)::int as silent_s
+      extract(epoch from clock_timestamp() - p.heard_at)::int as silent_s,
+      a.task_id is not null as asked, a.claimed_by, a.claim_until, a.due_at
     from tasks t
     join job_steps s on s.job_id = t.job_id and s.rule = t.rule and s.step = (t.id & :mask)
     left join ready r on r.site = s.site and r.queue = s.queue and r.function = s.function
       and r.job_id = t.job_id and r.task_id = t.id
+    left join asks a on a.task_id = t.id
     left join later l on l.job_id = t.job_id and l.task_id = t.id
     left join handouts h on h.task_id = t.id
     left join parcels p on p.id = h.parcel
@@ -89,6 +92,11 @@ _LANE = text("""
 """)
 
 
+_DEPENDS = text("""
+    select d.on_job, d.wanted, j.state from dependencies d left join jobs j on j.id = d.on_job
+    where d.job_id = :job and d.settled_at is null order by d.on_job
+""")
+
 _STANCES = text("""
     select queue, function, disabled, draining from stances
     where site = :site and queue in ('', :queue) and function in ('', :function) order by 1, 2
@@ -100,7 +108,8 @@ def why_job(tx: Connection, job: int) -> Why:
     row = tx.execute(_JOB, {"job": job}).one_or_none()
     if row is None:
         raise NotFound(f"there is no job {job}")
-    return Why(items=[*_job_state(row), *_held_back(tx, row), *_discovery(tx, row), *_lanes(tx, row)])
+    causes = (_job_state(row), _held_back(tx, row), people_causes(tx, row), _discovery(tx, row), _lanes(tx, row))
+    return Why(items=[cause for some in causes for cause in some])
 
 
 def why_task(tx: Connection, task: int) -> Why:
@@ -119,34 +128,37 @@ def _cause(cause: str, detail: str, frees: str) -> Cause:
 
 
 def _job_state(row: Row[Any]) -> Iterator[Cause]:
-    by = f" by {row.actor} at {row.at:{_WHEN}}" if row.actor else ""
+    by = f" by {row.actor} at {row.at:{WHEN}}" if row.actor else ""
     said = f": {row.said}" if row.said else ""
-    if row.state in BATCH_JOB.terminal:
+    if row.state in ENDS:
         yield _cause("ended", f"job {row.id} has ended: {row.state}", "nothing: an end is never left")
     elif row.state == JobState.PAUSED:
         yield _cause("paused", f"job {row.id} was paused{by}{said}", f"orchestrator resume {row.id}")
     elif row.state == JobState.PAUSING:
         what = f"{row.out} tasks and {row.walking} walks are being finished"
         yield _cause("pausing", f"job {row.id} is being paused{by}{said}; {what}", f"orchestrator resume {row.id}")
-    elif row.state == JobState.DEQUEUING:
+    elif row.state == JobState.DEQUEUING and row.open_tasks is not None:
         what = f"{row.open_tasks - row.out} tasks are being taken out, {row.out} are being stopped"
         yield _cause("dequeuing", f"job {row.id} is being cancelled{by}{said}; {what}", "nothing: it ends by itself")
 
 
 def _held_back(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
-    if row.state in BATCH_JOB.terminal:
+    if row.state in ENDS:
         return
     if row.early:
-        yield _cause("not_before", f"job {row.id} is not to begin before {row.not_before:{_WHEN}}", "time")
+        yield _cause("not_before", f"job {row.id} is not to begin before {row.not_before:{WHEN}}", "time")
+    for one in tx.execute(_DEPENDS, {"job": row.id}):
+        detail = f"job {row.id} may not begin until job {one.on_job} is at least {one.wanted}; it is {one.state}"
+        yield _cause("waits_for_job", detail, f"job {one.on_job}; why it does not move: orchestrator why {one.on_job}")
     for hold in holds_of(tx, [row]).get(row.id, []):
         what = ", ".join(f"{name} {value}" for name, value in hold.scope.items())
-        detail = f"{what} is held by {hold.author} since {hold.at:{_WHEN}}: {hold.reason}"
-        frees = f"orchestrator hold release {hold.id}" + (f", or {hold.until:{_WHEN}}" if hold.until else "")
+        detail = f"{what} is held by {hold.author} since {hold.at:{WHEN}}: {hold.reason}"
+        frees = f"orchestrator hold release {hold.id}" + (f", or {hold.until:{WHEN}}" if hold.until else "")
         yield _cause("held" if hold.kind == "manual" else f"held_by_{hold.kind}", detail, frees)
 
 
 def _discovery(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
-    if row.state in BATCH_JOB.terminal or row.discovery is None or row.discovery in DISCOVERY.terminal:
+    if row.state in ENDS or row.discovery is None or row.discovery in DISCOVERY.terminal:
         return
     if row.streamed is not None:
         yield _cause(
@@ -166,8 +178,9 @@ def _discovery(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
 
 
 def _lanes(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
-    if row.state in BATCH_JOB.terminal:
+    if row.state in ENDS:
         return
+    yield from asked_people(tx, row)
     for lane in tx.execute(_LANES, {"job": row.id, "gone": GONE_AFTER_S}):
         name = f"{lane.site}.{lane.queue}.{lane.function}"
         if lane.out and lane.deaf:
@@ -200,7 +213,12 @@ def _task(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
             f"its process died {row.crashes} times: it is tried by halves, to find the path that kills it",
             "nothing: the path that is to blame ends alone, the others go on",
         )
-    if row.state == TaskState.STARTED:
+    if row.asked:
+        detail = f"it waits for {anyone(row.queue)}"
+        if row.claimed_by is not None:
+            detail = f"{row.claimed_by} has claimed it, until {row.claim_until:{WHEN}}"
+        yield _cause("waits_for_people", detail, decision(row.queue, row.due_at))
+    elif row.state == TaskState.STARTED:
         since = f"{row.started_at:%H:%M:%S} UTC" if row.started_at else "just now"
         detail = f"it runs on {row.worker} since {since}; last heard of {row.silent_s or 0} s ago"
         yield _cause("running", detail, "nothing: it is worked on")
@@ -212,7 +230,7 @@ def _task(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
         yield _cause("queued", f"{detail} and waits for a free process", "a process that becomes free")
         yield from _lane(tx, row.site, row.queue, row.function, row.action)
     elif row.run_after is not None:
-        detail = f"it failed {row.tries} times and is tried again at {row.run_after:{_WHEN}}"
+        detail = f"it failed {row.tries} times and is tried again at {row.run_after:{WHEN}}"
         yield _cause("retry", detail, "time")
     elif row.ready:
         yield from _lane(tx, row.site, row.queue, row.function, row.action)
@@ -240,7 +258,7 @@ def _lane(tx: Connection, site: str, queue: str, function: str, action: str | No
     for row in tx.execute(_STANCES, asked):
         yield _closed(site, row)
     if not lane.nodes:
-        heard = f"{site} was last heard of at {lane.last_heard:{_WHEN}}" if lane.last_heard else ""
+        heard = f"{site} was last heard of at {lane.last_heard:{WHEN}}" if lane.last_heard else ""
         yield _cause(
             "no_worker", f"no worker serves {name}; {heard}", f"start a worker of {site} for {queue}, {function}"
         )

@@ -3,28 +3,41 @@
 A task's id is made of its batch's id and its step (domain/chain.py), so that a chain's rows lie together.
 """
 
-from orchestrator.storage.tables.access import api_keys, audit, users
+from orchestrator.storage.tables.access import api_keys, audit, group_members, groups, users
+from orchestrator.storage.tables.asks import asks, task_history
+from orchestrator.storage.tables.attachments import attachments
 from orchestrator.storage.tables.changes import memories, open_changes, remembered
 from orchestrator.storage.tables.columns import metadata
+from orchestrator.storage.tables.dependencies import dependencies
 from orchestrator.storage.tables.discovery import batches, discoveries, walks
 from orchestrator.storage.tables.fleet import lanes, nodes, site_actions, sites, stances
 from orchestrator.storage.tables.hub import broker, dead_letters, hub_heartbeat, stale_reports, stream_positions
 from orchestrator.storage.tables.jobs import history, holds, job_steps, jobs, progress
 from orchestrator.storage.tables.logs import task_logs, task_progress
+from orchestrator.storage.tables.people import group_jobs, group_tasks, task_groups
 from orchestrator.storage.tables.restarts import restarts
 from orchestrator.storage.tables.streams import streams
 from orchestrator.storage.tables.tasks import carries, error_groups, handouts, later, outcomes, parcels, ready, tasks
+from orchestrator.storage.tables.webhooks import deliveries, webhooks
 from orchestrator.storage.tables.workflows import workflow_versions, workflows
 
 __all__ = [
     "api_keys",
+    "asks",
+    "attachments",
     "audit",
     "batches",
     "broker",
     "carries",
     "dead_letters",
+    "deliveries",
+    "dependencies",
     "discoveries",
     "error_groups",
+    "group_jobs",
+    "group_members",
+    "group_tasks",
+    "groups",
     "handouts",
     "history",
     "holds",
@@ -49,11 +62,14 @@ __all__ = [
     "stances",
     "stream_positions",
     "streams",
+    "task_groups",
+    "task_history",
     "task_logs",
     "task_progress",
     "tasks",
     "users",
     "walks",
+    "webhooks",
     "workflow_versions",
     "workflows",
 ]

@@ -10,8 +10,26 @@ users = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("roles", ARRAY(Text), nullable=False),
+    Column("password_hash", Text, comment="scrypt, with its salt; null = they have none"),
     time("created_at", now=True),
     comment="People and programs that may use the API.",
+)
+
+groups = Table(
+    "groups",
+    metadata,
+    Column("name", Text, primary_key=True),
+    time("created_at", now=True),
+    comment="Groups of users, to which work can be assigned.",
+)
+
+group_members = Table(
+    "group_members",
+    metadata,
+    Column("group_name", Text, ForeignKey("groups.name", ondelete="CASCADE"), primary_key=True),
+    Column("user_name", Text, ForeignKey("users.name", ondelete="CASCADE"), primary_key=True),
+    Index("ix_group_members_user_name", "user_name"),
+    comment="Who is in which group.",
 )
 
 api_keys = Table(
@@ -23,6 +41,7 @@ api_keys = Table(
     Column("user_name", Text, ForeignKey("users.name", ondelete="CASCADE"), nullable=False),
     Column("label", Text),
     Column("roles", ARRAY(Text)),
+    Column("site", Text, comment="it reaches this site only; null = every one"),
     time("created_at", now=True),
     time("expires_at"),
     time("last_used_at"),

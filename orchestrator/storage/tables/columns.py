@@ -1,10 +1,8 @@
 """The kinds of columns that many tables have, and the one ``metadata`` that all tables are in."""
 
-from sqlalchemy import BigInteger, Column, DateTime, Enum, ForeignKey, MetaData, func
+from collections.abc import Iterable
 
-from orchestrator.domain.batch_job import JobState
-from orchestrator.domain.discovery import DiscoveryState
-from orchestrator.domain.task import TaskState
+from sqlalchemy import BigInteger, Column, DateTime, Enum, ForeignKey, MetaData, func
 
 metadata = MetaData(
     naming_convention={
@@ -17,9 +15,14 @@ metadata = MetaData(
 )
 
 
-def words(states: type[JobState] | type[TaskState] | type[DiscoveryState], name: str) -> Enum:
-    """An enumeration of the database: a machine's states."""
-    return Enum(*(word.value for word in states), name=name)
+def words(states: Iterable[str], name: str) -> Enum:
+    """An enumeration of the database: the states of a machine, or of several."""
+    return Enum(*map(str, states), name=name)
+
+
+def quoted(words: Iterable[str]) -> str:
+    """Words as a list of SQL."""
+    return ", ".join(f"'{word}'" for word in words)
 
 
 def time(name: str, *, now: bool = False, comment: str | None = None) -> Column[object]:

@@ -17,10 +17,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from orchestrator.domain.batch_job import JobState
 from orchestrator.domain.chain import MAX_STEPS
+from orchestrator.domain.kinds import MACHINES, STATES, Kind
 from orchestrator.domain.task import TaskState
-from orchestrator.storage.tables.columns import count, metadata, time, words
+from orchestrator.storage.tables.columns import count, metadata, quoted, time, words
 
 jobs = Table(
     "jobs",
@@ -36,11 +36,18 @@ jobs = Table(
     Column("priority", SmallInteger, nullable=False, server_default="5"),
     Column("owner", Text, nullable=False),
     Column("fields", JSONB, nullable=False, server_default="{}"),
-    Column("state", words(JobState, "job_state"), nullable=False),
+    Column("state", words(STATES, "job_state"), nullable=False),
     Column("reason", Text),
-    Column("assignee", Text),
+    Column("assignee", Text, comment="whom it is assigned to"),
+    Column("assigned_group", Text, comment="a group whose members may claim it"),
+    Column("claimed_by", Text, comment="who has it now"),
+    Column("extent", JSONB(none_as_null=True), comment="where: GeoJSON"),
+    Column("attributes", JSONB, nullable=False, server_default="{}", comment="what its users want to know of it"),
     time("due_at"),
     time("not_before"),
+    Column(
+        "awaits", SmallInteger, nullable=False, server_default="0", comment="dependencies that have not been met yet"
+    ),
     time("deadline", comment="when it is cancelled, if it has not ended"),
     Column(
         "limits",
@@ -58,10 +65,18 @@ jobs = Table(
     Column("request_hash", LargeBinary),
     time("pruned_at", comment="its deletion has begun: it is there for nobody any more"),
     UniqueConstraint("owner", "idempotency_key"),
-    CheckConstraint("kind = 'batch'", name="kind"),
+    CheckConstraint(f"kind in ({quoted(Kind)})", name="kind"),
+    CheckConstraint(
+        " or ".join(f"kind = '{kind}' and state in ({quoted(machine.words)})" for kind, machine in MACHINES.items()),
+        name="state",
+    ),
     CheckConstraint("priority between 0 and 9", name="priority"),
     Index("ix_jobs_active", "id", postgresql_where=text("ended_at is null")),
     Index("ix_jobs_state_id", "state", "id"),
+    *(
+        Index(f"ix_jobs_{column}", column, postgresql_where=text(f"{column} is not null and ended_at is null"))
+        for column in ("assignee", "assigned_group", "claimed_by")
+    ),
     Index("ix_jobs_parent_id", "parent_id", postgresql_where=text("parent_id is not null")),
     Index("ix_jobs_pruned", "id", postgresql_where=text("pruned_at is not null")),
     Index("ix_jobs_redrive_of", "redrive_of", postgresql_where=text("redrive_of is not null")),
@@ -160,7 +175,7 @@ holds = Table(
     time("released_at"),
     Column("released_by", Text),
     Column("release_reason", Text),
-    CheckConstraint("kind in ('manual', 'tolerance', 'breaker')", name="kind"),
+    CheckConstraint("kind in ('manual', 'tolerance', 'breaker', 'group', 'deadline', 'dependency')", name="kind"),
     CheckConstraint("num_nonnulls(job_id, site, queue, workflow, owner, path_prefix) > 0", name="scope"),
     Index("ix_holds_open", "job_id", postgresql_where=text("released_at is null")),
     Index("ix_holds_job_id", "job_id"),

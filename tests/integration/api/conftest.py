@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -19,8 +20,10 @@ SECRET = b"0123456789abcdef0123456789abcdef"
 
 
 @pytest.fixture
-def app(engine: Engine) -> FastAPI:
-    return make_app(engine, secret=SECRET, redis_url=None)
+def app(engine: Engine, tmp_path: Path) -> FastAPI:
+    return make_app(
+        engine, secret=SECRET, redis_url=None, attachments_folder=tmp_path / "attachments", attachment_mib=2
+    )
 
 
 @pytest.fixture

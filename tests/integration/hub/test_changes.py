@@ -14,6 +14,8 @@ from tests.integration.hub.changing import Changing
 from tests.integration.hub.conftest import World
 from tests.integration.hub.redrives import redrive
 
+pytestmark = pytest.mark.timeout(180)
+
 NOTHING: dict[str, str] = {}
 
 

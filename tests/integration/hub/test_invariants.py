@@ -25,7 +25,7 @@ WAITING = "(select max(id) from tasks where state = 'Pending' and (id & 63) = 1)
 UNGUARDED = "alter table {0} disable trigger {0}_ends"
 
 BREAKS: Mapping[str, Sequence[Sequence[str]]] = {
-    "an open task is ready, with a site, or waits for the step before it or for discovery": [
+    "an open task is ready, with a site or people, or waits for the step before it or discovery": [
         [f"delete from ready where task_id = {ONE_READY}"],
         [f"delete from handouts where task_id = {CLAIMED}"],
         [f"insert into later select job_id, task_id, now() from ready where task_id = {ONE_READY}"],
@@ -71,6 +71,9 @@ BREAKS: Mapping[str, Sequence[Sequence[str]]] = {
     "what is handed out has not ended, and has begun only if it was claimed": [
         [f"update parcels set claimed_at = null where {PARCEL.format(CLAIMED)}"],
         [f"update tasks set state = 'Skipped' where id = {SENT}"],
+    ],
+    "people are asked only for what is theirs, and have begun only with what one has claimed": [
+        [f"insert into asks (task_id, job_id, rule, group_name) select id, job_id, 0, '' from tasks where id = {DONE}"]
     ],
     "what is handed out is in a parcel": [
         [f"delete from parcels where {PARCEL.format(CLAIMED)}"],
@@ -164,6 +167,10 @@ BREAKS: Mapping[str, Sequence[Sequence[str]]] = {
     ],
     "a job that is past its deadline is being cancelled": [
         ["update jobs set deadline = now() - interval '1 h' where id = :running"],
+    ],
+    "a job waits for as many others as it depends on and have not come so far": [
+        ["update jobs set awaits = 1 where id = :running"],
+        ["insert into dependencies (job_id, on_job, wanted) values (:running, :ended, 'Success')"],
     ],
     "every entry of a history and of the audit says who": [
         ["update history set actor = '' where seq = 1"],

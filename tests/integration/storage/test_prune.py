@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from orchestrator.services.control import Wish, locked
 from orchestrator.services.prune import prune
 from orchestrator.services.redrive import redrive, sources
 from orchestrator.stack.wait import wait_until
+from orchestrator.storage.files import Files
 from orchestrator.storage.parts import PARTS
 from orchestrator.storage.queries.invariants import violations
 from orchestrator.storage.queries.jobs import JobFilter, list_jobs, read_job
@@ -123,6 +125,9 @@ def test_what_belongs_to_no_job_goes_by_its_own_period(filled: Engine) -> None:
         f"insert into audit (actor, action, subject, at) values ('a', 'b', 'c', {long_ago}), ('a', 'b', 'd', now())",
         f"insert into holds (site, reason, author, released_at) values ('a', 'b', 'c', {long_ago})",
         "insert into holds (site, reason, author) values ('a', 'b', 'c')",
+        "insert into webhooks (url, owner) values ('https://a', 'b')",
+        f"""insert into deliveries (webhook_id, job_id, event, body, dead_at)
+          select id, 1, 'a', '{{}}', at from webhooks, unnest(array[null, now(), {long_ago}]) as at""",
         f"update nodes set last_heard = {long_ago} where site = 'site-3'",
     ]
     with filled.begin() as tx:
@@ -131,7 +136,7 @@ def test_what_belongs_to_no_job_goes_by_its_own_period(filled: Engine) -> None:
     periods = Periods(reports=5.5, audit=5)
     with snapshot(filled) as tx:
         told = prunable(tx, periods).others
-    assert told == {"stale_reports": 1195, "dead_letters": 1, "nodes": 2, "audit": 1, "holds": 1}
+    assert told == {"stale_reports": 1195, "dead_letters": 1, "nodes": 2, "audit": 1, "deliveries": 1, "holds": 1}
     assert prune(filled, periods).others == told
     assert prune(filled, periods).others.total() == 0
     assert one(filled, "select count(*) from stale_reports") == 5
@@ -262,8 +267,8 @@ def test_several_at_once_share_the_work(filled: Engine, database_url: str) -> No
     well(filled)
 
 
-def test_the_api_s_process_does_it_by_itself(filled: Engine, database_url: str) -> None:
-    pruner = Pruner(database_url, ALL)
+def test_the_api_s_process_does_it_by_itself(filled: Engine, database_url: str, tmp_path: Path) -> None:
+    pruner = Pruner(database_url, ALL, Files(tmp_path / "attachments"))
     pruner.start()
     try:
         assert wait_until(lambda: set(states(filled)) == {"Started"}, 30)

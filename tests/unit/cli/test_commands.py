@@ -20,7 +20,11 @@ COMMANDS = [
     "site key", "site enable", "site disable", "site drain", "site restart",
     "plugin new", "logs", "task",
     "pause", "resume", "cancel", "redrive", "why", "hold add", "hold list", "hold release",
-    "worker", "key create", "key list", "key revoke", "db migrate", "db prune", "doctor", "chaos",
+    "worklist", "do", "webhook add", "webhook list", "webhook dead", "webhook send", "webhook delete",
+    "worker", "key create", "key list", "key revoke", "user create", "user list", "user groups",
+    "user change", "user delete", "group define", "group list", "group start", "group tasks", "group task-list",
+    "group next-task", "group task-job", "group task-status", "group insert", "group cancel-remaining", "group report",
+    "db migrate", "db prune", "doctor", "chaos",
 ]  # fmt: skip
 
 
@@ -76,6 +80,8 @@ def test_a_service_that_does_not_answer_is_exit_code_3(tmp_path: Path) -> None:
         ["submit", "w", "/x", "--site", "london", "--deadline", "soon"],
         ["redrive", "1", "--include", "Success"],
         ["hold", "add", "--reason", "x"],
+        ["do", "1"],
+        ["do", "1", "claim"],
         ["hold", "add", "--reason", "x", "--job", "1", "--until", "never"],
         ["jobs", "--state", "Startled"],
         ["worker"],
@@ -156,7 +162,7 @@ def test_a_command_loads_what_it_needs_and_no_more(tmp_path: Path) -> None:
     assert "orchestrator up" in done.stderr
 
 
-@pytest.mark.parametrize(("typed", "offered"), [("orchestrator wo", {"workflow", "workflows", "worker"})])
+@pytest.mark.parametrize(("typed", "offered"), [("orchestrator wo", {"workflow", "workflows", "worker", "worklist"})])
 def test_the_shell_can_complete_commands(typed: str, offered: set[str], tmp_path: Path) -> None:
     words = typed.split()
     shown = orchestrator(

@@ -66,7 +66,22 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     (changed(*ACTION, to="fs.copy"), "$.filter_rules[0].action[0]", "has to be an object"),
     (changed(*ACTION, "name", to="a b"), "$.filter_rules[0].action[0].name", "has to match"),
     (changed(*ACTION, "queue", to="a.b"), "$.filter_rules[0].action[0].queue", "has to match"),
-    (changed(*ACTION, "manual", to=True), "$.filter_rules[0].action[0].manual", "not supported in this version"),
+    (changed(*ACTION, to={"name": "x", "manual": 1}), "$.filter_rules[0].action[0].manual", "has to be"),
+    (
+        changed(*ACTION, to={"name": "x", "manual": True, "site": "paris", "size": 1}),
+        "$.filter_rules[0].action[0]",
+        "it takes no site, size",
+    ),
+    (
+        changed(*ACTION, to={"name": "x", "manual": {"deadline": "1d"}}),
+        "$.filter_rules[0].action[0].manual",
+        "deadline and default go together",
+    ),
+    (
+        changed(*ACTION, to={"name": "x", "manual": {"claim": "0s"}}),
+        "$.filter_rules[0].action[0].manual",
+        "claim has to be more than 0",
+    ),
     (changed(*ACTION, "group", to="qa"), "$.filter_rules[0].action[0].group", "only for steps with manual"),
     (changed(*ACTION, "retries", to={"max": 101}), "$.filter_rules[0].action[0].retries.max", "less than or equal"),
     (
@@ -130,6 +145,20 @@ def test_a_parameter_of_any_value_is_kept() -> None:
 def test_retries_of_nought_and_automatic_steps_are_taken() -> None:
     action = {"name": "x", "retries": {"max": 0, "base": "2s"}, "manual": False}
     assert Workflow.model_validate(changed(*ACTION, to=action)).filter_rules[0].action[0].retries
+
+
+def test_a_manual_step_is_kept_as_it_was_written() -> None:
+    how = {"claim": "4h", "deadline": "3d", "default": "accept"}
+    for manual, kept in (
+        (True, True),
+        ({}, True),
+        (how, {"claim": 14400.0, "deadline": 259200.0, "default": "accept"}),
+    ):
+        action = {"name": "review", "manual": manual, "group": "qa", "label": "Look"}
+        workflow = Workflow.model_validate(changed(*ACTION, to=action))
+        canonical = workflow.canonical()
+        assert canonical["filter_rules"][0]["action"] == [action | {"manual": kept}]
+        assert Workflow.model_validate(canonical) == workflow
 
 
 def test_a_policy_is_kept_as_the_hub_reads_it() -> None:

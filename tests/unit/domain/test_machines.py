@@ -8,7 +8,9 @@ import pytest
 from orchestrator.domain.batch_job import BATCH_JOB
 from orchestrator.domain.discovery import DISCOVERY
 from orchestrator.domain.machine import Machine, edges
+from orchestrator.domain.people import PeopleMachine
 from orchestrator.domain.task import TASK
+from orchestrator.domain.task_group import CODES, GROUP_JOB, TASK_JOB, TaskStatusEvent
 from orchestrator.errors import IllegalTransition
 
 JOB_TABLE = """
@@ -59,10 +61,72 @@ Started     CrashedForGoodInPart  Error
 Started     Stopped               Cancelled
 """
 
+GROUP_TABLE = """
+Pending     TaskStarted           Started
+Pending     AllSucceeded          Success
+Pending     SomeFailed            Failure
+Pending     PauseRequested        Pausing
+Pending     CancelRequested       Dequeuing
+Pending     SetTaskList           Pending
+Pending     InsertTaskGroup       Pending
+Pending     SetNextTask           Pending
+Pending     CreateJobForTask      Pending
+Pending     CancelRemainingTasks  Pending
+Started     AllSucceeded          Success
+Started     SomeFailed            Failure
+Started     PauseRequested        Pausing
+Started     CancelRequested       Dequeuing
+Started     InsertTaskGroup       Started
+Started     SetNextTask           Started
+Started     CreateJobForTask      Started
+Started     CancelRemainingTasks  Started
+Pausing     Drained               Paused
+Paused      ResumedUnstarted      Pending
+Paused      Resumed               Started
+Paused      CancelRequested       Dequeuing
+Paused      InsertTaskGroup       Paused
+Paused      CancelRemainingTasks  Paused
+Dequeuing   Drained               Cancelled
+"""
+
+TASK_JOB_TABLE = """
+Waiting     Chosen      Waiting
+Waiting     JobCreated  Ready
+Waiting     NotNeeded   Cancelled
+Waiting     GroupEnded  Cancelled
+Ready       Start       Working
+Ready       GroupEnded  Cancelled
+Working     Start       Working
+Working     Complete    Complete
+Working     GiveUp      Ready
+Working     Retry       Ready
+Working     GroupEnded  Cancelled
+"""
+
+WHO = {
+    "PauseRequested": "admin operator planner",
+    "ResumedUnstarted": "admin operator planner",
+    "Resumed": "admin operator planner",
+    "CancelRequested": "admin operator planner",
+    "SetTaskList": "admin planner",
+    "InsertTaskGroup": "admin at_work planner",
+    "SetNextTask": "admin planner",
+    "CreateJobForTask": "admin planner",
+    "CancelRemainingTasks": "admin planner",
+    "Ready Start": "admin candidate planner",
+    "Working Start": "admin holder planner",
+    "Complete": "admin holder planner",
+    "GiveUp": "admin holder planner",
+    "Retry": "admin planner",
+}
+"""What is not here is the system's own."""
+
 MACHINES: list[tuple[Any, tuple[str, str], str, str]] = [
     (BATCH_JOB, ("Submitted", "Pending"), JOB_TABLE, "Success Failure Cancelled"),
     (DISCOVERY, ("Submitted", "Waiting"), DISCOVERY_TABLE, "Closed Broken"),
     (TASK, ("Discovered", "Pending"), TASK_TABLE, "Success Error Failure Skipped Cancelled"),
+    (GROUP_JOB, ("Submitted", "Pending"), GROUP_TABLE, "Success Failure Cancelled"),
+    (TASK_JOB, ("Listed", "Waiting"), TASK_JOB_TABLE, "Complete Cancelled"),
 ]
 
 PAIRS = [
@@ -119,6 +183,25 @@ def test_every_state_is_reached_from_the_start_and_reaches_an_end(machine: Machi
 
     assert reached_from(machine.start[1]) == set(machine.states)
     assert all(reached_from(state) & machine.terminal for state in machine.states)
+
+
+@pytest.mark.parametrize("machine", [BATCH_JOB, GROUP_JOB, TASK_JOB], ids=lambda machine: machine.name)
+def test_who_may_fire_what(machine: PeopleMachine[Any, Any]) -> None:
+    for (state, event), who in machine.who.items():
+        named = WHO.get(f"{state} {event}", WHO.get(event, ""))
+        assert " ".join(sorted(word.replace(" ", "_") for word in who)) == named, (state, event)
+    assert machine.who.keys() == machine.edges.keys()
+
+
+def test_an_event_is_known_by_either_spelling() -> None:
+    assert TASK_JOB.named("GiveUp") is TASK_JOB.named("give-up") is TaskStatusEvent.GIVE_UP
+    assert TASK_JOB.named("giveup") is TASK_JOB.named("Give-Up") is None
+
+
+def test_the_codes_are_the_published_ones() -> None:
+    assert {str(status): code for status, code in CODES.items()} == {
+        "Waiting": 1, "Ready": 2, "Working": 5, "Complete": 10, "Cancelled": 0,
+    }  # fmt: skip
 
 
 def test_a_pair_that_is_named_twice_is_a_mistake() -> None:

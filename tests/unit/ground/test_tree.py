@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-FOLDERS = ("orchestrator", "workers", "tests", "benchmarks", "docs", "docker", ".ci")
+FOLDERS = ("orchestrator", "workers", "tests", "benchmarks", "docs", "docker", "examples", ".ci")
 LINES = 300
 LONGER = {
     "orchestrator/storage/migrations/versions/0001_first_schema.py": "a migration is a record of one moment",

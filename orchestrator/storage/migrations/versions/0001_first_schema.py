@@ -77,14 +77,35 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
                 "Paused",
                 "Dequeuing",
                 "Cancelled",
+                "Waiting",
+                "Ready",
+                "Working",
+                "Complete",
                 name="job_state",
             ),
             nullable=False,
         ),
         sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("assignee", sa.Text(), nullable=True),
+        sa.Column("assignee", sa.Text(), nullable=True, comment="whom it is assigned to"),
+        sa.Column("assigned_group", sa.Text(), nullable=True, comment="a group whose members may claim it"),
+        sa.Column("claimed_by", sa.Text(), nullable=True, comment="who has it now"),
+        sa.Column("extent", postgresql.JSONB(astext_type=sa.Text()), nullable=True, comment="where: GeoJSON"),
+        sa.Column(
+            "attributes",
+            postgresql.JSONB(astext_type=sa.Text()),
+            server_default="{}",
+            nullable=False,
+            comment="what its users want to know of it",
+        ),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("not_before", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "awaits",
+            sa.SmallInteger(),
+            server_default="0",
+            nullable=False,
+            comment="dependencies that have not been met yet",
+        ),
         sa.Column(
             "deadline", sa.DateTime(timezone=True), nullable=True, comment="when it is cancelled, if it has not ended"
         ),
@@ -126,7 +147,16 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
             nullable=True,
             comment="its deletion has begun: it is there for nobody any more",
         ),
-        sa.CheckConstraint("kind = 'batch'", name=op.f("ck_jobs_kind")),
+        sa.CheckConstraint(
+            "kind in ('batch', 'group', 'task', 'edit', 'correction', 'review', 'conflict')", name=op.f("ck_jobs_kind")
+        ),
+        sa.CheckConstraint(
+            "kind = 'batch' and state in ('Pending', 'Started', 'Success', 'Failure', 'Pausing', 'Paused', "
+            "'Dequeuing', 'Cancelled') or kind = 'group' and state in ('Pending', 'Started', 'Success', 'Failure', "
+            "'Pausing', 'Paused', 'Dequeuing', 'Cancelled') or kind = 'task' and state in ('Waiting', 'Ready', "
+            "'Working', 'Complete', 'Cancelled')",
+            name=op.f("ck_jobs_state"),
+        ),
         sa.CheckConstraint("priority between 0 and 9", name=op.f("ck_jobs_priority")),
         sa.ForeignKeyConstraint(["parent_id"], ["jobs.id"], name=op.f("fk_jobs_parent_id"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["redrive_of"], ["jobs.id"], name=op.f("fk_jobs_redrive_of"), ondelete="SET NULL"),
@@ -135,6 +165,14 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
         comment="One row a job.",
     )
     op.create_index("ix_jobs_active", "jobs", ["id"], unique=False, postgresql_where=sa.text("ended_at is null"))
+    for column in ("assigned_group", "assignee", "claimed_by"):
+        op.create_index(
+            f"ix_jobs_{column}",
+            "jobs",
+            [column],
+            unique=False,
+            postgresql_where=sa.text(f"{column} is not null and ended_at is null"),
+        )
     op.create_index(
         "ix_jobs_deadline",
         "jobs",
@@ -187,6 +225,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
         "users",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("roles", postgresql.ARRAY(sa.Text()), nullable=False),
+        sa.Column("password_hash", sa.Text(), nullable=True, comment="scrypt, with its salt; null = they have none"),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
@@ -215,6 +254,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
         sa.Column("user_name", sa.Text(), nullable=False),
         sa.Column("label", sa.Text(), nullable=True),
         sa.Column("roles", postgresql.ARRAY(sa.Text()), nullable=True),
+        sa.Column("site", sa.Text(), nullable=True, comment="it reaches this site only; null = every one"),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
@@ -343,7 +383,9 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
         sa.Column("released_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("released_by", sa.Text(), nullable=True),
         sa.Column("release_reason", sa.Text(), nullable=True),
-        sa.CheckConstraint("kind in ('manual', 'tolerance', 'breaker')", name=op.f("ck_holds_kind")),
+        sa.CheckConstraint(
+            "kind in ('manual', 'tolerance', 'breaker', 'group', 'deadline', 'dependency')", name=op.f("ck_holds_kind")
+        ),
         sa.CheckConstraint(
             "num_nonnulls(job_id, site, queue, workflow, owner, path_prefix) > 0", name=op.f("ck_holds_scope")
         ),
@@ -858,11 +900,290 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
         sa.PrimaryKeyConstraint("task_id", name=op.f("pk_task_progress")),
         comment="How far tasks said they were when they last did.",
     )
+    _people()
+    _worklist()
     _changes()
     _streams()
     op.execute(guards.FUNCTION)
     for trigger in guards.triggers().values():
         op.execute(trigger)
+
+
+def _people() -> None:
+    """Groups of users, and the work that is done in groups of tasks."""
+    op.create_table(
+        "groups",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_groups")),
+        comment="Groups of users, to which work can be assigned.",
+    )
+    op.create_table(
+        "group_members",
+        sa.Column("group_name", sa.Text(), nullable=False),
+        sa.Column("user_name", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["group_name"], ["groups.name"], name=op.f("fk_group_members_group_name"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_name"], ["users.name"], name=op.f("fk_group_members_user_name"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("group_name", "user_name", name=op.f("pk_group_members")),
+        comment="Who is in which group.",
+    )
+    op.create_index("ix_group_members_user_name", "group_members", ["user_name"], unique=False)
+    op.create_table(
+        "task_groups",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("label", sa.Text(), nullable=True),
+        sa.Column(
+            "tasks", postgresql.JSONB(astext_type=sa.Text()), nullable=False, comment="in order, as they were given"
+        ),
+        sa.Column(
+            "attributes_schema",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=True,
+            comment="of its jobs' attributes; null = they may be any",
+        ),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.Column(
+            "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_task_groups")),
+        comment="What tasks a group has; group jobs copy them, so that a change is for later ones.",
+    )
+    op.create_table(
+        "group_jobs",
+        sa.Column("job_id", sa.BigInteger(), nullable=False),
+        sa.Column("task_group", sa.Text(), nullable=False),
+        sa.Column("advance", sa.Text(), nullable=False),
+        sa.Column("current_task", sa.BigInteger(), nullable=True, comment="a row of it; null = none is chosen"),
+        sa.Column("percent_complete", sa.Float(), server_default="0", nullable=False),
+        sa.Column(
+            "due",
+            sa.Boolean(),
+            server_default="false",
+            nullable=False,
+            comment="it goes on by itself once nothing holds it back",
+        ),
+        sa.CheckConstraint("advance in ('auto', 'manual')", name=op.f("ck_group_jobs_advance")),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_group_jobs_job_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("job_id", name=op.f("pk_group_jobs")),
+        comment="What a job of kind group has beside a job's own columns.",
+    )
+    op.create_index("ix_group_jobs_due", "group_jobs", ["job_id"], unique=False, postgresql_where=sa.text("due"))
+    op.create_table(
+        "group_tasks",
+        sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
+        sa.Column("group_id", sa.BigInteger(), nullable=False),
+        sa.Column("order", sa.Integer(), nullable=False, comment="from 1; a row inserted before others moves them on"),
+        sa.Column("task_group", sa.Text(), nullable=False, comment="the definition that it came from"),
+        sa.Column("task", sa.Text(), nullable=False),
+        sa.Column("label", sa.Text(), nullable=True),
+        sa.Column("status", sa.SmallInteger(), server_default="1", nullable=False),
+        sa.Column("assignee", sa.Text(), nullable=True),
+        sa.Column("assigned_group", sa.Text(), nullable=True),
+        sa.Column(
+            "run",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=True,
+            comment="of an automatic task: the workflow, site, paths and fields",
+        ),
+        sa.Column("on_failure", sa.Text(), server_default="hold", nullable=False),
+        sa.Column("effort", sa.Float(), server_default="1", nullable=False),
+        sa.Column("job_id", sa.BigInteger(), nullable=True, comment="its job, once its turn has come"),
+        sa.Column(
+            "run_id",
+            sa.BigInteger(),
+            nullable=True,
+            comment="of an automatic task: the run that has not been heard of yet",
+        ),
+        sa.Column("listed_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column("listed_by", sa.Text(), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("started_by", sa.Text(), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_by", sa.Text(), nullable=True),
+        sa.CheckConstraint("on_failure in ('hold', 'fail')", name=op.f("ck_group_tasks_on_failure")),
+        sa.CheckConstraint("effort > 0", name=op.f("ck_group_tasks_effort")),
+        sa.CheckConstraint("status in (0, 1, 2, 5, 10)", name=op.f("ck_group_tasks_status")),
+        sa.ForeignKeyConstraint(["group_id"], ["jobs.id"], name=op.f("fk_group_tasks_group_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_group_tasks_job_id"), ondelete="SET NULL"),
+        sa.ForeignKeyConstraint(["run_id"], ["jobs.id"], name=op.f("fk_group_tasks_run_id"), ondelete="SET NULL"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_group_tasks")),
+        sa.UniqueConstraint(
+            "group_id", "order", deferrable=True, initially="DEFERRED", name=op.f("uq_group_tasks_group_id_order")
+        ),
+        sa.UniqueConstraint("job_id", name=op.f("uq_group_tasks_job_id")),
+        comment="The rows of a group job's list, with the published codes: 1, 2, 5, 10, and our own 0 for Cancelled.",
+    )
+    op.create_index(
+        "ix_group_tasks_run_id", "group_tasks", ["run_id"], unique=False, postgresql_where=sa.text("run_id is not null")
+    )
+
+
+def _worklist() -> None:
+    """What waits for people, what waits for other jobs, and what is to be told to webhooks."""
+    op.create_table(
+        "asks",
+        sa.Column("task_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("job_id", sa.BigInteger(), nullable=False),
+        sa.Column("rule", sa.SmallInteger(), nullable=False),
+        sa.Column("group_name", sa.Text(), nullable=False, comment="empty: every worker is asked"),
+        sa.Column("since", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True, comment="when its step's default is taken"),
+        sa.Column("claimed_by", sa.Text(), nullable=True),
+        sa.Column("claimed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("claim_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "look_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="when the hub looks at it next: its claim or its deadline is over",
+        ),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_asks_job_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["task_id"], ["tasks.id"], name=op.f("fk_asks_task_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("task_id", name=op.f("pk_asks")),
+        comment="Tasks that wait for people: as long as they do.",
+    )
+    op.create_index("ix_asks_group", "asks", ["group_name", "job_id", "task_id"], unique=False)
+    op.create_index(
+        "ix_asks_claimed",
+        "asks",
+        ["claimed_by", "job_id", "task_id"],
+        unique=False,
+        postgresql_where=sa.text("claimed_by is not null"),
+    )
+    op.create_index("ix_asks_job_id", "asks", ["job_id", "task_id"], unique=False)
+    op.create_index(
+        "ix_asks_look_at", "asks", ["look_at"], unique=False, postgresql_where=sa.text("look_at is not null")
+    )
+    op.create_table(
+        "task_history",
+        sa.Column("job_id", sa.BigInteger(), nullable=False),
+        sa.Column("task_id", sa.BigInteger(), nullable=False),
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("event", sa.Text(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("paths", sa.Integer(), nullable=True, comment="how many it is about"),
+        sa.Column("comment", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_task_history_job_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("job_id", "task_id", "seq", name=op.f("pk_task_history")),
+        comment="What people did with a task, in order.",
+    )
+    op.create_table(
+        "dependencies",
+        sa.Column("job_id", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "on_job",
+            sa.BigInteger(),
+            nullable=False,
+            comment="no foreign key: it may be forgotten once it has ended",
+        ),
+        sa.Column("wanted", sa.Text(), nullable=False, comment="the state that it has to have come to"),
+        sa.Column(
+            "outcome", sa.Text(), nullable=True, comment="written with the state of the other job; null = not yet"
+        ),
+        sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True, comment="when the job was told"),
+        sa.CheckConstraint("outcome in ('met', 'never')", name=op.f("ck_dependencies_outcome")),
+        sa.CheckConstraint("job_id <> on_job", name=op.f("ck_dependencies_another")),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_dependencies_job_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("job_id", "on_job", name=op.f("pk_dependencies")),
+        comment="A job may not begin until another is at least at a state.",
+    )
+    op.create_index(
+        "ix_dependencies_open", "dependencies", ["on_job"], unique=False, postgresql_where=sa.text("outcome is null")
+    )
+    op.create_index(
+        "ix_dependencies_news",
+        "dependencies",
+        ["job_id"],
+        unique=False,
+        postgresql_where=sa.text("outcome is not null and settled_at is null"),
+    )
+    op.create_table(
+        "webhooks",
+        sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("events", postgresql.ARRAY(sa.Text()), nullable=True, comment="of a job's history; null = all"),
+        sa.Column("workflow", sa.Text(), nullable=True, comment="of whose jobs; null = of all jobs"),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.Column(
+            "failures",
+            sa.Integer(),
+            server_default="0",
+            nullable=False,
+            comment="in a row: it did not answer, or badly",
+        ),
+        sa.Column("retry_at", sa.DateTime(timezone=True), nullable=True, comment="nothing is sent to it before"),
+        sa.Column(
+            "delivered_at", sa.DateTime(timezone=True), nullable=True, comment="the last time that it took something"
+        ),
+        sa.Column("last_error", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhooks")),
+        comment="Where events of jobs are sent to.",
+    )
+    op.create_table(
+        "deliveries",
+        sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
+        sa.Column("webhook_id", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "job_id", sa.BigInteger(), nullable=False, comment="no foreign key: what is told needs no job any more"
+        ),
+        sa.Column("event", sa.Text(), nullable=False),
+        sa.Column("body", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.Column("due_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("last_error", sa.Text(), nullable=True),
+        sa.Column("dead_at", sa.DateTime(timezone=True), nullable=True, comment="given up, after so many attempts"),
+        sa.ForeignKeyConstraint(
+            ["webhook_id"], ["webhooks.id"], name=op.f("fk_deliveries_webhook_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
+        comment="The outbox: written with the history, deleted once it has been taken.",
+    )
+    op.create_index(
+        "ix_deliveries_due",
+        "deliveries",
+        ["webhook_id", "due_at"],
+        unique=False,
+        postgresql_where=sa.text("dead_at is null"),
+    )
+    op.create_index(
+        "ix_deliveries_dead",
+        "deliveries",
+        ["webhook_id", "id"],
+        unique=False,
+        postgresql_where=sa.text("dead_at is not null"),
+    )
+    op.create_table(
+        "attachments",
+        sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
+        sa.Column("job_id", sa.BigInteger(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("media_type", sa.Text(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False, comment="bytes"),
+        sa.Column("sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("added_by", sa.Text(), nullable=False),
+        sa.Column("added_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_attachments_job_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_attachments")),
+        sa.UniqueConstraint("job_id", "name", name=op.f("uq_attachments_job_id_name")),
+        comment="Files that belong to jobs; a file without a row is nobody's, and is removed.",
+    )
 
 
 def _changes() -> None:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-from orchestrator.domain.batch_job import BATCH_JOB
 from orchestrator.domain.chain import STEP_BITS, STEP_MASK
 from orchestrator.domain.halving import MOST_CRASHES
+from orchestrator.domain.kinds import MACHINES
 from orchestrator.storage.guards import GUARDED
 from orchestrator.storage.queries.invariants import jobs, paths, tasks
 from orchestrator.storage.queries.invariants.check import Check
@@ -99,8 +99,12 @@ def violations(
         "patience": grace_s,
         "most_crashes": MOST_CRASHES,
         "triggers": [f"{table}_ends" for table in GUARDED],
-        "edges": [f"{before} {event} {after}" for (before, event), after in BATCH_JOB.edges.items()],
-        "start": f"{BATCH_JOB.start[0]} {BATCH_JOB.start[1]}",
+        "edges": [
+            f"{kind} {before} {event} {after}"
+            for kind, machine in MACHINES.items()
+            for (before, event), after in machine.edges.items()
+        ],
+        "starts": [f"{kind} {machine.start[0]} {machine.start[1]}" for kind, machine in MACHINES.items()],
     }
     found: list[Violation] = []
     for check in CHECKS:

@@ -6,8 +6,8 @@ from functools import cached_property
 
 from sqlalchemy import TextClause, text
 
-from orchestrator.domain.batch_job import BATCH_JOB
 from orchestrator.domain.discovery import DISCOVERY
+from orchestrator.domain.kinds import ENDS
 from orchestrator.domain.task import TASK
 
 
@@ -18,7 +18,7 @@ def words(states: Iterable[str]) -> str:
 
 TASK_OPEN = words(set(TASK.states) - TASK.terminal)
 TASK_ENDS = words(TASK.terminal)
-JOB_ENDS = words(BATCH_JOB.terminal)
+JOB_ENDS = words(ENDS)
 WALK_ENDS = words(DISCOVERY.terminal)
 
 

@@ -33,6 +33,7 @@ _NOT_ENDED = """
         select from holds h where h.released_at is null and (h.until is null or h.until > clock_timestamp())
           and (h.job_id is null or h.job_id = j.id)
       )
+      and not exists (select from asks a where a.job_id = j.id) and j.awaits = 0
 """
 
 _PAST_DEADLINE = """
@@ -82,6 +83,14 @@ _PAUSED = """
       and (w.handed_at is not null or w.state = 'Running')
 """
 
+_AWAITS = """
+    select format('job %s waits for %s others, and %s dependencies are open', j.id, j.awaits, d.n)
+    from jobs j cross join lateral (
+      select count(*) as n from dependencies where job_id = j.id and settled_at is null
+    ) d
+    where j.id = any(cast(:jobs as bigint[])) and j.awaits <> d.n
+"""
+
 _ACTORS = """
     select format('job %s, entry %s: %s by nobody', job_id, seq, event) from history
     where job_id = any(cast(:jobs as bigint[])) and trim(actor) = ''
@@ -93,15 +102,15 @@ _WALK = """
     select format('job %s, entry %s (number %s): %s from %s to %s, after %s',
       x.job_id, x.seq, x.number, x.event, x.from_state, x.to_state, x.before)
     from (
-      select h.*, row_number() over (partition by job_id order by seq) as number,
+      select h.*, j.kind, row_number() over (partition by job_id order by seq) as number,
         lag(to_state) over (partition by job_id, to_state is null order by seq) as before
-      from history h where job_id = any(cast(:jobs as bigint[]))
+      from history h join jobs j on j.id = h.job_id where job_id = any(cast(:jobs as bigint[]))
     ) x
     where x.seq <> x.number or x.to_state is not null and (
       x.from_state is distinct from x.before
-      or (x.from_state is null and concat_ws(' ', x.event, x.to_state) <> :start)
+      or (x.from_state is null and concat_ws(' ', x.kind, x.event, x.to_state) <> all (cast(:starts as text[])))
       or (x.from_state is not null
-        and concat_ws(' ', x.from_state, x.event, x.to_state) <> all (cast(:edges as text[])))
+        and concat_ws(' ', x.kind, x.from_state, x.event, x.to_state) <> all (cast(:edges as text[])))
     )
 """
 
@@ -130,6 +139,7 @@ CHECKS = (
         "I10", "nothing is handed out after pause was asked for", _SINCE.format(event="PauseRequested", state="Pausing")
     ),
     Check("I10", "nothing is handed out after the job was held", _HELD),
+    Check("I4", "a job waits for as many others as it depends on and have not come so far", _AWAITS),
     Check("I15", "every entry of a history and of the audit says who", _ACTORS),
     Check("I17", "a history goes along the machine's edges, without a gap", _WALK),
     Check("I17", "a job is in the state that its history leads to", _LAST),

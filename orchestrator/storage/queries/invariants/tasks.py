@@ -17,6 +17,7 @@ _PLACED = f"""
     cross join lateral (
       select (t.attempt = 0 and t.given > 0 and s.waits and d.state not in ({WALK_ENDS}))::int
         + exists (select from handouts h where h.task_id = t.id)::int
+        + exists (select from asks a where a.task_id = t.id)::int
         + exists (
           select from ready r where r.site = s.site and r.queue = s.queue and r.function = s.function
             and r.job_id = t.job_id and r.task_id = t.id
@@ -159,8 +160,18 @@ _PLACE = """
     )
 """
 
+_ASKED = """
+    select format('task %s is %s, its step is for %s, and it is claimed by %s', t.id, t.state, s.function, a.claimed_by)
+    from asks a join tasks t on t.id = a.task_id
+    join job_steps s on s.job_id = t.job_id and s.rule = t.rule and s.step = (t.id & :mask)
+    where a.job_id = any(cast(:jobs as bigint[])) and (
+      t.job_id <> a.job_id or (s.queue, s.function) is distinct from (a.group_name, 'people')
+      or (a.claimed_by is null and t.state <> 'Pending') or (a.claimed_by is not null and t.state <> 'Started')
+    )
+"""
+
 CHECKS = (
-    Check("I1", "an open task is ready, with a site, or waits for the step before it or for discovery", _PLACED),
+    Check("I1", "an open task is ready, with a site or people, or waits for the step before it or discovery", _PLACED),
     Check("I1", "a lease that has lapsed is judged", _LAPSED),
     Check("I4", "a step's counters are its tasks", _STEP_COUNTS),
     Check("I4", "a discovery's counters are its walks", _WALK_COUNTS),
@@ -172,6 +183,7 @@ CHECKS = (
     Check("I11", "what is tried again later is pending, in a job that runs", _LATER),
     Check("I11", "what is handed out has not ended, and has begun only if it was claimed", _HANDED_OUT),
     Check("I11", "what is handed out is in a parcel", _IN_PARCELS),
+    Check("I11", "people are asked only for what is theirs, and have begun only with what one has claimed", _ASKED),
     Check("I13", "deaths are few: a logarithm of halvings for each path that is settled", _CRASHES),
     Check("I14", "a task is at its step's site", _PLACE),
 )

@@ -1,0 +1,81 @@
+"""Make, list, change and delete users, and see the groups that they are in."""
+
+from typing import Annotated, Any
+
+import typer
+
+from orchestrator.cli import text
+from orchestrator.cli.output import put_json, put_json_lines, put_table, say
+from orchestrator.cli.verb import Call, verb
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The user's name")]
+Roles = Annotated[list[str] | None, typer.Option("--role", metavar="ROLE", help="In this role; repeatable")]
+Groups = Annotated[list[str] | None, typer.Option("--group", metavar="GROUP", help="In this group; repeatable")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the group ``user``."""
+    group = typer.Typer(name="user", help="Make, list, change and delete users.", no_args_is_help=True)
+    verb(group, "create", epilog="Example:  orchestrator user create ann --role worker --group editors")(create)
+    verb(group, "list")(list_users)
+    verb(group, "groups")(list_groups)
+    verb(group, "change", epilog="Example:  orchestrator user change ann --group editors --group qa")(change)
+    verb(group, "delete")(delete)
+    app.add_typer(group)
+
+
+def create(call: Call, name: Name, *, role: Roles = None, group: Groups = None) -> None:
+    """Make a user; a group that is named for the first time is made as well. Next: orchestrator key create."""
+    with call.client() as client:
+        made = client.request("POST", "/users", {"name": name, "roles": role or ["worker"], "groups": group or []})
+    _told(call, made)
+
+
+def change(call: Call, name: Name, *, role: Roles = None, group: Groups = None) -> None:
+    """Give a user other roles, or other groups; what is not named stays."""
+    said = {key: value for key, value in (("roles", role), ("groups", group)) if value is not None}
+    with call.client() as client:
+        _told(call, client.request("PATCH", f"/users/{name}", said))
+
+
+def list_users(call: Call) -> None:
+    """List users with their roles and groups."""
+    with call.client() as client:
+        found = client.pages("/users")
+        if call.json:
+            return put_json_lines(found)
+        rows = (
+            (one["name"], ", ".join(one["roles"]), ", ".join(one["groups"]), text.when(one["created_at"]))
+            for one in found
+        )
+        put_table(["user", "roles", "groups", "created"], rows, empty="no users")
+    return None
+
+
+def list_groups(call: Call) -> None:
+    """List groups with their members."""
+    with call.client() as client:
+        found = client.pages("/groups")
+        if call.json:
+            return put_json_lines(found)
+        rows = ((one["name"], ", ".join(one["members"])) for one in found)
+        put_table(["group", "members~"], rows, empty="no groups")
+    return None
+
+
+def delete(call: Call, name: Name) -> None:
+    """Delete a user and their keys; what they did stays."""
+    with call.client() as client:
+        client.request("DELETE", f"/users/{name}")
+    if call.json:
+        put_json({"name": name})
+    else:
+        say(f"user {name} is deleted")
+
+
+def _told(call: Call, user: dict[str, Any]) -> None:
+    if call.json:
+        put_json(user)
+    else:
+        groups = f", in {', '.join(user['groups'])}" if user["groups"] else ""
+        say(f"user {user['name']}: {', '.join(user['roles'])}{groups}")

@@ -1,0 +1,83 @@
+"""Defining task groups: what tasks there are, for whom, in which order."""
+
+from collections.abc import Iterator, Sequence
+
+from pydantic import ValidationError
+from sqlalchemy import Connection, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from orchestrator.contracts.faults import MOST, faults_of
+from orchestrator.contracts.task_group import TaskDefinition, TaskGroupDefinition
+from orchestrator.domain.storable import storable_faults
+from orchestrator.errors import Conflict, Fault, Invalid, NotFound, Refused
+from orchestrator.services.attributes import schema_faults
+from orchestrator.services.order import read_order
+from orchestrator.services.users import ensure_groups, known_users
+from orchestrator.storage.tables import task_groups
+
+_REFUSAL = "the task group can not be taken"
+
+
+def define(tx: Connection, body: object, actor: str) -> str:
+    """Keep a new definition; its name. Conflict when there is one of this name, Invalid when it could not be done."""
+    definition = _checked(tx, body)
+    row = insert(task_groups).values(name=definition.name, created_by=actor, **_content(definition))
+    if tx.scalar(row.on_conflict_do_nothing().returning(task_groups.c.name)) is None:
+        raise Conflict(f"there is a task group {definition.name!r} already; PUT replaces it")
+    return definition.name
+
+
+def redefine(tx: Connection, name: str, body: object) -> None:
+    """Replace a definition; group jobs that have their list keep it. NotFound, or Invalid as ``define``."""
+    known = select(task_groups.c.name).where(task_groups.c.name == name).with_for_update()
+    if tx.scalar(known) is None:
+        raise NotFound(f"there is no task group {name!r}")
+    definition = _checked(tx, body)
+    if definition.name != name:
+        raise Invalid(_REFUSAL, [Fault("$.name", f"has to be {name!r}, as in the address")])
+    changed = update(task_groups).where(task_groups.c.name == name)
+    tx.execute(changed.values(updated_at=func.clock_timestamp(), **_content(definition)))
+
+
+def find_definition(tx: Connection, name: str) -> TaskGroupDefinition | None:
+    """The definition of this name, or None."""
+    row = tx.execute(select(task_groups).where(task_groups.c.name == name)).one_or_none()
+    if row is None:
+        return None
+    names = TaskGroupDefinition.model_fields
+    return TaskGroupDefinition.model_validate({name: getattr(row, name) for name in names})
+
+
+def _content(definition: TaskGroupDefinition) -> dict[str, object]:
+    tasks = [task.model_dump(mode="json", exclude_unset=True) for task in definition.tasks]
+    return {"label": definition.label, "tasks": tasks, "attributes_schema": definition.attributes_schema}
+
+
+def _checked(tx: Connection, body: object) -> TaskGroupDefinition:
+    if unfit := list(storable_faults(body)):
+        raise Invalid(_REFUSAL, unfit[:MOST])
+    try:
+        definition = TaskGroupDefinition.model_validate(body)
+    except ValidationError as error:
+        raise Invalid(_REFUSAL, faults_of(error)) from None
+    schema = schema_faults(definition.attributes_schema, "$.attributes_schema")
+    if faults := [*schema, *_run_faults(tx, definition.tasks)]:
+        raise Invalid(_REFUSAL, faults[:MOST])
+    named = {f"$.tasks[{place}].assignee": task.assignee for place, task in enumerate(definition.tasks)}
+    known_users(tx, {place: name for place, name in named.items() if name is not None}, _REFUSAL)
+    ensure_groups(tx, [task.group for task in definition.tasks if task.group is not None])
+    return definition
+
+
+def _run_faults(tx: Connection, tasks: Sequence[TaskDefinition]) -> Iterator[Fault]:
+    """What would keep the workflows of automatic tasks from being submitted now."""
+    for place, task in enumerate(tasks):
+        if task.run is None:
+            continue
+        where = f"$.tasks[{place}]"
+        try:
+            read_order(tx, task.run)
+        except Invalid as wrong:
+            yield from (Fault(where + fault.place.removeprefix("$"), fault.reason) for fault in wrong.faults)
+        except Refused as refused:
+            yield Fault(f"{where}.workflow", refused.detail)
