@@ -47,7 +47,7 @@ def check(site: SiteFile, file: Path) -> int:
         print(f"  root {root.path}{' (read only)' if root.read_only else ''}{alias}")
     for store in site.stores:
         print(f"  store {store.url}{' (read only)' if store.read_only else ''}")
-    offered = [a for _, a in sorted(REGISTRY.actions.items()) if not forbidden(a.name, site.allow)]
+    offered = [a for _, a in sorted(REGISTRY.actions.items()) if not forbidden(a.name, site)]
     print(f"  actions: {', '.join(f'{action.name} {action.version}' for action in offered)}")
     print(f"  discovery: {', '.join(sorted(REGISTRY.discoveries))}")
     for problem in wrong:

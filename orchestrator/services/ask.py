@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, text
 
+from orchestrator.storage.together import write
+
 
 class Ask(NamedTuple):
     """Who is asked about the tasks of a step, and what happens when nobody decides."""
@@ -41,7 +43,7 @@ def ask(tx: Connection, tasks: Sequence[Asked]) -> None:
             "group": [one.ask.group for one in tasks],
             "deadline": [one.ask.deadline_s for one in tasks],
         }
-        tx.execute(_ASK, values)
+        write(tx, _ASK, values)
 
 
 _ASK = text("""
@@ -59,7 +61,7 @@ _ASK = text("""
 def answered(tx: Connection, tasks: Sequence[int]) -> None:
     """These have ended: nobody is asked any more."""
     if tasks:
-        tx.execute(_ANSWERED, {"tasks": list(tasks)})
+        write(tx, _ANSWERED, {"tasks": list(tasks)})
 
 
 _ANSWERED = text("delete from asks where task_id = any(cast(:tasks as bigint[]))")

@@ -115,16 +115,8 @@ def list_errors(tx: Connection, job_id: int, limit: int, cursor: str | None = No
 
 
 def _view(row: Row[Any], step: Row[Any]) -> views.Task:
-    names = views.Task.model_fields.keys() - {
-        "batch_id",
-        "paths",
-        "progress",
-        "step",
-        "action",
-        "site",
-        "queue",
-        "group",
-    }
+    others = {"batch_id", "paths", "progress", "step", "action", "site", "queue", "group"}
+    names = views.Task.model_fields.keys() - others
     return views.Task(
         **{name: getattr(row, name) for name in names},
         step=step.step,

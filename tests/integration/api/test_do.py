@@ -1,0 +1,56 @@
+"""The commands worklist, do and webhook, as they are typed."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import Engine
+from typer.testing import CliRunner, Result
+
+from orchestrator.cli.main import make_app
+from tests.integration.api.test_worklist import waiting
+
+Type = Callable[..., Result]
+
+
+@pytest.fixture
+def typed(api: httpx.Client, tmp_path: Path) -> Type:
+    key = api.headers["Authorization"].removeprefix("Bearer ")
+    env = {"ORCHESTRATOR_HOME": str(tmp_path), "ORCHESTRATOR_URL": str(api.base_url), "ORCHESTRATOR_KEY": key}
+    runner = CliRunner(env=env | {"COLUMNS": "200"})
+    return lambda *words: runner.invoke(make_app(), words)
+
+
+def test_what_waits_is_listed_and_done(typed: Type, engine: Engine) -> None:
+    job, [one, other, _] = waiting(engine, tasks=3)
+    listed = typed("worklist", "--all", "--json", "--limit", "2")
+    assert [json.loads(line)["task_id"] for line in listed.stdout.splitlines()] == [one, other]
+    assert "claim, accept, reject" in typed("worklist", "--all").stdout
+    done = typed("do", str(job), "claim", "--task", str(one), "--comment", "mine")
+    assert (done.exit_code, done.stdout) == (0, f"task {one} of job {job} is Started\n")
+    done = typed("do", str(job), "reject", "--task", str(one), "--path", "0", "--comment", "blurred")
+    assert done.stdout == f"task {one} of job {job} is Started\n"
+    done = typed("do", str(job), "accept", "--include", "1.tif")
+    assert done.stdout == "3 paths of 3 tasks\n"
+    done = typed("do", str(job), "accept", "--json")
+    assert json.loads(done.stdout) == {"tasks": 2, "paths": 2}
+    refused = typed("do", str(job), "accept")
+    assert refused.exit_code == 1
+    assert "possible now: nothing, this state is final" in refused.stderr
+    assert typed("worklist", "--all").stderr == "nothing waits\n"
+
+
+def test_webhooks_are_added_listed_and_deleted(typed: Type) -> None:
+    refused = typed("webhook", "add", "http://example.org/x")
+    assert (refused.exit_code, "has to begin with https://" in refused.stderr) == (1, True)
+    added = typed("webhook", "add", "https://example.org/x", "--event", "AllSucceeded")
+    assert (added.exit_code, added.stdout[:6]) == (0, "whsec_")
+    [line] = typed("webhook", "list", "--json").stdout.splitlines()
+    id = str(json.loads(line)["id"])
+    assert "https://example.org/x" in typed("webhook", "list").stdout
+    assert typed("webhook", "dead", id).stderr == "nothing was given up\n"
+    assert typed("webhook", "send", id).stdout == "0 deliveries are sent once more\n"
+    assert typed("webhook", "delete", id).stdout == f"webhook {id} is gone\n"
+    assert typed("webhook", "delete", id).exit_code == 1
