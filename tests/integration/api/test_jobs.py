@@ -47,7 +47,7 @@ def test_a_job_is_told_whole(api: Client, engine: Engine):
         "state": "Started",
         "name": "nightly",
     }.items() <= told.items()
-    assert told["discovery"] == {"state": "Running", "found": 12}
+    assert told["discovery"] == {"state": "Running", "found": 12, "cursor": None}
     none = {"Pending": 0, "Started": 0, "Success": 0, "Error": 0, "Failure": 0, "Skipped": 0, "Cancelled": 0}
     assert told["tasks"] == {**none, "Pending": 5, "Started": 1, "Success": 4}
     assert [(step["step"], step["action"], step["site"], step["Success"]) for step in told["steps"]] == [
