@@ -54,20 +54,28 @@ class Stack:
         """Start a job; its id."""
         return self.client.submit(workflow, SITE, paths)["id"]
 
-    def end(self, job: int, look_s: float = _LOOK_S) -> Document:
+    def end(self, job: int) -> Document:
         """The job as soon as it has ended, asked for again and again: every 30th of the time that it has taken."""
         began = time.monotonic()
         while True:
             seen = self.client.job(job)
             if seen["state"] in BATCH_JOB.terminal:
                 return seen
-            time.sleep(max(look_s, (time.monotonic() - began) / _LOOKS))
+            time.sleep(max(_LOOK_S, (time.monotonic() - began) / _LOOKS))
 
-    def timed(self, workflow: str, paths: Sequence[str | bytes], look_s: float = _LOOK_S) -> tuple[float, Document]:
+    def timed(self, workflow: str, paths: Sequence[str | bytes]) -> tuple[float, Document]:
         """Seconds from the request to the end seen, and the job."""
         began = time.monotonic()
-        ended = self.end(self.submit(workflow, paths), look_s)
+        ended = self.end(self.submit(workflow, paths))
         return time.monotonic() - began, ended
+
+    def followed(self, workflow: str, paths: Sequence[str | bytes]) -> tuple[float, Document]:
+        """The same, where the end is told by the job's live events, as to whoever waits for it."""
+        began = time.monotonic()
+        job = self.submit(workflow, paths)
+        for _ in self.client.events(job):
+            pass
+        return time.monotonic() - began, self.client.job(job)
 
     def come_to_rest(self) -> None:
         """Wait until PostgreSQL has tidied up after what was loaded into it, which it begins up to 10 s later."""

@@ -1,12 +1,13 @@
 #!/bin/sh
-# Makes an installation ready, and does no harm when repeated: the schema, the key of each site named, a first key for its admin.
+# Makes an installation ready, and does no harm when repeated: the schema, the key and the broker's user of each site named, a first
+# key for its admin.
 set -eu
 umask 077
 keys=${KEYS:-/keys}
 
 orchestrator db migrate
 for site in "$@"; do
-    orchestrator site key "$site" >"$keys/$site/site.key"
+    orchestrator site new "$site" --out "$keys/$site"
 done
 if [ ! -s "$keys/admin/api.key" ]; then
     python -c 'if True:

@@ -16,7 +16,7 @@ from types import FrameType
 
 from redis import Redis
 from redis.exceptions import RedisError
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
 from orchestrator.broker.connection import connect
@@ -28,6 +28,7 @@ from orchestrator.broker.streams import START, Entry, Streams
 from orchestrator.config import load_settings
 from orchestrator.contracts import names
 from orchestrator.contracts.failpoints import arm, failpoint
+from orchestrator.dequeuer import Dequeuer
 from orchestrator.domain.pace import MOST
 from orchestrator.domain.rhythm import Rhythm
 from orchestrator.keeper import Keeper
@@ -38,6 +39,7 @@ from orchestrator.services.lease import renew_all
 from orchestrator.services.memory import Memory
 from orchestrator.services.turn import Outbox, apply, hand_out, judge
 from orchestrator.services.unclaimed import PATIENCE_S, Unclaimed, give_back, unclaimed, unheard
+from orchestrator.storage.active import beat, become_active
 from orchestrator.storage.database import make_engine
 from orchestrator.storage.epoch import next_epoch, read_epoch
 from orchestrator.storage.positions import read_positions, write_positions
@@ -52,7 +54,6 @@ IDLE_S = 1.0
 """How long a turn waits for something to do; anything that comes ends the wait."""
 LOOK_S = 3.0
 """How often it looks after the sites' workers."""
-_LOCK = 0x0A1E_4B0B
 
 
 class Hub:
@@ -61,18 +62,17 @@ class Hub:
     def __init__(self, connection: Connection, redis: Redis, secret: bytes, name: str, most: int = MOST) -> None:
         self._connection, self._secret, self._name = connection, secret, name
         self._streams, self._publisher = Streams(redis), Publisher(redis, secret)
-        self._permits = Permits(redis)
-        self.keeper = Keeper(connection, self._publisher, self._permits, Fleet(redis), self._give_back)
+        self._permits, self._memory = Permits(redis), Memory(most)
+        self.dequeuer = Dequeuer(connection.engine.url, self._streams.wake)
+        self.keeper = Keeper(connection, self._publisher, self._permits, Fleet(redis), self._memory, self._give_back)
         self._positions: dict[str, str] = {}
         self._unsent: list[Outbox] = []
-        self._memory = Memory(most)
-        self._epoch = 0
+        self._rhythm = Rhythm()
+        self._epoch = self._applied = 0
         self._behind = True
         """There may be more to read than has been read: nobody is judged by what has not been heard yet."""
         self._beat_at = self._looked_at = self._handed_out_at = 0.0
-        self._more = False
-        self._rhythm, self._applied = Rhythm(), 0
-        self._moved = False
+        self._more = self._moved = False
         """Something has changed that may let tasks or walks be handed out."""
 
     def take_over(self) -> None:
@@ -127,6 +127,8 @@ class Hub:
             self._permits.allow(outbox.jobs)
         self._unsent.append(outbox)
         self._more = outbox.more
+        if outbox.dequeuing:
+            self.dequeuer.go_on()
 
     def find_lost(self, patience_s: float = PATIENCE_S) -> None:
         """Take back what nobody claims: its message is lost, or its site is being drained."""
@@ -216,7 +218,7 @@ class Hub:
         """About once a second: say that we live, look after what was lost, and drop what has been applied."""
         now = self._beat_at = time.monotonic()
         with self._connection.begin():
-            self._connection.execute(_BEAT, {"hub": self._name})
+            beat(self._connection, self._name)
         if self._permits.epoch() != self._epoch:
             self._begin_epoch()
         self.meet_sites()
@@ -243,12 +245,6 @@ class Hub:
             self._positions.setdefault(names.batches_stream(site), START)
 
 
-_BEAT = text("""
-    insert into hub_heartbeat (id, hub, at) values (1, :hub, clock_timestamp())
-    on conflict (id) do update set hub = excluded.hub, at = excluded.at
-""")
-
-
 def run(engine: Engine, redis: Redis, secret: bytes, stop: threading.Event, most: int = MOST) -> None:
     """Be the hub until ``stop``: wait for the lock, work, and start again when the database or the broker was away."""
     name = f"{socket.gethostname()}:{os.getpid()}"
@@ -256,21 +252,14 @@ def run(engine: Engine, redis: Redis, secret: bytes, stop: threading.Event, most
         try:
             with engine.connect() as connection:
                 connection.detach()  # so that closing it gives up the lock, too
-                if _acquire(connection, stop):
-                    _work(Hub(connection, redis, secret, name, most), stop)
+                if become_active(connection, stop):
+                    log.info("active")
+                    hub = Hub(connection, redis, secret, name, most)
+                    with hub.dequeuer:
+                        _work(hub, stop)
         except OperationalError as error:
             log.warning("the database does not answer: %s", str(error.orig).strip())
             stop.wait(IDLE_S)
-
-
-def _acquire(connection: Connection, stop: threading.Event) -> bool:
-    while not stop.is_set():
-        with connection.begin():
-            if connection.execute(text("select pg_try_advisory_lock(:lock)"), {"lock": _LOCK}).scalar():
-                log.info("active")
-                return True
-        stop.wait(0.5)
-    return False
 
 
 def _work(hub: Hub, stop: threading.Event) -> None:

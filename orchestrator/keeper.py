@@ -10,7 +10,10 @@ from orchestrator.broker.permits import Permits
 from orchestrator.broker.publisher import Publisher
 from orchestrator.contracts.names import GENTLY
 from orchestrator.services.canary import find_deaf, forget_canary, outlived_canaries, send_canaries
+from orchestrator.services.memory import Memory
+from orchestrator.services.partial import note_partial
 from orchestrator.services.queue_epochs import Suspect, leave, queue_epochs, suspects
+from orchestrator.services.record import keep_record
 from orchestrator.services.restart import restart_in_turn
 from orchestrator.services.unclaimed import Unclaimed, unclaimed
 
@@ -26,13 +29,17 @@ class Keeper:
         publisher: Publisher,
         permits: Permits,
         fleet: Fleet,
+        memory: Memory,
         give_back: Callable[[Sequence[Unclaimed]], None],
     ) -> None:
-        self._connection, self._give_back = connection, give_back
+        self._connection, self._memory, self._give_back = connection, memory, give_back
         self._publisher, self._permits, self._fleet = publisher, permits, fleet
 
     def look(self) -> None:
         """About once a second. What is said in Redis is said anew each time, so that it may be forgotten there."""
+        with self._connection.begin():
+            note_partial(self._connection)
+            keep_record(self._connection, self._memory)
         self._leave_queues()
         self._send_canaries()
         self._restart_in_turn()

@@ -1,5 +1,8 @@
 # ruff: noqa: T201 - this is a program, and talks to a person
-"""``python -m workers --config site.toml``: start a site's pools, one of them, or only check the file."""
+"""``python -m workers --config site.toml``: start a site's pools, one of them, or only check the file.
+
+Exit codes: 0 done, or nothing is wrong; 1 something is wrong; 2 wrong usage.
+"""
 
 import argparse
 import math
@@ -9,16 +12,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from redis import RedisError
-
 from orchestrator.contracts.failpoints import arm
 from orchestrator.contracts.names import Function
 from orchestrator.errors import ConfigError
 from workers.announce import EVERY_SECONDS
-from workers.app import make_app, node_name, pool_of
+from workers.app import make_app, node_name
+from workers.check import check
+from workers.limits import become, own
 from workers.queue_epoch import queue_epoch
-from workers.registry import REGISTRY
-from workers.runtime import Runtime
 from workers.site import SiteFile, load_site
 from workers.supervisor import PATIENCE_SECONDS, Supervisor
 
@@ -38,61 +39,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
     options = parser.parse_args(arguments)
+    if not options.config.is_file():
+        parser.error(f"--config {options.config}: there is no such file")
     if (options.queue is None) != (options.function is None):
         parser.error("--queue and --function belong together")
     try:
         arm(os.environ)
         site = load_site(options.config)
         if options.check:
-            return check(site)
+            _become_its_user(site)
+            return check(site, options.config)
         if options.queue is None:
             return _all_pools(options.config, site, options.log_level, options.patience)
         return _one_pool(site, options.queue, options.function, options.log_level)
     except ConfigError as error:
         print(f"python -m workers: {error}", file=sys.stderr)
         return 1
-
-
-def check(site: SiteFile) -> int:
-    """Print what this file would start and what is wrong with it; 1 when something is."""
-    queue, function, _ = next(iter(pools(site)))
-    make_app(site, queue, function)
-    runtime = Runtime(site, site.key_bytes, "check", queue, function)
-    wrong = list(REGISTRY.problems)
-    for root in site.roots:
-        access = os.R_OK | os.X_OK | (0 if root.read_only else os.W_OK)
-        if not root.path.is_dir():
-            wrong.append(f"root {root.path}: no such folder")
-        elif not os.access(root.path, access):
-            wrong.append(f"root {root.path}: this user may not {'read' if root.read_only else 'read and write'} it")
-    if not site.roots:
-        wrong.append("no roots: add [[roots]] with a path, or no file can be touched")
-    try:
-        runtime.seen.check()
-    except ConfigError as error:
-        wrong.append(str(error))
-    try:
-        runtime.redis().ping()  # pyright: ignore[reportUnknownMemberType]
-    except (RedisError, ValueError) as error:
-        wrong.append(f"redis_url: the broker does not answer: {error}")
-    print(f"site {site.name}")
-    for queue, function, count in pools(site):
-        print(f"  pool {node_name(site.name, queue, function)}: {count} at once ({pool_of(function)})")
-    for root in site.roots:
-        print(f"  root {root.path}{' (read only)' if root.read_only else ''}")
-    print(f"  actions: {', '.join(sorted(REGISTRY.actions))}")
-    print(f"  discovery: {', '.join(sorted(REGISTRY.discoveries))}")
-    for problem in wrong:
-        said, *trace = problem.splitlines()
-        print(f"  wrong: {said}")
-        for line in trace:
-            print(f"    {line}")
-    return 1 if wrong else 0
-
-
-def pools(site: SiteFile) -> list[tuple[str, str, int]]:
-    """(queue, function, how many at once) of every pool in the site's file."""
-    return [(queue, str(f), count) for queue, functions in site.queues.items() for f, count in functions.items()]
 
 
 def _seconds(said: str) -> float:
@@ -106,7 +68,7 @@ def _all_pools(config: Path, site: SiteFile, log_level: str, patience_s: float) 
     own = [sys.executable, "-m", "workers", "--config", str(config), "--log-level", log_level]
     commands = {
         node_name(site.name, queue, function): [*own, "--queue", queue, "--function", function]
-        for queue, function, _ in pools(site)
+        for queue, function, _ in site.lanes
     }
     Supervisor(commands, patience_s).run()
     return 0
@@ -116,8 +78,10 @@ def _one_pool(site: SiteFile, queue: str, function: str, log_level: str) -> int:
     try:
         concurrency = site.queues[queue][Function(function)]
     except KeyError:
-        there = ", ".join(f"{q} {f}" for q, f, _ in pools(site))
+        there = ", ".join(f"{q} {f}" for q, f, _ in site.lanes)
         raise ConfigError(f"the file has no pool for {queue} {function} (it has: {there})") from None
+    _become_its_user(site)
+    _forget_brokers()
     app = cast(Any, make_app(site, queue, function, queue_epoch(site, queue, function)))
     worker = app.Worker(
         hostname=node_name(site.name, queue, function),
@@ -131,6 +95,21 @@ def _one_pool(site: SiteFile, queue: str, function: str, log_level: str) -> int:
     )
     worker.start()
     return worker.exitcode or 0
+
+
+def _become_its_user(site: SiteFile) -> None:
+    """Be who the site's file says, with the folders that are its own."""
+    for folder in (site.state, site.spool):
+        if folder is not None and site.limits.user:
+            own(folder, site.limits.user)
+    if site.limits.user:
+        become(site.limits.user)
+
+
+def _forget_brokers() -> None:
+    """Only the site's file says where the broker is; Celery would let the environment say otherwise."""
+    for variable in ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL"):
+        os.environ.pop(variable, None)
 
 
 if __name__ == "__main__":

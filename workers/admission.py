@@ -17,6 +17,7 @@ from orchestrator.contracts.report import TaskError
 from orchestrator.contracts.seal import unseal
 from orchestrator.errors import WireError
 from workers.seen import Seen
+from workers.site import SiteFile
 
 
 class NotAdmitted(Exception):
@@ -67,8 +68,10 @@ def check_epoch(seen: Seen, epoch: int) -> None:
         raise NotAdmitted(f"it is of the broker's epoch {epoch}, and epoch {newest} has begun")
 
 
-def forbidden(action: str, allow: list[str]) -> TaskError | None:
+def forbidden(action: str, site: SiteFile) -> TaskError | None:
     """What is said of a task whose action the site's file does not allow; None when it does."""
-    if any(fnmatchcase(action, pattern) for pattern in allow):
+    reason = site.allowed.off(action)
+    if reason is None and any(fnmatchcase(action, pattern) for pattern in site.allow):
         return None
-    return TaskError("ActionNotAllowed", f"the file of this site does not allow the action {action!r}")
+    more = f": {reason}" if reason else ""
+    return TaskError("ActionNotAllowed", f"the file of this site does not allow the action {action!r}{more}")

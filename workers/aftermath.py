@@ -19,8 +19,10 @@ class Verdict:
     """What a path that was alone is blamed with; None: nothing is."""
 
 
-def aftermath(entries: Iterable[Entry], verdict: Verdict | None, reason: str) -> list[Item]:
-    """The reports on what had been claimed. ``reason`` is how the child ended.
+def aftermath(
+    entries: Iterable[Entry], verdict: Verdict | None, reason: str, blamed: TaskError | None = None
+) -> list[Item]:
+    """The reports on what had been claimed. ``reason`` is how the child ended, ``blamed`` what ended it, if known.
 
     What had ended, but of which the hub may not have heard, is run again; it is the cause of death when it was the
     last to run, so that what kills its process just after its end is not run for ever.
@@ -34,7 +36,7 @@ def aftermath(entries: Iterable[Entry], verdict: Verdict | None, reason: str) ->
         if entry is not last or not entry.begun:
             items.append(Returned(*task, reason))
         elif verdict is None:
-            items.append(Died(*task, reason))
+            items.append(Died(*task, reason, blamed))
         elif task != (verdict.task, verdict.attempt):
             # The one it was meant for has come to its end in the last moment.
             items.append(Returned(*task, f"its process was killed for task {verdict.task}: {verdict.reason}"))

@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import cast
 
 from redis import RedisError
+from redis.exceptions import NoPermissionError
 
 from orchestrator import __version__
 from orchestrator.contracts.names import GENTLY, SITES_KEY, Function, reports_stream, restart_key
@@ -112,7 +113,9 @@ class Announcer:
         sealed = seal(runtime.key, Reports(site=runtime.site.name, node=runtime.node, announcement=said))
         try:
             redis = runtime.redis()
-            redis.sadd(SITES_KEY, runtime.site.name)
+            # A site whose Redis user is its own was made known with that user, and may not do it itself.
+            with suppress(NoPermissionError):
+                redis.sadd(SITES_KEY, runtime.site.name)
             redis.xadd(reports_stream(runtime.site.name), {"d": sealed})
         except RedisError as error:
             log.warning("could not announce this node: the broker does not answer (%s)", type(error).__name__)
@@ -124,8 +127,8 @@ class Announcer:
         """What is said."""
         runtime = self._runtime
         walks = runtime.function == Function.DISCOVERY
-        allow = runtime.site.allow
-        offers = [] if walks else [_offer(a) for a in REGISTRY.actions.values() if not forbidden(a.name, allow)]
+        site = runtime.site
+        offers = [] if walks else [_offer(a) for a in REGISTRY.actions.values() if not forbidden(a.name, site)]
         return Announcement(
             node=runtime.node,
             function=runtime.function,
@@ -142,6 +145,8 @@ class Announcer:
             holding=sorted(self._holding()),
             boot=runtime.boot,
             queue_epoch=runtime.queue_epoch,
+            limits=runtime.limits.said(),
+            pool=runtime.pool,
         )
 
 
@@ -159,4 +164,5 @@ def _offer(action: Action) -> ActionOffer:
         description=action.description,
         timeout=action.timeout,
         changes=list(action.changes),
+        runs_in=action.runs_in,
     )

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from celery import Celery
 from celery import signals as celery_signals
+from celery.worker.control import Panel as CeleryPanel
 from celery.worker.request import Request as CeleryRequest
 from kombu.entity import Exchange, Queue
 
@@ -35,6 +36,7 @@ log = logging.getLogger(__name__)
 # Celery has no types.
 signals = cast(Any, celery_signals)
 celery_request = cast(Any, CeleryRequest)
+panel = cast(Any, CeleryPanel)
 
 _VISIBILITY_SECONDS = 7 * 24 * 3600
 """Far above anything that may run: Redis must never hand out by itself what the hub has handed out."""
@@ -46,11 +48,6 @@ def node_name(site: str, queue: str, function: str) -> str:
     return f"{site}.{lane}{function}@{socket.gethostname()}"
 
 
-def pool_of(function: str) -> str:
-    """What a pool is made of, in words: walkers wait for file systems, in threads; handlers get a process each."""
-    return "threads" if function == Function.DISCOVERY else "prefork"
-
-
 def make_app(site: SiteFile, queue: str, function: str, queue_epoch: int = 0) -> Celery:
     """The app that serves one queue of one function; loads the plugins, connects to nothing yet."""
     for path in reversed(site.python_path):
@@ -60,7 +57,8 @@ def make_app(site: SiteFile, queue: str, function: str, queue_epoch: int = 0) ->
     use_transport()
     runtime = Runtime(site, site.key_bytes, node_name(site.name, queue, function), queue, function, queue_epoch)
     app: Any = Celery(f"{site.name}.{queue}.{function}", broker=site.redis_url.get_secret_value(), set_as_current=True)
-    app.conf.update(settings(names.queue(site.name, queue, function, queue_epoch), tls=_by_tls(site)))
+    app.conf.update(settings(site.name, names.queue(site.name, queue, function, queue_epoch), tls=_by_tls(site)))
+    only_look()
     _add_canary(app, runtime)
     receiver = None
     if function == Function.DISCOVERY:
@@ -68,7 +66,7 @@ def make_app(site: SiteFile, queue: str, function: str, queue_epoch: int = 0) ->
         for method in REGISTRY.discoveries:
             _add_discovery(app, runtime, method)
     else:
-        app.conf.worker_pool = pool_with(runtime.children)
+        app.conf.worker_pool = "threads" if runtime.pool == "threads" else pool_with(runtime.children)
         receiver = Receiver(runtime)
         for action in REGISTRY.actions:
             _add_action(app, receiver, action)
@@ -81,7 +79,16 @@ def _by_tls(site: SiteFile) -> bool:
     return site.redis_url.get_secret_value().startswith("rediss://")
 
 
-def settings(queue: str, *, tls: bool = False) -> dict[str, Any]:
+def only_look() -> None:
+    """Answer those who ask by broadcast how a worker is; nobody steers one past the hub, or stops all with a word."""
+    for name, known in list(panel.meta.items()):
+        if known.type != "inspect":
+            for command in (name, known.alias):
+                panel.data.pop(command, None)
+            del panel.meta[name]
+
+
+def settings(site: str, queue: str, *, tls: bool = False) -> dict[str, Any]:
     """How Celery is to behave (design: reliability, section 2)."""
     return {
         "accept_content": ["json"],
@@ -107,6 +114,10 @@ def settings(queue: str, *, tls: bool = False) -> dict[str, Any]:
         "broker_connection_max_retries": None,
         "broker_transport_options": {
             "visibility_timeout": _VISIBILITY_SECONDS,
+            # What is received and not acknowledged is the site's own; by default all sites share one hash.
+            "unacked_key": names.unacked_key(site),
+            "unacked_index_key": f"{names.unacked_key(site)}:index",
+            "unacked_mutex_key": f"{names.unacked_key(site)}:mutex",
             # Above the second that a blocking read takes. Each connection that is half-open costs the worker's loop so
             # long, in which it takes nothing.
             "socket_timeout": 5,

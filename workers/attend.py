@@ -28,6 +28,7 @@ def attend(runtime: Runtime, concurrency: int, receiver: Receiver | None) -> Non
 
     def begin_child(**_: Any) -> None:
         end_with_parent(parent, signal.SIGKILL)
+        runtime.limits.take_effect()
         listen()
 
     def end_child(**_: Any) -> None:
@@ -36,6 +37,10 @@ def attend(runtime: Runtime, concurrency: int, receiver: Receiver | None) -> Non
     def ready(**_: Any) -> None:
         if watch:
             watch.start()
+        if runtime.pool == "threads":
+            runtime.limits.take_effect()
+            if receiver:
+                listen()
         announcer.start()
 
     def stopping(**_: Any) -> None:

@@ -64,13 +64,15 @@ def run(
     input: bytes = b"",
     cwd: Argument = "/",
     env: Mapping[str, str] | None = None,
+    inherit: bool = True,
     output_bytes: int = OUTPUT_BYTES,
     pause: Callable[[], None] = lambda: None,
 ) -> Ran:
     """Run a program to its end; ``timeout`` is in seconds, ``env`` is set beside the worker's own variables.
 
-    ``pause`` is called ten times a second: what it raises ends the program. CommandFailed with ``check`` for an exit
-    code that is not 0, CommandTimeout when the time is over, OSError when it can not begin.
+    Without ``inherit`` it has ``env`` alone. ``pause`` is called ten times a second: what it raises ends the program.
+    CommandFailed with ``check`` for an exit code that is not 0, CommandTimeout when the time is over, OSError when it
+    can not begin.
     """
     if isinstance(command, str | bytes) or not command:
         raise TypeError("a command is a list of arguments, the program first; it is never given to a shell")
@@ -83,7 +85,7 @@ def run(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=cwd,
-            env={**_environment(), **(env or {}), **marks()},
+            env={**_environment(inherit=inherit), **(env or {}), **marks()},
             start_new_session=True,
             # It must not outlive a worker that is killed; what it calls is one system call.
             preexec_fn=partial(end_with_parent, os.getpid(), signal.SIGKILL),  # noqa: PLW1509
@@ -172,8 +174,9 @@ def _signal(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
         os.killpg(process.pid, number)
 
 
-def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name in _KEPT or not name.startswith(_OURS)}
+def _environment(*, inherit: bool) -> dict[str, str]:
+    named = os.environ.items()
+    return {name: value for name, value in named if name in _KEPT or (inherit and not name.startswith(_OURS))}
 
 
 def _how(ran: Ran) -> str:

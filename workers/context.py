@@ -13,7 +13,9 @@ from typing import Any, cast
 
 from orchestrator.contracts.failpoints import failpoint
 from orchestrator.contracts.report import Said, TaskProgress
+from workers.allowed import Allowed
 from workers.command import OUTPUT_BYTES, Argument, Ran, run
+from workers.limits import out_of_memory
 from workers.path import Path
 from workers.roots import Roots
 from workers.task_log import TaskLog, action_logger
@@ -83,8 +85,9 @@ class Context:
         roots: Roots,
         asked_to_stop: Callable[[], bool],
         tell: Callable[[Said], None] = lambda _said: None,
+        allowed: Allowed = Allowed(),  # noqa: B008 - it never changes
     ) -> None:
-        self.facts, self.roots = facts, roots
+        self.facts, self.roots, self.allowed = facts, roots, allowed
         self._paths = {path.index: path for path in paths}
         self._verdicts: dict[int, Verdict] = {}
         self._asked_to_stop, self._tell = asked_to_stop, tell
@@ -282,6 +285,8 @@ def reason_of(error: BaseException, path: Path | None = None) -> str:
         named = error.filename
         same = path is not None and isinstance(named, str | bytes) and os.fsencode(named) == path.raw
         return error.strerror if named is None or same else f"{error.strerror}: {os.fsdecode(named)}"
+    if isinstance(error, MemoryError) and not error.args:
+        return out_of_memory()
     try:
         return str(error) or type(error).__name__
     except Exception:  # noqa: BLE001 - an exception that can not even be shown must not hide that there was one

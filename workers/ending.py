@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.contracts.parcel import TaskOrder
-from orchestrator.contracts.paths import Carry, bitmap, indices, pack_carry, unpack, unpack_carry
+from orchestrator.contracts.paths import Carry, PathList, bitmap, indices, pack_carry, unpack, unpack_carry
 from orchestrator.contracts.report import Problem, TaskError
 from workers.aside import Aside
 from workers.context import ABORTED, DONE, FAILED, PROCESSED, SKIPPED, Verdict, reason_of
@@ -14,6 +14,8 @@ from workers.path import Path
 
 MAX_MESSAGE = 2000
 MAX_TRACEBACK = 4000
+MOVED_FROM = "moved_from"
+"""The note of a path that discovery says has ``moved``: where it was before."""
 _OUR_FRAMES = ("workers.runner", "workers.time_limit")
 NOT_REPORTED = Verdict(FAILED, "not reported", "NotReported")
 
@@ -43,12 +45,18 @@ class Order:
                 kind=batch.kinds[index] if batch.kinds else "?",
                 state=batch.states[index] if batch.states else None,
                 size=batch.sizes[index] if batch.sizes else None,
-                notes=carry.notes.get(index),
+                notes=_notes(batch, carry, index),
                 spool=aside.spool,
             )
             for index in indices(order.given, len(batch))
         ]
         return cls(len(batch), paths, carry, order.carry, aside)
+
+
+def _notes(batch: PathList, carry: Carry, index: int) -> dict[str, Any] | None:
+    """What earlier steps noted, and what discovery did."""
+    noted, came_from = carry.notes.get(index), batch.moved_from[index] if batch.moved_from else None
+    return noted if came_from is None else {MOVED_FROM: came_from.decode()} | (noted or {})
 
 
 def ending(order: Order, verdicts: Mapping[int, Verdict], error: TaskError | None, *, stopped: bool) -> dict[str, Any]:

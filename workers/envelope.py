@@ -3,6 +3,9 @@
 Celery trusts envelopes. Of the malformed ones that were tried some end a worker's own process, and some are put back as
 it ends, so that each new start of it dies of them too (docs/decisions/0015-canaries-restarts-and-queue-epochs.md).
 This is the one place that knows how kombu takes a message; what is signed inside is checked later (admission.py).
+
+Kombu also keeps books in Redis that all who use it share. What of them a worker of a site has no need of is left out
+here, so that the broker can refuse it everything that is not its site's (orchestrator/broker/account.py).
 """
 
 import base64
@@ -20,7 +23,8 @@ from workers.ending import legible
 log = logging.getLogger(__name__)
 
 # Kombu has no types.
-_channel, _transport = cast(Any, kombu_redis).Channel, cast(Any, kombu_redis).Transport
+_redis = cast(Any, kombu_redis)
+_channel, _transport, _qos = _redis.Channel, _redis.Transport, _redis.QoS
 
 _SHOWN = 200
 _READ_SECONDS = 1.0
@@ -80,6 +84,13 @@ def fault(message: object) -> str | None:
     return None
 
 
+class Quality(_qos):
+    """Keeps what was received and not acknowledged; what is left of that is the hub's business, and nobody else's."""
+
+    def restore_visible(self, *_: Any, **__: Any) -> None:
+        """Never hand out again what somebody seems to have left."""
+
+
 class Channel(_channel):
     """Reads from the queue, and what is said to every worker."""
 
@@ -94,6 +105,22 @@ class Channel(_channel):
         spoken = inherited.subclient
         spoken.parse_response = partial(spoken.parse_response, block=False, timeout=_READ_SECONDS)
         return spoken
+
+    QoS = Quality
+
+    def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
+        # Broadcasts go by publishing: the table of who is bound is for queues, and shared by all sites.
+        if self.typeof(exchange).type == "fanout":
+            self._fanout_queues[queue] = (exchange, routing_key.replace("#", "*"))
+        else:
+            inherited: Any = super()
+            inherited._queue_bind(exchange, routing_key, pattern, queue)  # noqa: SLF001 - our own
+
+    def maybe_refresh_binding_expiry(self) -> None:
+        """There is nothing to refresh."""
+
+    def _delete(self, queue: str, *_: Any, **__: Any) -> None:
+        """A queue outlives its worker; one for broadcasts is nothing in Redis."""
 
     def _brpop_read(self, **options: Any) -> Any:
         inherited: Any = super()

@@ -1,12 +1,14 @@
 """Taking the messages of one pool of handlers: what may be run here is claimed, and what is won is run."""
 
 import logging
+import threading
 from typing import Any, cast
 
 from orchestrator.contracts.failpoints import failpoint
 from orchestrator.contracts.parcel import Parcel
 from orchestrator.contracts.report import Returned, TaskError
 from workers.admission import NotAdmitted, Post, forbidden, opened
+from workers.limits import Budget
 from workers.page import Noted
 from workers.registry import REGISTRY
 from workers.reporter import Reporter
@@ -26,7 +28,14 @@ class Receiver:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._post = Post(runtime.site.name, runtime.queue, runtime.function, runtime.key, runtime.seen)
-        self._stops = Stops(runtime.redis, runtime.site.name)
+        self._own = threading.local()
+
+    @property
+    def _stops(self) -> Stops:
+        """This thread's, which is at one job at a time."""
+        if not hasattr(self._own, "stops"):
+            self._own.stops = Stops(self._runtime.redis, self._runtime.site.name)
+        return self._own.stops
 
     def receive(self, task_name: str, argument: object) -> None:
         """Run what the message holds, if it is to be run here."""
@@ -35,7 +44,7 @@ class Receiver:
         except NotAdmitted as refusal:
             log.warning("refused a message for %s: %s", task_name, refusal)
             return
-        self._run(parcel, forbidden(parcel.action, self._runtime.site.allow))
+        self._run(parcel, forbidden(parcel.action, self._runtime.site))
 
     def unknown(self, message: Any = None, name: str = "", **_: Any) -> None:
         """Answer a message whose action is not here, so that its tasks end with that reason and do not just vanish."""
@@ -64,6 +73,8 @@ class Receiver:
         if page:
             page.claiming(parcel, _limit(parcel))
             reporter = Noted(page, reporter)
+        if page and runtime.limits.cpu_time is not None:
+            reporter = Budget(reporter, runtime.limits.cpu_time)
         failpoint("worker.received")
         won = runtime.claims.win(parcel)
         failpoint("worker.won")
@@ -72,8 +83,13 @@ class Receiver:
         failpoint("worker.claimed")
         if won:
             self._stops.claimed(parcel.job)
-            runner = Runner(REGISTRY.actions, runtime.roots, reporter, self._stops.asked, runtime.node, runtime.spool)
-            runner.run(parcel, refused)
+            asked, allowed = self._stops.asked, runtime.site.allowed
+            runner = Runner(REGISTRY.actions, runtime.roots, reporter, asked, runtime.node, runtime.spool, allowed)
+            runtime.at_work.add(parcel.id)
+            try:
+                runner.run(parcel, refused)
+            finally:
+                runtime.at_work.discard(parcel.id)
 
 
 def _limit(parcel: Parcel) -> float:

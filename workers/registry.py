@@ -14,6 +14,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
+from orchestrator.contracts.names import Function
+from orchestrator.contracts.report import PATHS
 from orchestrator.domain.duration import seconds
 from orchestrator.errors import ConfigError
 from workers.parameters import Parameters
@@ -43,6 +45,8 @@ class Action:
     """Where it was defined, for messages."""
     changes: tuple[str, ...] = ()
     """Parameters that name a folder in which it makes or changes files."""
+    runs_in: Function = Function.WORKER
+    """The function that it asks for; where its queue has no pool of that, another one runs it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,21 +117,25 @@ def action(
     version: str = "1",
     description: str | None = None,
     changes: Sequence[str] = (),
+    function: str | None = None,
 ) -> Callable[[F], F]:
     """Make a function an action: ``@action("raster.tile", timeout="10m")`` over ``f(ctx, paths, *, zoom: int = 12)``.
 
     ``timeout`` is a duration ("10m", "1h30m", or seconds) that one task may take. The description is by default the
     first sentence of the docstring. ``changes`` names the parameters that are folders in which it makes or changes
     files: where such a folder is searched by the same job, the action waits until the search is over, so that it does
-    not find its own output. ConfigError for a name that is taken, and for a signature that can not work.
+    not find its own output. A parameter that is true or false says whether it changes something beside its paths, and
+    the name ``paths`` that it always does. ``function`` is the pool that it asks for: ``custom`` (which plugins ask for
+    unless they say otherwise), ``worker``, or ``interactive`` for what is short and somebody waits for. ConfigError
+    for a name that is taken, and for a signature that can not work.
     """
 
-    def register(function: F) -> F:
-        new = make_action(function, name, timeout=timeout, version=version, description=description)
-        if strange := set(changes) - set(new.parameters.schema.get("properties", {})):
+    def register(handler: F) -> F:
+        new = make_action(handler, name, timeout=timeout, version=version, description=description)
+        if strange := set(changes) - {PATHS} - set(new.parameters.schema.get("properties", {})):
             raise ConfigError(f"action {name!r} ({new.origin}): changes names {min(strange)!r}, which is no parameter")
-        REGISTRY.add_action(replace(new, changes=tuple(changes)))
-        return function
+        REGISTRY.add_action(replace(new, changes=tuple(changes), runs_in=_pool(handler, function, name)))
+        return handler
 
     return register
 
@@ -165,6 +173,16 @@ def make_action(
         raise ConfigError(f"action {name!r} ({origin}): a timeout of 0 leaves no time; leave it out for no limit")
     text = description if description is not None else _first_sentence(function)
     return Action(name, function, Parameters(function, f"action {name!r} ({origin})"), version, limit, text, origin)
+
+
+def _pool(handler: Callable[..., Any], said: str | None, name: str) -> Function:
+    """The function that an action asks for."""
+    if said is None:
+        return Function.WORKER if handler.__module__.startswith("workers.") else Function.CUSTOM
+    handlers = [function for function in Function if function != Function.DISCOVERY]
+    if said not in handlers:
+        raise ConfigError(f"action {name!r}: function {said!r} is none of {', '.join(handlers)}")
+    return Function(said)
 
 
 def _check(name: str, origin: str, taken: Action | Discovery | None) -> None:

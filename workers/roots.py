@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 from workers import openat2
 from workers.descent import Descent, Outside, Parts, ReadOnly, parts_of
+from workers.outside import OutsideRoots as OutsideRoots
+from workers.stores import Stores
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _FOLDER = os.O_PATH | os.O_DIRECTORY
@@ -23,19 +25,14 @@ _FOR_THE_DESCENT = (errno.EXDEV, errno.EAGAIN, errno.ENAMETOOLONG, errno.ENOSYS)
 _SHOWN_BYTES = 1000
 
 
-class OutsideRoots(PermissionError):
-    """The path is not, or does not stay, in the site's roots; or the root it is in may not be written to."""
-
-    def __init__(self, path: bytes, reason: str) -> None:
-        super().__init__(errno.EACCES, reason, os.fsdecode(path[:_SHOWN_BYTES]))
-
-
 @dataclass(frozen=True, slots=True)
 class Root:
     """A folder that may be touched, and everything below it."""
 
     path: bytes
     read_only: bool = False
+    alias: bytes | None = None
+    """Another absolute path by which it may be named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +52,12 @@ class Roots:
     Everything here raises OutsideRoots, and OSError as the same call of ``os`` would.
     """
 
-    def __init__(self, roots: Iterable[Root]) -> None:
+    def __init__(self, roots: Iterable[Root], stores: Stores | None = None) -> None:
         self.roots = tuple(roots)
+        self.stores = stores or Stores()
+        """What else the site may touch: URLs."""
         real = {root: parts_of(os.path.realpath(root.path)) for root in self.roots}
-        names = {parts: root for root in self.roots for parts in (real[root], parts_of(root.path))}
+        names = {parts: root for root in self.roots for parts in (real[root], *_names(root))}
         self._places = {
             parts: _Place(parts, real[root], root, any(_strictly_below(real[root], other) for other in real.values()))
             for parts, root in names.items()
@@ -186,6 +185,11 @@ def _open_beneath(root: Root, rest: Parts, flags: int, mode: int) -> int:
         return openat2.open_beneath(folder, b"/".join(rest) or b".", flags, mode)
     finally:
         os.close(folder)
+
+
+def _names(root: Root) -> list[Parts]:
+    """As it is written."""
+    return [parts_of(name) for name in (root.path, root.alias) if name is not None]
 
 
 def _strictly_below(parts: Parts, other: Parts) -> bool:

@@ -19,6 +19,7 @@ from orchestrator.contracts.report import Ended, Returned, Started, TaskError
 from orchestrator.domain.pace import ALONE_S
 from orchestrator.errors import Invalid
 from workers import task_log
+from workers.allowed import Allowed
 from workers.aside import Aside
 from workers.context import Context, Facts, Stopped
 from workers.ending import Order, ending, legible, task_error
@@ -48,8 +49,9 @@ class Runner:
         asked_to_stop: Callable[[int], bool],
         node: str = "",
         spool: Spool | None = None,
+        allowed: Allowed = Allowed(),  # noqa: B008 - it never changes
     ) -> None:
-        self._actions, self._roots, self._reporter = actions, roots, reporter
+        self._actions, self._roots, self._reporter, self._allowed = actions, roots, reporter, allowed
         self._asked_to_stop, self._node, self._spool = asked_to_stop, node, spool
         self._bound: tuple[Parcel, dict[str, Any]] | None = None
 
@@ -118,7 +120,7 @@ class Runner:
             params=MappingProxyType(parcel.params),
         )
         stop, tell = lambda: self._asked_to_stop(parcel.job), self._reporter.tell
-        ctx = Context(facts, unpacked.paths, self._roots, stop, tell)
+        ctx = Context(facts, unpacked.paths, self._roots, stop, tell, self._allowed)
         action = self._actions.get(parcel.action)
         error, stopped, called = refused, False, Called()
         if action is None:

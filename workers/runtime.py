@@ -14,11 +14,13 @@ from redis.retry import Retry
 
 from workers.children import Children
 from workers.claim import Claims
+from workers.limits import Limits
 from workers.reporter import StreamReporter, ignore
 from workers.roots import Root, Roots
 from workers.seen import Seen
-from workers.site import SiteFile
+from workers.site import SiteFile, pool_of
 from workers.spool import Spool
+from workers.stores import Stores
 
 _SOCKET_SECONDS = 5
 
@@ -36,8 +38,8 @@ class Runtime:
         self.stopping = threading.Event()
         """Set in the worker's own process when it has been told to stop: what runs long leaves off at a good place."""
         self.children = Children()
-        self.walks: set[str] = set()
-        """What its walkers are at: ids of orders."""
+        self.at_work: set[str] = set()
+        """What its threads are at: ids of orders, and of parcels where handlers run in threads."""
         self._clients: dict[int, Redis] = {}
         self._reporters: dict[int, StreamReporter] = {}
 
@@ -49,9 +51,14 @@ class Runtime:
         return self._clients.get(pid) or self._clients.setdefault(pid, connect(self.site))
 
     @property
+    def pool(self) -> str:
+        """What it is made of."""
+        return pool_of(self.site, self.function)
+
+    @property
     def running(self) -> int:
         """How many tasks and walks are being worked on. Celery's own count stands still when its loop does."""
-        return len(self.walks) + sum(child.page.running is not None for child in self.children.living())
+        return len(self.at_work) + sum(child.page.running is not None for child in self.children.living())
 
     @property
     def reporter(self) -> StreamReporter:
@@ -72,18 +79,27 @@ class Runtime:
     @cached_property
     def spool(self) -> Spool:
         """Where notes that are too long to travel are put aside."""
-        return Spool(self._kept("notes"), self.site.name)
+        return Spool(self._kept("notes", self.site.spool), self.site.name)
 
-    def _kept(self, what: str) -> Path:
+    def _kept(self, what: str, folder: Path | None = None) -> Path:
         # By key too: two installations may each have a site of this name.
         mark = hashlib.sha256(self.key).hexdigest()[:12]
-        folder = self.site.state or platformdirs.user_state_path("orchestrator")
+        folder = folder or self.site.state or platformdirs.user_state_path("orchestrator")
         return folder / f"{self.site.name}-{mark}.{what}"
 
     @cached_property
     def roots(self) -> Roots:
         """What may be touched here."""
-        return Roots(Root(os.fsencode(root.path), root.read_only) for root in self.site.roots)
+        roots = (
+            Root(os.fsencode(root.path), root.read_only, None if root.alias is None else os.fsencode(root.alias))
+            for root in self.site.roots
+        )
+        return Roots(roots, Stores(self.site.stores))
+
+    @cached_property
+    def limits(self) -> Limits:
+        """What each process of this pool may take."""
+        return self.site.limits.of(self.function)
 
     def _make_reporter(self) -> StreamReporter:
         page = self.children.own

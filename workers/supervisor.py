@@ -70,6 +70,7 @@ class Supervisor:
         now = time.monotonic()
         if pool.process and (code := pool.process.poll()) is not None:
             end_leftovers(pool.process.pid)
+            end_leftovers(os.getpid(), pool.process.pid)
             pool.process = None
             if not self._asked:
                 pool.pause = (

@@ -22,10 +22,12 @@ from orchestrator.contracts.paths import Carry, PathList, bitmap, indices, pack,
 from orchestrator.contracts.report import Ended, Item, LogLine, Said, TaskError, TaskProgress
 from orchestrator.domain.cascade import Tally, ending
 from orchestrator.domain.task import TASK, TaskEvent, TaskState
+from workers.allowed import Allowed
 from workers.registry import REGISTRY, Action, make_action
 from workers.roots import Root, Roots
 from workers.runner import Runner
 from workers.spool import Notes, Spool
+from workers.stores import Stores
 from workers.task_log import listen, stop_listening
 
 AnyPath = str | bytes | os.PathLike[str]
@@ -77,6 +79,8 @@ def run_action(
     *,
     params: Mapping[str, Any] | None = None,
     roots: Iterable[AnyPath] = (),
+    stores: Stores | None = None,
+    allowed: Allowed = Allowed(),  # noqa: B008 - it never changes
     base: AnyPath = "",
     notes: Mapping[int, dict[str, Any]] | None = None,
     kinds: str | None = None,
@@ -87,9 +91,10 @@ def run_action(
 ) -> Result:
     """Run one task of an action (its function, or the name of one that is loaded or built in) over paths.
 
-    ``roots`` are the folders it may touch. ``kinds`` (a letter a path, contracts.paths.KINDS) is what discovery saw;
-    left out, it is looked up now. ``notes`` came along, by place in ``paths``; ``given`` are the places that this
-    attempt is to handle. ``cancelled`` is asked as the job's cancellation would be; ``timeout`` is in seconds.
+    ``roots`` are the folders it may touch, ``stores`` and ``allowed`` what else. ``kinds`` (a letter a path,
+    contracts.paths.KINDS) is what discovery saw; left out, it is looked up now. ``notes`` came along, by place in
+    ``paths``; ``given`` are the places that this attempt is to handle. ``cancelled`` is asked as the job's cancellation
+    would be; ``timeout`` is in seconds.
     """
     found = _action(action)
     raw = [os.fsencode(path) for path in paths]
@@ -99,12 +104,12 @@ def run_action(
     order = TaskOrder(1, attempt, batch, handed, pack_carry(Carry(notes=dict(notes or {}))))
     parcel = Parcel("test", "test", "default", "worker", found.name, 1, 0, dict(params or {}), [order], 0.0, timeout)
     kept = _Kept()
-    places = Roots(Root(os.path.abspath(os.fsencode(root))) for root in roots)
+    places = Roots((Root(os.path.abspath(os.fsencode(root))) for root in roots), stores)
     # Cancelled while it runs, not before it begins.
     begun = lambda: bool(kept.items) and cancelled()  # noqa: E731
     with _listening(), tempfile.TemporaryDirectory() as folder:
         spool = Spool(pathlib.Path(folder), parcel.site)
-        Runner({found.name: found}, places, kept, lambda _job: begun(), spool=spool).run(parcel)
+        Runner({found.name: found}, places, kept, lambda _job: begun(), spool=spool, allowed=allowed).run(parcel)
         return _result(kept, spool, [os.fsdecode(path) for path in raw], list(indices(handed, len(raw))))
 
 

@@ -12,7 +12,17 @@ from orchestrator.contracts.paths import pack, unpack
 from orchestrator.contracts.seal import unseal
 from orchestrator.errors import Refused, Unreachable, WireError
 from workers.admission import NotAdmitted, check_epoch
-from workers.discovery.finding import Alive, DiscoveryContext, DiscoveryError, Finding, Found, Listing, Share, Trouble
+from workers.discovery.finding import (
+    Alive,
+    DiscoveryContext,
+    DiscoveryError,
+    Finding,
+    Found,
+    Listing,
+    Share,
+    Sighted,
+    Trouble,
+)
 from workers.discovery.gather import Gathering, Sorter, chunks
 from workers.discovery.outlet import Outlet
 from workers.parameters import Parameters
@@ -45,11 +55,11 @@ def walk(runtime: Runtime, sealed: bytes, task_name: str) -> None:
         log.warning("refused a message for %s: %s", task_name, refusal)
         return
     if runtime.claims.win(order):
-        runtime.walks.add(order.id)
+        runtime.at_work.add(order.id)
         try:
             _Walk(order, Outlet(runtime, order), DiscoveryContext(runtime.roots)).run(_search(order))
         finally:
-            runtime.walks.discard(order.id)
+            runtime.at_work.discard(order.id)
 
 
 def accept(runtime: Runtime, sealed: bytes, task_name: str) -> WalkOrder:
@@ -130,6 +140,9 @@ class _Walk:
                 self._cursor = cursor
                 self._send(shed=[Shed(pack(part)) for part in parts])
                 self._share_from = time.monotonic() + _SHARE_AGAIN
+            case Sighted(sighting, cursor):
+                self._gathering.add_sighting(sighting)
+                self._cursor = cursor
             case Alive():
                 pass
 

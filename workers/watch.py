@@ -81,11 +81,12 @@ class Watch:
 
     def _speak_for(self, child: Child) -> None:
         entries = child.page.entries()
-        reason = ended_how(child.code)
+        blamed = None if child.verdict else self._runtime.limits.cause_of(child.code)
+        reason = blamed.message if blamed else ended_how(child.code)
         failpoint("worker.speaking")
         if left := end_leftovers(os.getpid(), child.pid):
             log.warning("ended %d processes that process %d had left behind", left, child.pid)
-        for item in aftermath(entries, child.verdict, reason):
+        for item in aftermath(entries, child.verdict, reason, blamed):
             self._reporter.send(item)
         self._claim_back([entry for entry in entries if entry.doing is Doing.CLAIMING], child, reason)
 

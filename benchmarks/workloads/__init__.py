@@ -14,6 +14,8 @@ from benchmarks.workloads import (
     w7_control,
     w8_idle,
     w9_recovery,
+    w10_sites,
+    w11_hubs,
 )
 
 Workload = Callable[[Plan], Iterator[Figure]]
@@ -29,4 +31,6 @@ WORKLOADS: Mapping[str, Workload] = {
     "W7": w7_control.control,
     "W8": w8_idle.idle,
     "W9": w9_recovery.recovery,
+    "W10": w10_sites.sites,
+    "W11": w11_hubs.hubs,
 }

@@ -31,6 +31,7 @@ from orchestrator.api.routes import (
     keys,
     logs,
     sites,
+    stream,
     submit,
     task_groups,
     tasks,
@@ -50,6 +51,7 @@ OPENAPI_PATH = "/openapi.json"
 ROUTERS: tuple[tuple[str, APIRouter], ...] = (
     (PREFIX, workflows.router),
     (PREFIX, submit.router),
+    (PREFIX, stream.router),
     (PREFIX, control.router),
     (PREFIX, jobs.router),
     (PREFIX, task_groups.router),

@@ -11,10 +11,16 @@ MIB = 1024 * 1024
 
 
 _ATTACHMENTS = re.compile(r"/api/v1/jobs/[0-9]+/attachments")
+_STREAMED = re.compile(r"/api/v1/jobs/[0-9]+/paths")
 
 
-def largest(path: str, attachment: int = 100 * MIB) -> int:
-    """The most bytes a body sent to this path may have: jobs are given their paths in it, and files."""
+def largest(path: str, attachment: int = 100 * MIB) -> int | None:
+    """The most bytes a body sent to this path may have: jobs are given their paths in it, and files.
+
+    None where it is streamed.
+    """
+    if _STREAMED.fullmatch(path):
+        return None  # there a line is limited, and never more than some thousands are in memory
     if path == "/api/v1/jobs":
         return 32 * MIB
     return attachment if _ATTACHMENTS.fullmatch(path) else MIB
@@ -23,7 +29,7 @@ def largest(path: str, attachment: int = 100 * MIB) -> int:
 class BodyLimit:
     """Counts what comes in; raises 413 before more than the limit is kept."""
 
-    def __init__(self, app: ASGIApp, limit: Callable[[str], int] = largest) -> None:
+    def __init__(self, app: ASGIApp, limit: Callable[[str], int | None] = largest) -> None:
         self._app, self._limit = app, limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -32,6 +38,9 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         limit = self._limit(scope["path"])
+        if limit is None:
+            await self._app(scope, receive, send)
+            return
         refusal = HTTPException(413, f"the body is larger than {limit} bytes, the most that is taken here")
         said = Headers(scope=scope).get("content-length", "")
         if said.isdecimal() and (len(said) > 18 or int(said) > limit):

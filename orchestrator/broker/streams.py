@@ -8,6 +8,7 @@ from typing import cast
 from redis import Redis
 
 from orchestrator.broker.connection import pipeline
+from orchestrator.broker.wake import wake_by
 from orchestrator.contracts import names
 
 START = "0-0"
@@ -48,6 +49,10 @@ class Streams:
             else:
                 entries += (Entry(stream, id.decode(), (fields or {}).get(b"d", b"")) for id, fields in rows)
         return entries
+
+    def wake(self) -> None:
+        """Let who reads come back at once."""
+        wake_by(self._redis)
 
     def announced_sites(self) -> set[str]:
         """The sites that say they exist; nothing is believed of them before a signed announcement."""

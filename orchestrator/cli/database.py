@@ -19,6 +19,7 @@ from orchestrator.contracts.failpoints import arm
 from orchestrator.domain.retention import Periods
 from orchestrator.errors import Unreachable
 from orchestrator.services.prune import prune
+from orchestrator.services.ship import ship
 from orchestrator.storage.database import make_engine
 from orchestrator.storage.migrate import migrate
 from orchestrator.storage.queries.prunable import Prunable, bytes_per_task, prunable
@@ -41,18 +42,22 @@ def add_to(app: typer.Typer) -> None:
 
 
 def run(call: Call) -> None:
-    """Bring the schema of the database to the newest version; safe to repeat.
+    """Bring the schema of the database to the newest version, and the workflows that ship; safe to repeat.
 
     The database is the one of ORCHESTRATOR_DATABASE_URL, else that of the service that runs in the home.
     """
     try:
-        migrate(database_url(call))
+        migrate(url := database_url(call))
+        with _using(make_engine(url, pool_size=1)) as engine, engine.begin() as tx:
+            new = ship(tx)
     except SQLAlchemyError as error:
         raise Unreachable(f"the database can not be brought to the newest version: {reason(error)}") from error
     if call.json:
-        put_json({"schema": "newest"})
+        put_json({"schema": "newest", "workflows": new})
     else:
         say("the schema is at the newest version")
+        if new:
+            say(f"workflows that are new or newer: {', '.join(new)}")
 
 
 def _days(name: str, what: str) -> typer.models.OptionInfo:
@@ -93,11 +98,18 @@ def run_prune(
 
 @contextmanager
 def _database(call: Call) -> Generator[Engine]:
-    engine = make_engine(database_url(call), pool_size=1, name="orchestrator prune")
+    with _using(make_engine(database_url(call), pool_size=1, name="orchestrator prune")) as engine:
+        try:
+            yield engine
+        except SQLAlchemyError as error:
+            raise Unreachable(f"the database can not be pruned: {reason(error)}") from error
+
+
+@contextmanager
+def _using(engine: Engine) -> Generator[Engine]:
+    """An engine as long as it is used."""
     try:
         yield engine
-    except SQLAlchemyError as error:
-        raise Unreachable(f"the database can not be pruned: {reason(error)}") from error
     finally:
         engine.dispose()
 

@@ -22,6 +22,7 @@ SUBJECTS = {
     "stack": {"up", "down"},
     "demo": {"demo"},
     "submit": {"submit"},
+    "stream": {"stream"},
     "jobs": {"jobs", "job", "tasks", "errors", "paths", "history"},
     "logs": {"logs", "task"},
     "watch": {"watch"},

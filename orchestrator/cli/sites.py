@@ -1,29 +1,39 @@
-"""Sites: who is there, what they offer, whether work gets on and whether they are given any; the key of a new one."""
+"""Sites: who is there, what they offer, whether work gets on and whether they are given any."""
 
 from collections import defaultdict
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from orchestrator.cli import drain, restart, text
+from orchestrator.cli import drain, new_site, restart, text
+from orchestrator.cli.connect import find_profile
 from orchestrator.cli.output import cell, console, put_facts, put_json, put_json_lines, put_table, say, table
-from orchestrator.cli.verb import Call, usage, verb
-from orchestrator.config import load_settings, read_secret
-from orchestrator.contracts.seal import site_key
+from orchestrator.cli.verb import Call, verb
+from orchestrator.config import load_settings
 from orchestrator.domain.health import first_line
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The site's name")]
 
 
+class ShowByDefault(TyperGroup):
+    """A group in which what is no command is the name of a site to show."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that is meant, and its arguments."""
+        known = self.get_command(ctx, args[0]) is not None
+        return super().resolve_command(ctx, args if known or args[0].startswith("-") else ["show", *args])
+
+
 def add_to(app: typer.Typer) -> None:
     """Add ``sites``, and the group ``site``."""
     verb(app, "sites")(sites)
-    summary = "Look at one site, give it work or none, or make the key for a new one."
-    group = typer.Typer(name="site", help=summary, no_args_is_help=True)
+    summary = "Look at one site (`site NAME` is `site show NAME`), give it work or none, or make a new one."
+    group = typer.Typer(name="site", help=summary, no_args_is_help=True, cls=ShowByDefault)
     verb(group, "show")(show)
     drain.add_to(group)
     restart.add_to(group)
-    verb(group, "key", epilog="Example:  orchestrator site key oslo > oslo.key")(key)
+    new_site.add_to(group)
     app.add_typer(group)
 
 
@@ -63,7 +73,17 @@ def sites(call: Call) -> None:
             ),
             empty="no site has announced itself yet: start one with `orchestrator worker --config site.toml`",
         )
+    if flower := _flower(call):
+        say(f"\nFlower: {flower}  (user and password: see profile.json)")
     return None
+
+
+def _flower(call: Call) -> str | None:
+    """Where Flower is, if it is here; without its password."""
+    profile = None if call.url else find_profile(load_settings().with_home(call.home).home)
+    if profile is None or profile.flower_url is None:
+        return None
+    return f"http://{profile.flower_url.rpartition('@')[2]}"
 
 
 def show(call: Call, name: Name) -> None:
@@ -92,9 +112,13 @@ def _show(site: dict[str, Any]) -> None:
         (
             node["node"],
             node["function"],
+            node["version"],
+            node["pool"],
             node["concurrency"],
             node["running"],
-            text.when(node["last_heard"]),
+            ", ".join(f"{name} {value:,g}" for name, value in node["limits"].items()),
+            f"{node['clock_skew_s']:+d} s",
+            "left" if node["left_at"] else text.when(node["last_heard"]),
             "; ".join(map(first_line, node["problems"])),
         )
         for node in site["nodes"]
@@ -103,17 +127,61 @@ def _show(site: dict[str, Any]) -> None:
         (
             queue["queue"],
             queue["function"],
+            drain.stance(queue),
+            queue["concurrency"],
             queue["running"],
+            text.duration(queue["longest_running_s"]),
             queue["waiting"],
             text.duration(queue["oldest_wait_s"]),
         )
         for queue in site["queues"]
     )
-    actions = ((action["action"], action["version"], action["description"]) for action in site["actions"])
+    actions: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for one in site["actions"]:
+        actions.setdefault((one["action"], one["version"]), []).append(one)
+    offered = (
+        (
+            action,
+            version,
+            some[0]["runs_in"],
+            ", ".join(one["function"] for one in some),
+            text.duration(max((one["longest_s"] for one in some if one["longest_s"] is not None), default=None)),
+            some[0]["description"],
+        )
+        for (action, version), some in actions.items()
+    )
+    partly = (
+        (
+            f"{queue['queue']}.{queue['function']}",
+            some["action"],
+            ", ".join(f"{node} {version}" for node, version in some["versions"].items()),
+            ", ".join(some["missing"]),
+        )
+        for queue in site["queues"]
+        for some in queue["partly"]
+    )
     for drawn in (
-        table(["node", "function", "concurrency#", "running#", "last heard", "problems~"], nodes),
-        table(["queue", "function", "running#", "waiting#", "oldest wait#"], queues),
-        table(["action", "version", "what it does~"], actions),
+        table(
+            [
+                "node",
+                "function",
+                "version",
+                "pool",
+                "slots#",
+                "running#",
+                "limits",
+                "clock#",
+                "last heard",
+                "problems~",
+            ],
+            nodes,
+        ),
+        table(
+            ["queue", "function", "work", "slots#", "running#", "longest#", "waiting#", "oldest wait#"],
+            queues,
+        ),
+        table(["action", "version", "asks for", "offered in", "longest#", "what it does~"], offered),
+        table(["queue", "offered by some", "by", "not by"], partly),
     ):
         if drawn.row_count:
             say()
@@ -141,26 +209,3 @@ def _show_tracebacks(site: dict[str, Any]) -> None:
         say(f"not loaded at {', '.join(nodes)}:", "bold")
         for line in problem.splitlines():
             say(f"  {line}")
-
-
-def key(call: Call, name: Name) -> None:
-    """Print the key of a site, for its ``key_file``; it follows from the installation's secret.
-
-    Run it where the installation is; bring the key to the site's host by a way that nobody else reads.
-    """
-    if not name or not set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789_-"):
-        raise usage(f"{name!r} is no name of a site: small letters, digits, - and _")
-    derived = site_key(_secret(call), name).hex()
-    if call.json:
-        put_json({"site": name, "key": derived})
-    else:
-        say(derived)
-
-
-def _secret(call: Call) -> bytes:
-    """The installation's secret: as the variables say, else the one in the home."""
-    settings = load_settings().with_home(call.home)
-    kept = settings.home / "secret"
-    if settings.secret is None and settings.secret_file is None and kept.exists():
-        return read_secret(kept)
-    return settings.require_secret()

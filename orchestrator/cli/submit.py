@@ -1,13 +1,17 @@
 """Submit a job: a workflow over paths at a site."""
 
+import sys
+from io import BufferedReader
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
 from orchestrator.cli.fields import read_fields
 from orchestrator.cli.moments import moment_from
+from orchestrator.cli.output import warn
 from orchestrator.cli.starts import read_starts
+from orchestrator.cli.stream import Ndjson, Null, read_lines, send
 from orchestrator.cli.verb import Call, usage, verb
 from orchestrator.cli.watch import told
 
@@ -16,6 +20,8 @@ EPILOG = """Examples:
   orchestrator submit verify_and_copy /data/in --site london --field destinationsite=paris --watch
 
   find . -name '*.tif' -print0 | orchestrator submit checksum --site london --paths-from - -0
+
+  find / -name '*.tif' -print0 | orchestrator submit checksum - --discovery stream --site london -0
 """
 
 
@@ -32,7 +38,9 @@ def submit(
     paths: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="PATH...", show_default=False, help="Where to start: folders to walk, or the very paths"
+            metavar="PATH...",
+            show_default=False,
+            help="Where to start: folders to walk, or the very paths; - for a stream: they come from standard input",
         ),
     ] = None,
     *,
@@ -55,9 +63,8 @@ def submit(
     paths_from: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Read more paths from a file, one a line; - is standard input")
     ] = None,
-    nul: Annotated[
-        bool, typer.Option("-0", "--null", help="Paths in that file end with NUL, as `find -print0` writes them")
-    ] = False,
+    nul: Null = False,
+    ndjson: Ndjson = False,
     idempotency_key: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Submitting again with the same text gives the same job")
     ] = None,
@@ -68,7 +75,8 @@ def submit(
     """Submit a job: run a workflow over paths at a site.
 
     A relative PATH is made absolute, seen from the current folder, when it names something here or when the workflow
-    walks folders. Links in it are left as they are. Names may hold any bytes.
+    walks folders. Links in it are left as they are. Names may hold any bytes. Where the discovery is `stream`,
+    PATH is -, and paths go to the job as they come from standard input, however many.
     """
     if not paths and paths_from is None:
         raise usage("give at least one PATH, or --paths-from FILE")
@@ -78,11 +86,15 @@ def submit(
     }
     with call.client() as client:
         definition = client.workflow(workflow)
-        walked = (discovery or definition.get("discovery")) == "recursive"
+        method = discovery or definition.get("discovery")
+        streams = method == "stream"
+        if streams != (paths == ["-"]) or (ndjson and not streams) or (paths_from is not None and streams):
+            raise usage("where the discovery is stream, and only there, PATH is -, and --ndjson may say what comes")
+        walked = method in ("recursive", "changes", "listing")
         job = client.submit(
             workflow,
             site,
-            read_starts(paths or (), paths_from, nul=nul, walked=walked),
+            () if streams else read_starts(paths or (), paths_from, nul=nul, walked=walked),
             fields=read_fields(field or (), definition.get("fields") or ()),
             idempotency_key=idempotency_key,
             queue=queue,
@@ -90,4 +102,9 @@ def submit(
             discovery=discovery,
             **times,
         )
+        if streams:
+            warn(f"job {job['id']} takes paths; after a break send them again: orchestrator stream {job['id']}")
+            lines = read_lines(cast(BufferedReader, sys.stdin.buffer), nul=nul, ndjson=ndjson)
+            send(client, job["id"], lines)
+            job = client.job(job["id"])
         return told(call, client, job, f"job {job['id']} is {job['state']}", watch=watch)

@@ -7,10 +7,13 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.cli.example import example as example_file
 from orchestrator.cli.verb import Call, usage, verb
 from orchestrator.contracts.names import Function
 
 EPILOG = """Examples:
+
+  orchestrator worker --example > site.toml
 
   orchestrator worker --config /etc/orchestrator/london.toml --check
 
@@ -28,17 +31,25 @@ def add_to(app: typer.Typer) -> None:
 def worker(
     call: Call,  # noqa: ARG001 - every command is given one; what this one says is up to the workers
     *,
-    config: Annotated[Path, typer.Option(metavar="FILE", help="The site's file (site.toml)")],
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="The site's file (site.toml)")] = None,
     queue: Annotated[str | None, typer.Option(metavar="NAME", help="Only this queue (with --function)")] = None,
     function: Annotated[Function | None, typer.Option(help="Only this pool (with --queue)")] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Say what would be started and what is wrong; start nothing")
+    ] = False,
+    example: Annotated[
+        bool, typer.Option("--example", help="Print a site's file with every key explained; start nothing")
     ] = False,
 ) -> None:
     """Run a site's Celery workers here, until SIGTERM or Ctrl-C.
 
     Without --queue and --function: one supervised process per queue and function of the site's file.
     """
+    if example:
+        sys.stdout.write(example_file())
+        return
+    if config is None:
+        raise usage("--config is missing: the site's file; --example prints one, `orchestrator site new` makes one")
     if (queue is None) != (function is None):
         raise usage("--queue and --function go together")
     if not config.is_file():

@@ -1,12 +1,14 @@
 """Look at workflows and change them: a definition is a file of YAML or JSON."""
 
 import sys
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
 import yaml
 
+from orchestrator.cli.imports import import_workflows
 from orchestrator.cli.output import console, put_json, put_json_lines, put_table, say
 from orchestrator.cli.text import safe, when
 from orchestrator.cli.verb import DONE, FAILED, Call, explain, usage, verb
@@ -27,6 +29,7 @@ def add_to(app: typer.Typer) -> None:
     verb(app, "workflows")(workflows)
     group = typer.Typer(name="workflow", help="Show, check, change or delete one workflow.", no_args_is_help=True)
     verb(group, "apply", epilog="Example:  orchestrator workflow apply verify_and_copy.yaml")(apply)
+    verb(group, "import", epilog="Example:  orchestrator workflow import exported/")(import_workflows)
     verb(group, "show")(show)
     verb(group, "validate", epilog="Example:  orchestrator workflow validate verify_and_copy.yaml")(validate)
     verb(group, "delete")(delete)
@@ -57,9 +60,16 @@ def workflows(call: Call) -> None:
     return None
 
 
-def apply(call: Call, file: File) -> None:
+def apply(
+    call: Call,
+    file: File,
+    *,
+    shipped: Annotated[
+        bool, typer.Option("--shipped", help="FILE is the name of a workflow that ships: take it as it ships")
+    ] = False,
+) -> None:
     """Make a definition the newest version of the workflow that it names."""
-    definition = read_definition(file)
+    definition = read_definition(_shipped(file) if shipped else file)
     name = definition.get("name")
     if not isinstance(name, str) or not name:
         raise usage(f"{file}: it has no name")
@@ -104,6 +114,14 @@ def delete(call: Call, name: Name) -> None:
         put_json(answer)
     else:
         say(f"workflow {safe(name)} is deleted")
+
+
+def _shipped(name: Path) -> Path:
+    folder = Path(str(files("orchestrator.services"))) / "shipped"
+    known = sorted(file.stem for file in folder.glob("*.yaml"))
+    if str(name) not in known:
+        raise usage(f"{name} does not ship; these do: {', '.join(known)}")
+    return folder / f"{name}.yaml"
 
 
 def as_written(part: Any) -> Any:

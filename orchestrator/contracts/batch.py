@@ -57,3 +57,5 @@ class Batch(msgspec.Struct, omit_defaults=True):
     asks: bool = False
     """It is no entry of its own: the walk has sent that number, and has been waiting for its grant since."""
     v: int = VERSION
+    seen: bytes | None = None
+    """What is in the folders that were looked into, packed (contracts.sighting): the hub finds out what has changed."""

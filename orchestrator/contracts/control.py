@@ -4,6 +4,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from orchestrator.contracts.names import Function
+
+QueueName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 Reason = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00]*$")]
 
 
@@ -22,6 +25,17 @@ class ActionAsked(BaseModel):
 
     reason: Reason | None = None
     comment: Reason | None = None
+
+
+class SiteAsked(Asked):
+    """Why, and which part of the site is meant, when not all of it is."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"queue": "bulk", "reason": "the tape library is serviced"}]}
+    )
+
+    queue: QueueName | None = Field(None, description="only this queue")
+    function: Function | None = Field(None, description="only this function; with `queue`: only this pool")
 
 
 class CancelAsked(Asked):

@@ -36,6 +36,10 @@ class PathList(msgspec.Struct, array_like=True, omit_defaults=True):
     """Bytes."""
     base: bytes = b""
     """The starting path under which they were found: what a copy keeps of the tree is relative to it."""
+    stamps: list[tuple[int, int, int]] = []
+    """Of changes: each one's inode, bytes, and when it was modified (ns), as they were seen."""
+    moved_from: list[bytes | None] = []
+    """Of changes: where each was before."""
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -91,7 +95,7 @@ def merge_carries(before: bytes, after: bytes) -> bytes:
     return pack_carry(merged) or after
 
 
-def deflate(columns: PathList | Carry) -> bytes:
+def deflate(columns: object) -> bytes:
     """Encode, and deflate what is not short: setting up to deflate costs more than all else about a batch of one."""
     plain = msgspec.msgpack.encode(columns)
     return plain if len(plain) <= _SHORT_BYTES else zlib.compress(plain, 1)
@@ -105,10 +109,14 @@ def inflate(blob: bytes, kind: type[T]) -> T:
         inflater = zlib.decompressobj()
         plain = inflater.decompress(blob, MAX_PLAIN_BYTES)
         if not inflater.eof:
-            raise WireError(f"a {kind.__name__} that is cut short or inflates to more than {MAX_PLAIN_BYTES} bytes")
+            raise WireError(f"a {_name(kind)} that is cut short or inflates to more than {MAX_PLAIN_BYTES} bytes")
         return msgspec.msgpack.decode(plain, type=kind)
     except (zlib.error, msgspec.DecodeError) as error:
-        raise WireError(f"not a {kind.__name__}: {error}") from error
+        raise WireError(f"not a {_name(kind)}: {error}") from error
+
+
+def _name(kind: object) -> str:
+    return getattr(kind, "__name__", str(kind))
 
 
 # Sets of indices. None stands for "all of them", which is the common case and costs nothing.

@@ -6,6 +6,9 @@ import msgspec
 
 VERSION = 1
 
+PATHS = "paths"
+"""Stands in ``changes`` for the paths themselves, and what is beside them; no parameter can have that name."""
+
 
 class Problem(msgspec.Struct, array_like=True, omit_defaults=True):
     """A path that was not processed, and why."""
@@ -119,7 +122,9 @@ class ActionOffer(msgspec.Struct, omit_defaults=True):
     description: str = ""
     timeout: float | None = None
     changes: list[str] = []
-    """Parameters that name a folder in which it makes or changes files."""
+    """Parameters that name a folder in which it makes or changes files, or say that it does so beside its paths."""
+    runs_in: str = ""
+    """The function that it asks for, where its queue has that; empty: any will do."""
 
 
 class Announcement(msgspec.Struct, omit_defaults=True):
@@ -149,6 +154,10 @@ class Announcement(msgspec.Struct, omit_defaults=True):
     """Which start of it this is. Whoever says so answers canaries, and restarts when it is asked to."""
     queue_epoch: int = 0
     """Of the names of the queues that it serves (contracts.names.queue)."""
+    limits: dict[str, float] = {}
+    """What each of its processes may take: ``memory`` (bytes), ``cpu_time`` (seconds of a task), ``nice``."""
+    pool: str = ""
+    """What it is made of: ``prefork`` or ``threads``."""
 
 
 Item = Started | Ended | Returned | Died

@@ -21,6 +21,11 @@ def site_key(secret: bytes, site: str) -> bytes:
     return hmac.digest(secret, b"orchestrator site key\0" + site.encode(), hashlib.sha256)
 
 
+def broker_password(secret: bytes, site: str) -> str:
+    """The password of a site's own user at the broker, derived in the same way."""
+    return hmac.digest(secret, b"orchestrator broker password\0" + site.encode(), hashlib.sha256).hex()
+
+
 def seal(key: bytes, message: msgspec.Struct) -> bytes:
     """The message, signed."""
     payload = msgspec.msgpack.encode(message)

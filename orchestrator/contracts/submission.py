@@ -1,6 +1,7 @@
 """A submission: which workflow is to run where, over which paths."""
 
 import base64
+import re
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Self, cast
 
@@ -66,7 +67,8 @@ class Submission(BaseModel):
 
     workflow: Word
     site: Word
-    paths: Annotated[SkipValidation[list[str | GivenPath]], Field(min_length=1, max_length=MAX_PATHS)]
+    paths: Annotated[SkipValidation[list[str | GivenPath]], Field(max_length=MAX_PATHS)] = []
+    """At least one, but for a stream, which is sent its paths afterwards."""
     fields: dict[str, Any] = {}
     queue: Annotated[str, StringConstraints(pattern=f"^{LANE.pattern}$")] = "default"
     priority: Annotated[int, Field(ge=0, le=9)] = 5
@@ -111,7 +113,7 @@ def read_paths(value: object) -> tuple[PathList, list[Fault]]:
     if not isinstance(value, list):
         return PathList([]), [Fault("$.paths", "has to be a list")]
     items = cast(list[object], value)
-    if not 0 < len(items) <= MAX_PATHS:
+    if len(items) > MAX_PATHS:
         return PathList([]), [Fault("$.paths", f"has {len(items)} paths: it takes 1 to {MAX_PATHS}")]
     reader = _Reader()
     for item in items:
@@ -148,10 +150,13 @@ def part(paths: PathList, begin: int, end: int) -> PathList:
     return PathList(paths.paths[here], states=paths.states[here], sizes=paths.sizes[here])
 
 
+_URL = re.compile(rb"[a-z][a-z0-9+.-]*://")
+
+
 def relative_faults(paths: Sequence[bytes]) -> Iterator[Fault]:
-    """The starting paths that are not absolute; an empty one was refused before."""
+    """The starting paths that are neither absolute nor the URL of a store; an empty one was refused before."""
     for i, path in enumerate(paths):
-        if path and not path.startswith(b"/"):
+        if path and not path.startswith(b"/") and not _URL.match(path):
             text = shown(path.decode(errors="replace"))
             yield Fault(f"$.paths[{i}]", f"has to be an absolute path, to be searched: {text}")
 

@@ -154,6 +154,8 @@ class Action(_Part):
     site: Word | None = None
     """Where the step runs; without it, where the job does."""
     queue: Annotated[str, StringConstraints(pattern=r"^\*?[A-Za-z0-9_-]+$", max_length=101)] | None = None
+    function: Literal["worker", "custom", "interactive"] | None = None
+    """The pool in which the step runs; without it, the one that the action asks for."""
     label: Label | None = None
     retries: Retries | None = None
     timeout: Duration | None = None

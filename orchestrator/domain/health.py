@@ -9,6 +9,8 @@ GONE_AFTER_S = 15
 STUCK_AFTER_S = 60
 """Work that waits so long while nothing runs: those who are there do not hear."""
 SKEWED_AFTER_S = 60
+LONG_AFTER_S = 60
+"""What runs for less is not long, whatever ran before."""
 DEAF = "it is there, but nothing that is sent to it arrives; it has been asked to restart"
 
 
@@ -41,6 +43,21 @@ class PoolView:
     running: int
     waiting: int
     oldest_wait_s: float | None
+    accepting: bool = True
+    """It is given work; otherwise what waits there waits because somebody wants it so."""
+    partly: Sequence[str] = ()
+    """Actions that only some of its nodes offer."""
+    overdue: Sequence["Overdue"] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """Tasks of one action that run for longer than any before them."""
+
+    action: str
+    tasks: int
+    running_s: float
+    longest_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +76,12 @@ def site_health(
     left: Iterable[LeftQueue] = (),
 ) -> tuple[Health, list[str]]:
     """A site's health, and why it is not ok: the worst reasons first."""
-    nodes = list(nodes)
+    nodes, pools = list(nodes), list(pools)
     deaf = [f"{node.name}: {DEAF}" for node in nodes if node.live and node.deaf]
     # What waits at a site that is given nothing waits because somebody wants it so.
-    critical = deaf + ([reason for pool in pools if (reason := _stuck(pool))] if accepting else [])
+    critical = deaf + ([reason for pool in pools if pool.accepting and (reason := _stuck(pool))] if accepting else [])
     warnings = [reason for node in nodes for reason in _node_reasons(node)]
+    warnings += [reason for pool in pools for reason in _pool_reasons(pool)]
     warnings += (
         f"the workers of {queue.name} kept ending: it was left, and is kept for a look with {queue.messages} messages"
         for queue in left
@@ -84,6 +102,18 @@ def _stuck(pool: PoolView) -> str | None:
     if not pool.running and (pool.oldest_wait_s or 0) > STUCK_AFTER_S:
         return f"{pool.name}: {pool.waiting} waiting, the oldest for {pool.oldest_wait_s:.0f} s, and nothing runs"
     return None
+
+
+def _pool_reasons(pool: PoolView) -> list[str]:
+    reasons = [
+        f"{pool.name}: {late.tasks} of {late.action} run, one for {late.running_s:.0f} s: longer than any before "
+        f"({late.longest_s:.0f} s)"
+        for late in pool.overdue
+    ]
+    reasons += (f"{pool.name}: {action} is offered by some of its nodes only, and waits" for action in pool.partly)
+    if not pool.accepting:
+        reasons.append(f"{pool.name}: it is disabled or draining, and given nothing new")
+    return reasons
 
 
 def first_line(problem: str) -> str:

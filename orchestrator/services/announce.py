@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from orchestrator.contracts.report import Announcement, Reports
 from orchestrator.domain.hearing import Start, early_ends
 from orchestrator.services.lease import renew
+from orchestrator.services.partial import note_partial
 from orchestrator.storage.tables import nodes, site_actions, sites
 
 Key = tuple[str, str]
@@ -36,6 +37,8 @@ def announce(tx: Connection, reports: Sequence[Reports]) -> None:
         _write_node(tx, key[0], said, before.get(key))
     for (site, node), said in sorted(offers.items(), key=lambda item: item[0]):
         _write_offers(tx, site, node, said)
+    if offers:
+        note_partial(tx)
 
 
 _STARTS = text("""
@@ -63,6 +66,8 @@ def _write_node(tx: Connection, site: str, all_said: Sequence[Announcement], bef
         "function": said.function,
         "queues": said.queues,
         "concurrency": said.concurrency,
+        "pool": said.pool,
+        "limits": said.limits,
         "running": said.running,
         "version": said.version,
         # Two clocks meet here on purpose: their distance is what is shown. Nothing is decided by it.
@@ -94,7 +99,11 @@ def _write_offers(tx: Connection, site: str, node: str, said: Announcement) -> N
     tx.execute(
         nodes.update()
         .where(nodes.c.site == site, nodes.c.node == node)
-        .values(actions=offered, discoveries=sorted(said.discoveries or []))
+        .values(
+            actions=offered,
+            versions={offer.name: offer.version for offer in said.actions or []},
+            discoveries=sorted(said.discoveries or []),
+        )
     )
     for offer in said.actions or []:
         values = {
@@ -103,6 +112,7 @@ def _write_offers(tx: Connection, site: str, node: str, said: Announcement) -> N
             "description": offer.description,
             "timeout_s": offer.timeout,
             "changes": offer.changes,
+            "runs_in": offer.runs_in,
             "last_offered": _NOW,
         }
         row = insert(site_actions).values(site=site, action=offer.name, function=said.function, **values)

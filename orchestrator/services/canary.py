@@ -16,13 +16,13 @@ from orchestrator.domain.hearing import CANARY_EVERY_S, Listener, is_deaf
 from orchestrator.services.lanes import EXPIRES_S, NODE_SILENT_S
 from orchestrator.storage.together import write
 
-_LIVE = "n.left_at is null and not n.draining and n.last_heard > clock_timestamp() - make_interval(secs => :silent)"
+LIVE = "n.left_at is null and not n.draining and n.last_heard > clock_timestamp() - make_interval(secs => :silent)"
 
 # Old workers do not know canaries, and would lose them: a queue that one of them serves is not asked.
 _DUE = text(f"""
     with served as (
       select n.site, q.queue, n.function from nodes n cross join unnest(n.queues) as q(queue)
-      where {_LIVE} group by n.site, q.queue, n.function having bool_and(n.boot <> '')
+      where {LIVE} group by n.site, q.queue, n.function having bool_and(n.boot <> '')
     )
     insert into lanes as l (site, queue, function, canary, canary_sent_at)
     select site, queue, function, gen_random_uuid()::text, clock_timestamp() from served
@@ -88,7 +88,7 @@ _OUTLIVED = text(f"""
     select l.site, l.queue, l.function, l.epoch from lanes l
     where l.canary is not null and l.canary_heard_at is null and exists (
       select from nodes n where n.site = l.site and n.function = l.function and l.queue = any(n.queues)
-        and n.booted_at > l.canary_sent_at and {_LIVE})
+        and n.booted_at > l.canary_sent_at and {LIVE})
     order by 1, 2, 3
 """)  # noqa: S608 - as above
 
@@ -148,7 +148,7 @@ _LISTENERS = text(f"""
       (select extract(epoch from clock_timestamp() - min(l.canary_sent_at))::float8 from lanes l
        where l.site = n.site and l.function = n.function and l.queue = any(n.queues)
          and l.canary_heard_at is null) as silent_s
-    from nodes n where {_LIVE} and n.boot <> ''
+    from nodes n where {LIVE} and n.boot <> ''
     order by n.site, n.node
 """)  # noqa: S608 - as above
 

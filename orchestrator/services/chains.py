@@ -44,16 +44,18 @@ class Link(NamedTuple):
     policy: RetryPolicy
     people: Ask | None = None
     """Who is asked, where people do it."""
+    remembers: bool = False
+    """Paths that come to a good end are no news at the next run."""
 
 
 Plan = Mapping[tuple[int, int], Sequence[Link]]
 """(job, rule) -> its chain, step by step."""
 
 _PLAN = text("""
-    select job_id, rule, site, queue, function, waits, action, options -> 'retries' as retries,
-      options -> 'manual' as manual
-    from job_steps
-    where job_id = any(cast(:jobs as bigint[])) order by job_id, rule, step
+    select s.job_id, s.rule, s.site, s.queue, s.function, s.waits, s.action, s.options -> 'retries' as retries,
+      s.options -> 'manual' as manual, d.memory is not null as remembers
+    from job_steps s left join discoveries d on d.job_id = s.job_id
+    where s.job_id = any(cast(:jobs as bigint[])) order by s.job_id, s.rule, s.step
 """)
 _IDS = text("select nextval('batches_id_seq') from generate_series(1, :n)")
 
@@ -64,7 +66,8 @@ def read_plan(tx: Connection, jobs: Iterable[int]) -> Plan:
     for row in tx.execute(_PLAN, {"jobs": sorted(set(jobs))}):
         place = (row.site, row.queue, row.function)
         people = None if row.manual is None else ask_of(row.queue, row.manual)
-        plan[row.job_id, row.rule].append(Link(place, row.waits, row.action, policy_of(row.retries), people))
+        link = Link(place, row.waits, row.action, policy_of(row.retries), people, row.remembers)
+        plan[row.job_id, row.rule].append(link)
     return dict(plan)
 
 

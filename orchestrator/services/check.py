@@ -7,6 +7,7 @@ import msgspec
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
+from orchestrator.contracts.discovery_options import DISCOVERY_OPTIONS
 from orchestrator.contracts.faults import MOST, faults_of
 from orchestrator.contracts.workflow import MAX_REFERENCES, Action, Workflow
 from orchestrator.domain.fields import FieldType, reference, references, shown, unknown_site
@@ -14,7 +15,7 @@ from orchestrator.domain.place import inside
 from orchestrator.domain.storable import storable_faults
 from orchestrator.errors import Fault, Invalid
 from orchestrator.services.attributes import schema_faults
-from orchestrator.services.offers import BUILT_IN_DISCOVERIES, Offers, load_offers
+from orchestrator.services.offers import Offers, load_offers
 from orchestrator.services.parameters import parameter_faults
 
 MAX_BYTES = 256 * 1024
@@ -70,13 +71,14 @@ def definition_faults(workflow: Workflow, offers: Offers) -> list[Fault]:
 
 def options_faults(method: str | None, options: dict[str, Any], place: str) -> Iterator[Fault]:
     """What is wrong with the options of a discovery; those of a plugin are its own business."""
-    if method is not None and method not in BUILT_IN_DISCOVERIES:
+    known = DISCOVERY_OPTIONS.get(method or "given")
+    if known is None:
         return
     for key, value in options.items():
-        if key != "skip_missing":
-            yield Fault(inside(place, key), "unknown option; known: skip_missing")
-        elif not isinstance(value, bool):
-            yield Fault(inside(place, key), "has to be true or false")
+        if key not in known:
+            yield Fault(inside(place, key), f"unknown option; known: {', '.join(known) or 'none'}")
+        elif reason := known[key](value):
+            yield Fault(inside(place, key), reason)
 
 
 def method_fault(method: str | None, place: str, offers: Offers) -> Iterator[Fault]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, text
 
-from orchestrator.domain.chain import step_of
+from orchestrator.domain.chain import STEP_MASK, step_of
 from orchestrator.domain.shares import weight
 from orchestrator.services.hold import held
 from orchestrator.services.lanes import Lane
@@ -93,12 +93,14 @@ _LOOK = text("""
     select u.place - 1 as place, r.task_id, t.rule, t.given
     from unnest(
       cast(:site as text[]), cast(:queue as text[]), cast(:function as text[]), cast(:job as bigint[]),
-      cast(:most as int[])
-    ) with ordinality as u(site, queue, function, job, most, place)
+      cast(:most as int[]), cast(:partial as text[])
+    ) with ordinality as u(site, queue, function, job, most, partial, place)
     cross join lateral (
       select r.task_id from ready r
       where r.site = u.site and r.queue = u.queue and r.function = u.function and r.job_id = u.job
-        and (r.run_after is null or r.run_after <= clock_timestamp())
+        and (u.partial = '' or not exists (
+          select from tasks t join job_steps s on s.job_id = t.job_id and s.rule = t.rule and s.step = (t.id & :mask)
+          where t.id = r.task_id and s.action = any(string_to_array(u.partial, ' '))))
       order by r.task_id limit u.most
     ) r
     join tasks t on t.id = r.task_id
@@ -111,12 +113,14 @@ def _look(tx: Connection, jobs: Sequence[_Key], memory: Memory) -> dict[_Key, _P
     piles: dict[_Key, _Piles] = {key: {} for key in jobs}
     if jobs:
         most = memory.most_of({job for _, job in jobs})
-        asked: dict[str, list[Any]] = {
+        asked: dict[str, Any] = {
             name: [getattr(lane, name) for lane, _ in jobs] for name in ("site", "queue", "function")
         }
         asked["job"] = [job for _, job in jobs]
+        # What only some of a lane's workers offer waits until all do: any of them may get it.
+        asked["partial"] = [" ".join(lane.partial) for lane, _ in jobs]
         asked["most"] = [min(most[job] * lane.places, _MOST_LOOKED_AT) for lane, job in jobs]
-        for row in tx.execute(_LOOK, asked):
+        for row in tx.execute(_LOOK, asked | {"mask": STEP_MASK}):
             lane, job = jobs[int(row.place)]
             step = Step(job, row.rule, step_of(row.task_id))
             piles[lane, job].setdefault(step, deque()).append(_Ready(row.task_id, row.given))

@@ -22,6 +22,7 @@ from orchestrator.services.failures import Failures, blame
 from orchestrator.services.memory import Lessons, Memory
 from orchestrator.services.parcels import write_parcels
 from orchestrator.services.ready import make_ready
+from orchestrator.services.remember import good_ends, remember
 from orchestrator.services.smooth import Smooth, smooth
 from orchestrator.storage import tables
 from orchestrator.storage.arrays import array
@@ -72,6 +73,7 @@ def collect(
     lessons.learn()
     touched = [task for task in tasks.values() if task.started or not task.out]
     write_tasks(tx, touched, well, plan, deltas)
+    remember(tx, good_ends(touched, rows, well, plan))
     write_failures(tx, touched, failures)
     _write_late(tx, late)
     began = {one.row.job_id for one in well.values()}.union(task.job for task in touched if task.started)

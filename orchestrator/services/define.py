@@ -16,6 +16,9 @@ from orchestrator.services.users import ensure_groups
 from orchestrator.storage.queries.keyset import decode, page
 from orchestrator.storage.tables import workflow_versions, workflows
 
+SHIPPER = "orchestrator"
+"""Who makes the versions that come with the program."""
+
 _NAME = re.compile(r"[a-z0-9_-]{1,100}")
 _NEWEST = (workflow_versions.c.version == workflows.c.version) & workflows.c.deleted_at.is_(None)
 
@@ -23,17 +26,18 @@ _NEWEST = (workflow_versions.c.version == workflows.c.version) & workflows.c.del
 def create(tx: Connection, document: object, actor: str) -> WorkflowVersion:
     """Keep a new workflow; Conflict when there is one of this name, Invalid when it could not run.
 
-    A name that was deleted may be used again: its versions are counted on.
+    A name that was deleted may be used again, and so may one that ships, until somebody has: its versions are counted
+    on.
     """
     name = _name_in(document)
-    if name is not None and _alive(tx, name) is not None:
+    if name is not None and _alive(tx, name) is not None and not _is_as_shipped(tx, name):
         raise _taken(name)  # comes before whatever else is wrong
     workflow = checked(tx, document)
     new = insert_or_not(workflows).values(name=workflow.name, version=1).on_conflict_do_nothing()
     version = 1
     if tx.scalar(new.returning(workflows.c.version)) is None:
         row = tx.execute(select(workflows).where(workflows.c.name == workflow.name).with_for_update()).one()
-        if row.deleted_at is None:
+        if row.deleted_at is None and not _is_as_shipped(tx, workflow.name):
             raise _taken(workflow.name)
         version = row.version + 1
     return _keep(tx, workflow, version, actor)
@@ -52,6 +56,26 @@ def change(tx: Connection, name: str, document: object, actor: str) -> WorkflowV
     if _spelled(now.definition) == _spelled(workflow.canonical()):
         return _view(now)
     return _keep(tx, workflow, row.version + 1, actor)
+
+
+def keep_shipped(tx: Connection, workflow: Workflow) -> bool:
+    """Keep a workflow that comes with the program, or its new version; False when there is nothing to keep.
+
+    What was last changed by somebody stays, and so does one that was deleted. Sites are not asked: there may be none
+    yet.
+    """
+    new = insert_or_not(workflows).values(name=workflow.name, version=1).on_conflict_do_nothing()
+    if tx.scalar(new.returning(workflows.c.version)) is not None:
+        _keep(tx, workflow, 1, SHIPPER)
+        return True
+    row = _alive(tx, workflow.name, lock=True)
+    if row is None:
+        return False
+    now = tx.execute(_versions().where(workflows.c.name == workflow.name, _NEWEST)).one()
+    if now.created_by != SHIPPER or _spelled(now.definition) == _spelled(workflow.canonical()):
+        return False
+    _keep(tx, workflow, row.version + 1, SHIPPER)
+    return True
 
 
 def delete(tx: Connection, name: str) -> None:
@@ -95,6 +119,11 @@ def _versions() -> Select[Any]:
 def _alive(tx: Connection, name: str, *, lock: bool = False) -> Row[Any] | None:
     query = select(workflows).where(workflows.c.name == name, workflows.c.deleted_at.is_(None))
     return tx.execute(query.with_for_update() if lock else query).one_or_none()
+
+
+def _is_as_shipped(tx: Connection, name: str) -> bool:
+    made_by = select(workflow_versions.c.created_by).join(workflows, workflows.c.name == workflow_versions.c.workflow)
+    return tx.scalar(made_by.where(workflows.c.name == name, _NEWEST)) == SHIPPER
 
 
 def _keep(tx: Connection, workflow: Workflow, version: int, actor: str) -> WorkflowVersion:

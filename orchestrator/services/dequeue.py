@@ -25,26 +25,26 @@ class Stop(NamedTuple):
     sites: frozenset[str]
 
 
-CHUNK = 5000
-"""Tasks a turn, of all jobs together: some tens of milliseconds."""
+CHUNK = 2000
+"""Tasks a transaction, of all jobs together: some tens of milliseconds."""
 _A_JOB = 250
 """What one job takes at least, as if it were so many tasks."""
 
 _JOBS = text("""
     select j.id, p.dequeued_to, p.open_tasks - p.out as waiting, exists (select from asks where job_id = j.id) as asks
     from jobs j join progress p on p.job_id = j.id
-    where j.ended_at is null and j.state = 'Dequeuing' and j.kind = 'batch' order by j.id for update of j
+    where j.ended_at is null and j.state = 'Dequeuing' and j.kind = 'batch' order by j.id for update of j skip locked
 """)
 
 
-def dequeue(tx: Connection, deltas: Deltas) -> tuple[set[int], bool]:
-    """Some of the tasks of jobs that are being cancelled; these jobs, whose rows are locked, and whether there is more.
+def dequeue(tx: Connection) -> bool:
+    """Take out some of the tasks of jobs that are being cancelled and that nobody else has locked; whether it did any.
 
     Small jobs go first, so that none of them waits for a large one.
     """
-    jobs = tx.execute(_JOBS).all()
+    deltas = Deltas()
     left, more = CHUNK, False
-    for job in sorted(jobs, key=lambda job: job.waiting):
+    for job in sorted(tx.execute(_JOBS).all(), key=lambda job: job.waiting):
         if job.asks and stop_claimed(tx, job.id):
             more = True  # first what people have, since the rest of its chain ends with it
         elif job.waiting and left > 0:
@@ -53,7 +53,18 @@ def dequeue(tx: Connection, deltas: Deltas) -> tuple[set[int], bool]:
             left -= max(looked_at, _A_JOB)
         else:
             more = more or job.waiting > 0
-    return {job.id for job in jobs}, more
+    deltas.write(tx)
+    return more
+
+
+def cancelled(tx: Connection) -> tuple[set[int], set[int]]:
+    """The jobs that are being cancelled, and those of them that nobody empties just now, whose rows are locked."""
+    return set(tx.execute(_CANCELLED).scalars()), set(tx.execute(_FREE).scalars())
+
+
+_DEQUEUING = "select id from jobs where ended_at is null and state = 'Dequeuing' and kind = 'batch'"
+_CANCELLED = text(_DEQUEUING)
+_FREE = text(f"{_DEQUEUING} order by id for update skip locked")
 
 
 # Beside what the chains that sites are at still have before them.
@@ -79,9 +90,10 @@ _NEXT = text("""
 
 _MOVE_ON = text("update progress set dequeued_to = :to where job_id = :job")
 
-# What is ready waits, and is nothing of a chain that a site is at.
 _FORGET_ASKS = text("delete from asks where job_id = :job and task_id > :after and task_id <= :last")
+# What is ready, now or later, waits, and is nothing of a chain that a site is at.
 _FORGET = text("""
+    with put_off as (delete from later where job_id = :job and task_id > :after and task_id <= :last)
     delete from ready using (select distinct site, queue, function from job_steps where job_id = :job) lane
     where ready.site = lane.site and ready.queue = lane.queue and ready.function = lane.function
       and ready.job_id = :job and ready.task_id > :after and ready.task_id <= :last

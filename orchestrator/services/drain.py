@@ -1,17 +1,20 @@
-"""Whether a site is given work. What is asked for is only written down here; the hub goes by it at every turn.
+"""Whether a site, or a part of it, is given work. What is asked for is only written down here; the hub goes by it.
 
-Disabled, a site is given nothing new (lanes.py). Draining, what it has not begun is taken back as well (unclaimed.py),
-and its walks stop at their next checkpoint (grant.py): so that it comes to have nothing.
+Disabled, it is given nothing new (lanes.py). Draining, what it has not begun is taken back as well (unclaimed.py), and
+its walks stop at their next checkpoint (grant.py): so that it comes to have nothing. A part is a queue, a function, or
+a queue's function; what is said of a part holds beside what is said of the site.
 """
 
 from dataclasses import dataclass
 from enum import Enum
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, select, update
+from sqlalchemy.dialects.postgresql import insert
 
+from orchestrator.contracts.names import Function
 from orchestrator.errors import NotFound
 from orchestrator.storage.audit import audit
-from orchestrator.storage.tables import sites
+from orchestrator.storage.tables import sites, stances
 
 
 class Stance(Enum):
@@ -20,6 +23,25 @@ class Stance(Enum):
     ENABLE = (("enabled", True), ("draining", False))
     DISABLE = (("enabled", False),)
     DRAIN = (("draining", True),)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What of a site is meant; nothing said is all of it."""
+
+    queue: str | None = None
+    function: Function | None = None
+
+    def __bool__(self) -> bool:
+        return self.queue is not None or self.function is not None
+
+    def of(self, site: str) -> str:
+        """Its name, as the audit has it."""
+        said = [word for word in (self.queue, self.function and self.function.value) if word]
+        return ".".join([site, *said])
+
+
+WHOLE = Part()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +62,27 @@ def locked(tx: Connection, site: str) -> Locked:
     return Locked(row.name, row.enabled, row.draining)
 
 
-def direct(tx: Connection, site: Locked, stance: Stance, actor: str, reason: str | None) -> None:
+def direct(tx: Connection, site: Locked, stance: Stance, actor: str, reason: str | None, part: Part = WHOLE) -> None:
     """Let it be so, and write down who asked; what is so already is neither done nor written again."""
-    if any(getattr(site, name) != value for name, value in stance.value):
-        tx.execute(update(sites).where(sites.c.name == site.name).values(dict(stance.value)))
-        audit(tx, actor, f"site.{stance.name.lower()}", site.name, reason)
+    if part:
+        changed = _direct_part(tx, site.name, stance, part)
+    else:
+        changed = any(getattr(site, name) != value for name, value in stance.value)
+        if changed:
+            tx.execute(update(sites).where(sites.c.name == site.name).values(dict(stance.value)))
+    if changed:
+        audit(tx, actor, f"site.{stance.name.lower()}", part.of(site.name), reason)
+
+
+def _direct_part(tx: Connection, site: str, stance: Stance, part: Part) -> bool:
+    """Whether that was something new."""
+    place = {"site": site, "queue": part.queue or "", "function": part.function or ""}
+    if stance is Stance.ENABLE:
+        ended = delete(stances).filter_by(**place).returning(stances.c.site)
+        return tx.execute(ended).one_or_none() is not None
+    word = "draining" if stance is Stance.DRAIN else "disabled"
+    said = insert(stances).values(**place, **{word: True})
+    said = said.on_conflict_do_update(
+        index_elements=["site", "queue", "function"], set_={word: True}, where=~stances.c[word]
+    )
+    return tx.execute(said.returning(stances.c.site)).one_or_none() is not None

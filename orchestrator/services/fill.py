@@ -11,6 +11,7 @@ from orchestrator.contracts.batch import Batch
 from orchestrator.domain.batch_job import BATCH_JOB, JobState
 from orchestrator.domain.discovery import DISCOVERY, DiscoveryEvent, DiscoveryState
 from orchestrator.services.chains import Chain, Plan, write_chains
+from orchestrator.services.compare import Seen, compare
 from orchestrator.services.failures import Failures
 from orchestrator.storage import tables
 from orchestrator.storage.copy import copy_in
@@ -36,6 +37,8 @@ class Walk:
     sequence: int
     cursor: bytes | None
     was: DiscoveryState
+    remembers: bool
+    """It looks for changes."""
     worker: str | None = None
     reason: str | None = None
     touched: bool = False
@@ -53,6 +56,7 @@ class Filling:
     chains: list[Chain] = field(default_factory=list[Chain])
     shed: "list[NewWalk]" = field(default_factory=list["NewWalk"])
     late: list[Batch] = field(default_factory=list[Batch])
+    seen: list[Seen] = field(default_factory=list[Seen])
 
 
 def fill(
@@ -71,7 +75,7 @@ def fill(
     for walk in touched:
         deltas.move_walk(walk.job, walk.was, walk.state)
     change_walks(tx, [_change(walk) for walk in touched])
-    write_chains(tx, filling.chains, plan, deltas)
+    write_chains(tx, filling.chains + compare(tx, filling.seen, deltas), plan, deltas)
     add_walks(tx, filling.shed, deltas)
     _write_late(tx, filling.late)
     return {key: walk for key, walk in walks.items() if walk.touched}
@@ -106,6 +110,8 @@ def _keep(batch: Batch, walk: Walk, filling: Filling, deltas: Deltas, failures: 
         Chain(walk.job, found.rule, walk.subtree, batch.sequence, found.n, found.paths, place=place)
         for place, found in enumerate(batch.found)
     )
+    if batch.seen is not None and walk.remembers:
+        filling.seen.append(Seen(walk.job, walk.subtree, batch.sequence, batch.seen))
     filling.shed += (NewWalk(walk.job, shed.input) for shed in batch.shed)
     job["unmatched"] += batch.unmatched
     job["total"] += sum(found.n for found in batch.found) + len(batch.troubles)
@@ -133,7 +139,7 @@ def _change(walk: Walk) -> WalkChange:
 
 _READ = text("""
     select w.job_id, w.subtree, j.state as job_state, d.site, d.method, w.order_id, w.attempt, w.state, w.sequence,
-      w.cursor, w.worker
+      w.cursor, w.worker, d.memory is not null as remembers
     from unnest(cast(:job as bigint[]), cast(:subtree as int[])) as u(job, subtree)
     join walks w on w.job_id = u.job and w.subtree = u.subtree
     join discoveries d on d.job_id = w.job_id
@@ -147,7 +153,8 @@ def _read_walks(tx: Connection, batches: Iterable[Batch]) -> dict[tuple[int, int
     return {
         (row.job_id, row.subtree): Walk(
             row.job_id, row.subtree, JobState(row.job_state), row.site, row.method, row.order_id, row.attempt,
-            DiscoveryState(row.state), row.sequence, row.cursor, DiscoveryState(row.state), row.worker,
+            DiscoveryState(row.state), row.sequence, row.cursor, DiscoveryState(row.state), row.remembers,
+            row.worker,
         )
         for row in rows
     }  # fmt: skip

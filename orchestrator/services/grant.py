@@ -8,13 +8,15 @@ from sqlalchemy import Connection, text
 from orchestrator.contracts.names import STOP
 from orchestrator.services.lanes import Lane
 from orchestrator.services.send_walks import WALK_AHEAD
+from orchestrator.storage.stances import closed
 
 MOST_OPEN_TASKS = 2_000_000
 """A job with more tasks than this still to do is not filled further, unless they wait for it to be filled."""
 
-_RUNNING = text("""
+_DRAINS = closed("d.site", "d.queue", "'discovery'", "draining")
+_RUNNING = text(f"""
     select w.job_id, w.subtree, w.sequence, d.site, d.queue,
-      j.state in ('Pending', 'Started') and s.draining is not true as open,
+      j.state in ('Pending', 'Started') and s.draining is not true and not {_DRAINS} as open,
       p.open_tasks > :most and not exists (select from job_steps s where s.job_id = w.job_id and s.waits) as full
     from walks w
     join discoveries d on d.job_id = w.job_id
@@ -22,7 +24,7 @@ _RUNNING = text("""
     join jobs j on j.id = w.job_id
     left join sites s on s.name = d.site
     where w.ended_at is null and w.state = 'Running' and j.ended_at is null and not w.by_hub
-""")
+""")  # noqa: S608 - our own words
 
 # The hub's own walks are for no walker.
 _LIVE = text("""

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 
 from orchestrator.domain.pace import PARCEL_S
 from orchestrator.services.hold import held
+from orchestrator.storage.stances import closed
 
 NODE_SILENT_S = 15
 """A node that has not been heard of for so long is given nothing."""
@@ -34,6 +35,8 @@ class Lane:
     """What these might take, in seconds."""
     epoch: int = 0
     """In its queue's name."""
+    partial: tuple[str, ...] = ()
+    """Actions that some of its workers offer, and some do not: a queue can not choose among those who serve it."""
 
     @property
     def place(self) -> tuple[str, str, str]:
@@ -56,8 +59,9 @@ class Lane:
         )
 
 
-_LANES = text("""
+_LANES = text(f"""
     select n.site, q.queue, n.function, sum(n.concurrency) as concurrency, coalesce(max(l.epoch), 0) as epoch,
+      coalesce(max(l.partial), '{{}}') as partial,
       coalesce(min(o.n), 0) as out, coalesce(min(o.seconds), 0.0) as out_s
     from nodes n
     join sites s on s.name = n.site and s.enabled and not s.draining
@@ -68,14 +72,16 @@ _LANES = text("""
     ) o on o.site = n.site and o.queue = q.queue and o.function = n.function
     where n.left_at is null and not n.draining and not n.deaf
       and n.last_heard > clock_timestamp() - make_interval(secs => :silent)
+      and not {closed("n.site", "q.queue", "n.function")}
     group by n.site, q.queue, n.function
-""")
+    order by n.function <> 'interactive', n.site, q.queue, n.function
+""")  # noqa: S608 - our own words
 
 
 def lanes(tx: Connection) -> list[Lane]:
-    """Every lane that a live node serves, and hears."""
+    """Every lane that a live node serves, and hears, and that is given work: first those for which people wait."""
     return [
-        Lane(row.site, row.queue, row.function, row.concurrency, row.out, row.out_s, row.epoch)
+        Lane(row.site, row.queue, row.function, row.concurrency, row.out, row.out_s, row.epoch, tuple(row.partial))
         for row in tx.execute(_LANES, {"silent": NODE_SILENT_S})
     ]
 

@@ -52,13 +52,18 @@ _WALKS = text("""
     update walks set redriven_by = :job
     where job_id = :source and redriven_by is null
       and not (by_hub and exists (select from jobs where id = :source and redrive is not null))
+      and not exists (select from discoveries d where d.job_id = :source and d.memory is not null)
+      and not exists (select from streams s where s.job_id = :source)
       and case state when 'Broken' then :broken when 'Closed' then false else :unfinished end
     returning input, cursor
 """)
 
 
 def take_walks(tx: Connection, taking: Taking, source: int, _after: After) -> After | None:
-    """Discovery that broke, or that a cancelled job did not finish, goes on from where it was."""
+    """Discovery that broke, or that a cancelled job did not finish, goes on from where it was.
+
+    What would have been found to have changed is found by the next run.
+    """
     if taking.wanted.steps is None and taking.wanted.fingerprints is None:
         include = taking.wanted.include
         asked = {"broken": Left.FAILURE in include, "unfinished": Left.CANCELLED in include}
@@ -110,7 +115,11 @@ def take_rows(tx: Connection, taking: Taking, source: int, after: After) -> Afte
     return (taken[-1].task_id, taken[-1].place) if taken else None
 
 
-_INPUTS = text("select subtree, input from walks where job_id = :source and subtree = any(cast(:subtrees as int[]))")
+# A line of a list that is no path stays none.
+_INPUTS = text("""
+    select w.subtree, w.input from walks w join discoveries d on d.job_id = w.job_id
+    where w.job_id = :source and w.subtree = any(cast(:subtrees as int[])) and d.method <> 'listing'
+""")
 
 
 def _take_troubles(tx: Connection, taking: Taking, source: int, rows: Sequence[Row[Any]]) -> None:

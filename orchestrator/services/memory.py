@@ -24,6 +24,8 @@ class Step(NamedTuple):
     step: int
 
 
+LONG_S = 1.0
+"""What takes less is never long."""
 Place = tuple[str, str, str]
 """A lane: site, queue, function."""
 _MOST_PLANS = 1000
@@ -38,6 +40,8 @@ class Memory:
     """Tasks in a parcel, at most."""
     paces: defaultdict[Step, Pace] = field(init=False)
     shares: defaultdict[Place, Shares] = field(default_factory=lambda: defaultdict(Shares))
+    longest: dict[Step, float] = field(default_factory=dict[Step, float])
+    """The seconds of the longest task that came to an end, until that is written down (record.py)."""
     _plans: OrderedDict[int, Plan] = field(default_factory=OrderedDict[int, Plan])
     """By job. A plan is made with its job, and never changes."""
 
@@ -104,5 +108,7 @@ class Lessons:
         """Take it to heart."""
         for step, taken in self._taken.items():
             self.memory.paces[step].learn(*taken)
+            if taken[2] >= LONG_S:
+                self.memory.longest[step] = max(taken[2], self.memory.longest.get(step, 0.0))
         for step in self._slow:
             self.memory.paces[step].tasks = 1

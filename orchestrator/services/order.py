@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select
 
 from orchestrator.contracts.faults import MOST, faults_of
 from orchestrator.contracts.paths import PathList
-from orchestrator.contracts.submission import Submission, read_paths, relative_faults
+from orchestrator.contracts.submission import MAX_PATHS, Submission, read_paths, relative_faults
 from orchestrator.contracts.workflow import Workflow
 from orchestrator.domain.fields import bind, unknown_site
 from orchestrator.domain.storable import storable_faults
@@ -24,6 +24,10 @@ from orchestrator.storage.tables import workflow_versions, workflows
 
 GIVEN = "given"
 """The discovery that finds exactly the paths given."""
+STREAM = "stream"
+"""The discovery whose paths are sent to the API."""
+_WALK_NOTHING = frozenset({GIVEN, STREAM, "listing"})
+"""They find what is written down, whatever is made meanwhile."""
 MAX_STARTS = 100_000
 """So many paths may be searched by one job: each is a walk of its own."""
 MAX_FIELDS_BYTES = 64 * 1024
@@ -55,9 +59,8 @@ def read_order(tx: Connection, body: object) -> Order:
     wrong += found
     wrong += _time_faults(tx, submission)
     wrong += attribute_faults(workflow.attributes_schema, submission.attributes, "$.attributes")
-    if method != GIVEN:
-        wrong += _start_faults(paths)
-    walked = Walked(paths.paths if method != GIVEN else ())
+    wrong += _start_faults(method, paths)
+    walked = Walked(paths.paths if method not in _WALK_NOTHING else ())
     values, steps, found = _steps(submission, workflow, walked, offers)
     if wrong := [*found, *wrong]:
         raise _refusal(wrong)
@@ -106,7 +109,15 @@ def _time_faults(tx: Connection, submission: Submission) -> Iterator[Fault]:
         yield Fault("$.deadline", "has passed already")
 
 
-def _start_faults(paths: PathList) -> Iterator[Fault]:
+def _start_faults(method: str, paths: PathList) -> Iterator[Fault]:
+    if method == STREAM:
+        if len(paths):
+            yield Fault("$.paths", "has to be empty: a stream is sent its paths afterwards")
+        return
+    if not len(paths):
+        yield Fault("$.paths", f"has 0 paths: it takes 1 to {MAX_PATHS}")
+    if method == GIVEN:
+        return
     if len(paths) > MAX_STARTS:
         yield Fault("$.paths", f"has {len(paths)} paths to be searched: at most {MAX_STARTS}")
     yield from relative_faults(paths.paths)

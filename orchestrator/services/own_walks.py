@@ -18,6 +18,7 @@ from orchestrator.services.hold import held
 from orchestrator.services.memory import Memory
 from orchestrator.services.name_paths import name_paths
 from orchestrator.services.take_over import take_over
+from orchestrator.services.tell_changes import tell_changes
 from orchestrator.storage.counters import Deltas
 from orchestrator.storage.transitions import WalkChange, change_walks
 
@@ -40,14 +41,16 @@ class Walked(NamedTuple):
     """There is more to find at once."""
 
 
-# One walk a job at a time, the first that is not over. A redrive is filled whatever holds it.
+# One walk a job at a time, the first that is not over. A redrive is filled whatever holds it. A stream is looked at
+# when it begins, is paused or is closed; what has changed is told when all other walks have ended.
 _LIVE = text(f"""
-    select j.id as job_id, j.state as job_state, j.redrive, d.rules, w.subtree, w.attempt, w.state, w.sequence,
-      w.cursor, w.input, w.live
+    select j.id as job_id, j.state as job_state, j.redrive, d.rules, d.memory, w.subtree, w.attempt, w.state,
+      w.sequence, w.cursor, w.input, w.live, s.job_id is not null as streams, s.closed_at is not null as closed
     from (select distinct job_id from walks where by_hub and ended_at is null) own
     join jobs j on j.id = own.job_id and j.ended_at is null
     join discoveries d on d.job_id = j.id
     join progress p on p.job_id = j.id
+    left join streams s on s.job_id = j.id
     cross join lateral (
       select *, count(*) over () as live from walks where job_id = j.id and by_hub and ended_at is null
       order by subtree limit 1
@@ -55,6 +58,11 @@ _LIVE = text(f"""
     where case when j.state in ('Pending', 'Started') and j.redrive is null then
         coalesce(j.not_before <= clock_timestamp(), true) and p.open_tasks <= :most and not {held("d.site", "d.queue")}
       else w.state = 'Running' or j.state in ('Pending', 'Started') end
+      and (s.job_id is null or s.closed_at is not null or (w.state = 'Waiting' and s.lines > 0)
+        or (w.state = 'Running' and j.state not in ('Pending', 'Started')))
+      and (d.memory is null or j.redrive is not null or not exists (
+        select from walks o where o.job_id = j.id and not o.by_hub and o.ended_at is null
+      ))
     order by j.id limit :jobs for update of j
 """)  # noqa: S608 - our own words
 
@@ -80,7 +88,7 @@ def _walk(tx: Connection, row: Row[Any], memory: Memory, deltas: Deltas) -> Walk
     if row.job_state in RUNNING and before is not DiscoveryState.STOPPED:
         if before is DiscoveryState.WAITING:
             after = DISCOVERY.fire(after, DiscoveryEvent.BEGUN)
-        find: Chunk = name_paths if row.redrive is None else take_over
+        find = _way(row)
         sequence, cursor = find(tx, row, msgspec.convert(row.rules, list[RuleOrder], strict=False), memory, deltas)
         if cursor is None:
             after = DISCOVERY.fire(after, DiscoveryEvent.EXHAUSTED)
@@ -89,3 +97,18 @@ def _walk(tx: Connection, row: Row[Any], memory: Memory, deltas: Deltas) -> Walk
     else:
         return None
     return WalkChange(row.job_id, row.subtree, row.attempt, before, after, sequence, cursor, WORKER, None)
+
+
+def _way(row: Row[Any]) -> Chunk:
+    if row.redrive is not None:
+        return take_over
+    if row.streams:
+        return _stand
+    return name_paths if row.memory is None else tell_changes
+
+
+def _stand(
+    _tx: Connection, row: Row[Any], _rules: Sequence[RuleOrder], _memory: Memory, _deltas: Deltas
+) -> tuple[int, bytes | None]:
+    """A stream is filled by the API (take_paths.py); here it is only seen whether it is closed."""
+    return row.sequence, None if row.closed else b""

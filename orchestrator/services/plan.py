@@ -7,6 +7,7 @@ import msgspec
 
 from orchestrator.contracts.names import PEOPLE
 from orchestrator.contracts.parcel import RuleOrder
+from orchestrator.contracts.report import PATHS
 from orchestrator.contracts.workflow import Action, Manual, Workflow
 from orchestrator.domain.fields import GROUP, LANE, reference, shown, substitute, unknown_site
 from orchestrator.domain.place import inside
@@ -86,8 +87,12 @@ def _step(
     if len(msgspec.json.encode(params)) > MAX_PARAMS_BYTES:
         faults.append(Fault("$.fields", f"{within}: its parameters are larger than {MAX_PARAMS_BYTES} bytes"))
     # Whichever site changes it: two sites may well see the same storage.
-    waits = any(where.walked.shows(folder) for name in offer.changes for folder in _folders(params.get(name)))
-    step = PlannedStep(r, s, action.name, action.label, site, queue, offer.function, params, _options(action), waits)
+    waits = any(_is_seen(name == PATHS or params.get(name), where.walked) for name in offer.changes)
+    function = offers.pool(action.name, site, queue, action.function)
+    if function is None:
+        reason = f"{action.function} is no pool of queue {queue} at site {site} that offers {action.name}"
+        return None, [*faults, Fault("$.workflow", f"{within}.function: {reason}")]
+    step = PlannedStep(r, s, action.name, action.label, site, queue, function, params, _options(action), waits)
     return step, faults
 
 
@@ -116,6 +121,11 @@ def _name(written: str | None, values: Mapping[str, Any], otherwise: str, place:
     if name := reference(written):
         return (str(values[name]), inside("$.fields", name)) if name in values else (otherwise, place)
     return written, "$.workflow"
+
+
+def _is_seen(changed: object, walked: Walked) -> bool:
+    """Whether a walk may see what is changed: these folders, or (True) what lies beside the paths that it finds."""
+    return bool(walked) if changed is True else any(map(walked.shows, _folders(changed)))
 
 
 def _folders(value: object) -> Iterator[bytes]:

@@ -78,8 +78,8 @@ _STEPS = text("""
     from job_steps where job_id = :job
 """)
 _DISCOVERY = text("""
-    insert into discoveries (job_id, method, options, rules, site, queue, state, waiting)
-    select :new, method, options, rules, site, queue, 'Waiting', 1 from discoveries where job_id = :job
+    insert into discoveries (job_id, method, options, rules, site, queue, memory, state, waiting)
+    select :new, method, options, rules, site, queue, memory, 'Waiting', 1 from discoveries where job_id = :job
 """)
 _WALK = text("insert into walks (job_id, subtree, input, state, by_hub) values (:new, 0, :input, 'Waiting', true)")
 _PROGRESS = text("insert into progress (job_id) values (:new)")

@@ -17,6 +17,8 @@ class _Columns:
     kinds: list[str] = field(default_factory=list[str])
     states: list[str | None] = field(default_factory=list["str | None"])
     sizes: list[int | None] = field(default_factory=list["int | None"])
+    stamps: list[tuple[int, int, int]] = field(default_factory=list[tuple[int, int, int]])
+    moved_from: list[bytes | None] = field(default_factory=list["bytes | None"])
     carry: Carry = field(default_factory=lambda: Carry({}, {}))
 
     def add(self, batch: PathList, index: int, carry: Carry) -> None:
@@ -25,13 +27,18 @@ class _Columns:
         self.kinds.append(batch.kinds[index] if batch.kinds else "?")
         self.states.append(batch.states[index] if batch.states else None)
         self.sizes.append(batch.sizes[index] if batch.sizes else None)
+        if batch.stamps:
+            self.stamps.append(batch.stamps[index])
+            self.moved_from.append(batch.moved_from[index] if batch.moved_from else None)
         if index in carry.renamed:
             self.carry.renamed[place] = carry.renamed[index]
         if index in carry.notes:
             self.carry.notes[place] = carry.notes[index]
 
     def packed(self) -> bytes:
-        return pack(path_list(self.paths, "".join(self.kinds), self.states, self.sizes, self.base))
+        columns = path_list(self.paths, "".join(self.kinds), self.states, self.sizes, self.base)
+        columns.stamps, columns.moved_from = self.stamps, self.moved_from if any(self.moved_from) else []
+        return pack(columns)
 
 
 class Leftovers:

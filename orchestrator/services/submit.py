@@ -16,12 +16,13 @@ from orchestrator.domain.discovery import DISCOVERY
 from orchestrator.errors import Conflict, Fault, Invalid
 from orchestrator.services.depend import depend
 from orchestrator.services.name_paths import are_names
-from orchestrator.services.order import GIVEN, Order, read_order
+from orchestrator.services.order import GIVEN, STREAM, Order, read_order
 from orchestrator.services.plan import PlannedStep, rule_orders
+from orchestrator.services.recall import CHANGES, recall
 from orchestrator.services.users import ensure_groups
 from orchestrator.storage.copy import copy_in
 from orchestrator.storage.history import record
-from orchestrator.storage.tables import discoveries, job_steps, jobs, progress, walks
+from orchestrator.storage.tables import discoveries, job_steps, jobs, progress, streams, walks
 
 MOST_WALKS = 8
 """So many a job begins with; walkers that are idle share what the others have before them."""
@@ -119,7 +120,7 @@ def _add_plan(tx: Connection, job: int, steps: Sequence[PlannedStep]) -> None:
 
 def _starts(paths: PathList) -> Iterator[PathList]:
     """The starting paths, dealt out to a few walks: a thousand files are no thousand walks."""
-    each = -(-len(paths) // MOST_WALKS)
+    each = max(1, -(-len(paths) // MOST_WALKS))
     return (part(paths, place, place + each) for place in range(0, len(paths), each))
 
 
@@ -128,6 +129,9 @@ def _add_discovery(tx: Connection, job: int, order: Order) -> None:
     parts = chunks(paths) if order.method == GIVEN else _starts(paths)
     by_hub = order.method == GIVEN and are_names(paths)
     rows = [(job, subtree, pack(start), state, by_hub) for subtree, start in enumerate(parts)]
+    memory = recall(tx, job, order) if order.method == CHANGES else None
+    if order.method in (CHANGES, STREAM):  # the hub's own part in it
+        rows.append((job, len(rows), pack(PathList([])), state, True))
     tx.execute(
         insert(discoveries).values(
             job_id=job,
@@ -136,8 +140,11 @@ def _add_discovery(tx: Connection, job: int, order: Order) -> None:
             rules=msgspec.to_builtins(rule_orders(order.workflow)),
             site=order.submission.site,
             queue=order.submission.queue,
+            memory=memory,
             state=state,
             waiting=len(rows),
         )
     )
+    if order.method == STREAM:
+        tx.execute(insert(streams).values(job_id=job))
     copy_in(tx, walks, ("job_id", "subtree", "input", "state", "by_hub"), rows)

@@ -13,7 +13,7 @@ from orchestrator.domain.discovery import DISCOVERY, DiscoveryState
 from orchestrator.services.announce import announce
 from orchestrator.services.canary import hear
 from orchestrator.services.collect import collect
-from orchestrator.services.dequeue import Stop, dequeue, overdue, stopping
+from orchestrator.services.dequeue import Stop, cancelled, overdue, stopping
 from orchestrator.services.dispatch import Sent, hand_out_tasks
 from orchestrator.services.failures import Failures
 from orchestrator.services.fill import Walk, fill
@@ -23,7 +23,7 @@ from orchestrator.services.lanes import lanes
 from orchestrator.services.lease import lapsed_tasks, lapsed_walks
 from orchestrator.services.memory import Memory
 from orchestrator.services.own_walks import Walked, walk_on
-from orchestrator.services.ready import release
+from orchestrator.services.ready import make_due, release
 from orchestrator.services.requeue import requeue
 from orchestrator.services.runs import DUE, NEWS, hear_runs
 from orchestrator.services.send_walks import hand_out_walks
@@ -47,6 +47,8 @@ class Outbox:
     stops: list[Stop] = field(default_factory=list[Stop])
     ended: list[int] = field(default_factory=list[int])
     """Jobs."""
+    dequeuing: bool = False
+    """There are jobs that are being cancelled."""
     more: bool = False
     """Not all has been done that is to be done in chunks: the next turn is not to be waited for."""
 
@@ -85,34 +87,37 @@ def apply(tx: Connection, reports: Sequence[Reports], batches: Sequence[Batch], 
 
 
 def hand_out(tx: Connection, epoch: int, memory: Memory) -> Outbox:
-    """Hand out what is ready, to whoever is there, and go on emptying what is being cancelled."""
+    """Hand out what is ready, to whoever is there, and see what has become of what is being cancelled."""
     afoot = tx.execute(_AFOOT).one()
     if afoot.groups:
         hear_runs(tx)
     serving, deltas = lanes(tx), Deltas()
-    dequeuing, more = dequeue(tx, deltas) if afoot.dequeuing else (set[int](), False)
+    dequeuing, free = cancelled(tx) if afoot.dequeuing else (set[int](), set[int]())
     if afoot.stopped:
         requeue(tx, deltas)
     with together(tx):
         walked = walk_on(tx, memory, deltas) if afoot.own else Walked()
+    due = bool(afoot.due) and make_due(tx)
     orders = hand_out_walks(tx, serving, epoch) if afoot.walks else []
     with together(tx):
         parcels = hand_out_tasks(tx, serving, epoch, memory, deltas)
         deltas.write(tx)
     release(tx, walked.ended, memory.plan(tx, walked.ended))
-    unsettled = dequeuing | walked.unsettled
+    unsettled = free | walked.unsettled
     ended = settle(tx, unsettled) if unsettled else []
     stops = stopping(tx, dequeuing - set(ended)) if dequeuing else []
     granted = grants(tx, serving) if afoot.walks else Grants()
-    return Outbox(parcels, orders, granted, stops=stops, ended=ended, more=more or walked.more)
+    more = due or walked.more
+    return Outbox(parcels, orders, granted, stops=stops, ended=ended, dequeuing=bool(dequeuing), more=more)
 
 
-# Most turns find none of these: one look spares them five.
+# Most turns find none of these: one look spares them seven.
 _AFOOT = text(f"""
     select exists (select from jobs where state = 'Dequeuing' and ended_at is null and kind = 'batch') as dequeuing,
       exists (select from walks where state = 'Stopped' and ended_at is null) as stopped,
       exists (select from walks where by_hub and ended_at is null) as own,
       exists (select from walks where not by_hub and ended_at is null) as walks,
+      exists (select from later where run_after <= statement_timestamp()) as due,
       exists (select {NEWS}) or exists (select {DUE}) as groups
 """)  # noqa: S608 - our own words
 

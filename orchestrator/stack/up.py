@@ -9,9 +9,13 @@ from pathlib import Path
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
+from orchestrator.broker.account import open_account, url_as
+from orchestrator.broker.connection import shared
 from orchestrator.config import Settings, load_settings, read_secret
+from orchestrator.contracts.seal import broker_password
 from orchestrator.errors import ConfigError, Unauthenticated, Unreachable
 from orchestrator.services.keys import check_key, ensure_admin_key
+from orchestrator.services.ship import ship
 from orchestrator.stack.detach import detached
 from orchestrator.stack.home import held, make_home, secret_of
 from orchestrator.stack.interrupts import Asked, Interrupts
@@ -99,13 +103,16 @@ def _start(supervisor: Supervisor, settings: Settings, options: UpOptions, plan:
     _migrate(installation.database_url)
     engine = make_engine(installation.database_url, pool_size=1)
     try:
+        with engine.begin() as tx:
+            ship(tx)
         since = database_time(engine)
         profile = _make_profile(engine, installation, options)
         supervisor.start(installation.hub())
         supervisor.start(installation.api(options.port))
         pools: list[str] = []
         for site in options.sites:
-            file = write_site(settings.home, site, plan, installation.secret, installation.redis_url)
+            url = _site_url(installation, site, say)
+            file = write_site(settings.home, site, plan, installation.secret, url)
             for function in FUNCTIONS:
                 supervisor.start(installation.pool(site, file, function))
                 pools.append(f"{site}.{function}")
@@ -146,6 +153,17 @@ def _start_servers(supervisor: Supervisor, settings: Settings, say: Say) -> Inst
         file = settings.secret_file or secret_of(home)
         secret, variable = read_secret(file), {"ORCHESTRATOR_SECRET_FILE": str(file)}
     return Installation(home, database_url, redis_url, secret, variable)
+
+
+def _site_url(installation: Installation, site: str, say: Say) -> str:
+    """The broker's address with the site's own user, or as it is where that can not be made."""
+    password = broker_password(installation.secret, site)
+    try:
+        open_account(shared(installation.redis_url), site, password)
+    except ConfigError as error:
+        say(f"site {site} uses the broker as the hub does: {error}")
+        return installation.redis_url
+    return url_as(installation.redis_url, site, password)
 
 
 def _migrate(database_url: str) -> None:

@@ -31,10 +31,10 @@ class Part:
         also = f", also as ({self.also})" if self.also else ""
         return text(f"""
             with piece as (
-              select ctid as at, {key} from {self.table}
+              select ctid as its_row, {key} from {self.table}
               where job_id = :job and ({key}) > ({after}) order by {key} limit {self.most}
             ),
-            gone as (delete from {self.table} where ctid = any(array(select at from piece))){also}
+            gone as (delete from {self.table} where ctid = any(array(select its_row from piece))){also}
             select {key}, count(*) over () as n from piece order by {last_first} limit 1
         """)  # noqa: S608 - our own words
 
@@ -45,6 +45,8 @@ class Part:
         return (0, None) if last is None else (last.n, [getattr(last, column) for column in self.key])
 
 
+_NIL = "00000000-0000-0000-0000-000000000000"
+
 PARTS = (
     Part("task_logs", {"id": 0}, 500),
     Part("tasks", {"id": 0}, 500, "delete from stale_reports using piece where task_id = piece.id"),
@@ -53,6 +55,7 @@ PARTS = (
     Part("walks", {"subtree": -1}, 50),
     Part("error_groups", {"fingerprint": "", "rule": -2, "step": -2}, 500),
     Part("task_history", {"task_id": 0, "seq": 0}, 500),
+    Part("open_changes", {"gone": False, "depth": -1, "memory": 0, "at": _NIL, "name": ""}, 500),
     Part("history", {"seq": 0}, 500),
 )
 """The rest of what is of a job is a few rows, and goes with its own."""

@@ -1,5 +1,6 @@
 """Kill -9 at every named moment of the code: in the hub, the API, a worker's child, its parent, a walker."""
 
+import json
 import os
 import signal
 import subprocess
@@ -116,6 +117,37 @@ def test_of_a_submission(name: str, trial: Trial, marks: Path) -> None:
     assert stack.record.one(count, key=key) == 1
     trial.job = again[0].json()["id"]
     assert trial.wait_for_end() == "Success"
+
+
+@pytest.mark.parametrize("name", _named("api.stream."))
+def test_of_a_stream(name: str, trial: Trial, marks: Path) -> None:
+    """What was sent and not answered is sent again, and is there once."""
+    stack, port = trial.stack, free_port()
+    body = {"workflow": trial.workflow(), "site": SITE, "discovery": "stream"}
+    job = stack.whole.http.post("/jobs", json=body).raise_for_status().json()["id"]
+    paths = [path_input(os.fsencode(path)) for path in trial.folder(100).iterdir()]
+    lines = [json.dumps(path) + "\n" for path in paths]
+    headers = {"Content-Type": "application/x-ndjson"}
+    with stack.also(stack.installation.api(port), **_told(name, marks)) as second:
+        asked = httpx.Client(
+            base_url=f"http://{LOOPBACK}:{port}/api/v1", headers={**stack.whole.http.headers, **headers}
+        )
+        with asked as http:
+            _wait_for(http)
+            for begin in (0, 10):
+                content = "".join(lines[begin : begin + 10])
+                http.post(f"/jobs/{job}/paths?offset={begin}", content=content).raise_for_status()
+            with pytest.raises(httpx.TransportError):
+                http.post(f"/jobs/{job}/paths?offset=20", content="".join(lines[20:60]))
+        assert second.wait(10) == -signal.SIGKILL
+    kept = int(stack.whole.http.get(f"/jobs/{job}").json()["discovery"]["cursor"])
+    assert kept == (60 if name.endswith(".committed") else 20)
+    again = f"/jobs/{job}/paths?offset=20&close=true"
+    answer = stack.whole.http.post(again, content="".join(lines[20:]), headers=headers).raise_for_status()
+    assert answer.json() == {"job_id": job, "lines": 100, "closed": True}
+    trial.job = job
+    assert trial.wait_for_end() == "Success"
+    assert stack.record.one("select total from progress where job_id = :job", job=job) == 100
 
 
 @pytest.mark.parametrize("name", _named("api.control."))

@@ -2,10 +2,12 @@
 
 import stat as modes
 
-from workers.actions.source import look
+from workers.actions.objects import entry
+from workers.actions.source import look, say_gone
 from workers.context import Context
 from workers.path import Path
 from workers.registry import action
+from workers.stores import is_url
 
 _KINDS = {modes.S_IFREG: "file", modes.S_IFDIR: "directory", modes.S_IFLNK: "symlink"}
 
@@ -15,6 +17,9 @@ def stat(ctx: Context, paths: list[Path]) -> None:
     """Note kind, size (bytes), mtime_ns, mode (octal), uid, gid, inode and links; a link is looked at as itself."""
     for path in ctx.each(paths):
         with ctx.outcome(path):
+            if is_url(path.raw):
+                _note_object(ctx, path)
+                continue
             found = look(ctx, path)
             if found is None:
                 continue
@@ -29,3 +34,11 @@ def stat(ctx: Context, paths: list[Path]) -> None:
                 inode=str(found.st_ino),
                 links=found.st_nlink,
             )
+
+
+def _note_object(ctx: Context, path: Path) -> None:
+    found = entry(ctx, path.raw)
+    if found is None:
+        say_gone(ctx, path)
+    else:
+        path.note(kind="file" if found.kind == "f" else "directory", size=found.size, mtime_ns=found.mtime_ns)

@@ -3,6 +3,7 @@
 Importing this registers the former.
 """
 
+from workers.discovery.changes import changes
 from workers.discovery.finding import (
     ALIVE,
     DiscoveryContext,
@@ -11,9 +12,12 @@ from workers.discovery.finding import (
     Found,
     Listing,
     Share,
+    Sighted,
     Trouble,
 )
 from workers.discovery.given import given
+from workers.discovery.listing import listing
+from workers.discovery.object_store import object_store
 from workers.discovery.recursive import recursive
 from workers.registry import discovery
 
@@ -25,8 +29,12 @@ __all__ = [
     "Found",
     "Listing",
     "Share",
+    "Sighted",
     "Trouble",
+    "changes",
     "discovery",
     "given",
+    "listing",
+    "object_store",
     "recursive",
 ]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from orchestrator.contracts.paths import PathList
+from orchestrator.contracts.sighting import Sighting
 from workers.roots import Roots
 
 
@@ -67,13 +68,21 @@ class Share:
 
 
 @dataclass(slots=True)
+class Sighted:
+    """What is in a folder now, from which the hub finds out what has changed."""
+
+    sighting: Sighting
+    cursor: bytes
+
+
+@dataclass(slots=True)
 class Alive:
     """Nothing yet: lets the walker send what it has and look whether it is to stop. For slow stretches."""
 
 
 ALIVE = Alive()
 
-Finding = Found | Listing | Trouble | Share | Alive
+Finding = Found | Listing | Trouble | Share | Sighted | Alive
 
 
 @dataclass(slots=True)

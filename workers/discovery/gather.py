@@ -8,6 +8,7 @@ from orchestrator.contracts.batch import Found as Batched
 from orchestrator.contracts.batch import Trouble as Troubled
 from orchestrator.contracts.parcel import RuleOrder
 from orchestrator.contracts.paths import pack, path_list
+from orchestrator.contracts.sighting import Sighting
 from orchestrator.domain.rules import Rule, RuleSet
 from workers.discovery.finding import Listing
 
@@ -17,6 +18,9 @@ _CHUNK_BYTES = MOST_BYTES // 4
 _CHUNK_PATHS = 1000
 _MOST_TROUBLES = 500
 _MOST_KNOWN = 10_000
+_MOST_SIGHTED = 5_000
+"""Names whose stamps make an entry: some tens of milliseconds of the hub's."""
+_STAMP_BYTES = 20
 _EXTENSION = re.compile(r"\*\.[^*?\[\]/.]+")
 """A glob that asks for nothing but what stands after the last dot."""
 _ENOUGH = 250
@@ -110,11 +114,13 @@ class Gathering:
         self.base = b""
         self.unmatched = 0
         self.troubles: list[Troubled] = []
+        self.sightings: list[Sighting] = []
+        self._sighted = 0
         self.full = False
         """Nothing more goes in: what is at hand completes no other batch, or this is enough for one entry."""
 
     def __bool__(self) -> bool:
-        return bool(self._whole or self._rows or self.unmatched or self.troubles)
+        return bool(self._whole or self._rows or self.unmatched or self.troubles or self.sightings)
 
     def suits(self, base: bytes) -> bool:
         """Whether paths with this base can join: an entry has one base."""
@@ -139,6 +145,13 @@ class Gathering:
         self.troubles.append(Troubled(path, message, error_class))
         self._count(len(path) + len(message))
         self.full |= len(self.troubles) >= _MOST_TROUBLES
+
+    def add_sighting(self, sighting: Sighting) -> None:
+        """Take what was seen in a folder."""
+        self.sightings.append(sighting)
+        self._sighted += len(sighting.names)
+        self._count(len(sighting.folder) + sum(map(len, sighting.names)) + _STAMP_BYTES * len(sighting.names))
+        self.full |= self._sighted >= _MOST_SIGHTED
 
     def batches(self) -> list[Batched]:
         """The paths: whole batches, and one more a rule for the rest."""

@@ -16,6 +16,7 @@ from orchestrator.contracts.batch import Batch, Shed
 from orchestrator.contracts.failpoints import failpoint
 from orchestrator.contracts.parcel import WalkOrder
 from orchestrator.contracts.seal import seal
+from orchestrator.contracts.sighting import pack_sightings
 from orchestrator.errors import Unreachable
 from workers.discovery.gather import Gathering
 from workers.runtime import Runtime
@@ -80,6 +81,7 @@ class Outlet:
         batch = self._batch(self._sequence + 1, cursor)
         batch.found, batch.unmatched, batch.troubles = gathering.batches(), gathering.unmatched, gathering.troubles
         batch.shed, batch.closed, batch.broken, batch.stopped = list(shed), closed, broken, stopped
+        batch.seen = pack_sightings(gathering.sightings)
         failpoint("discovery.gathered")
         self._publish(batch)
         failpoint("discovery.sent")

@@ -13,11 +13,13 @@ from orchestrator.contracts.paths import PathList
 from workers.discovery import place
 from workers.discovery.finding import DiscoveryContext, DiscoveryError, Finding, Found, Listing, Share, Trouble
 from workers.discovery.folder import Contents, explain, read
+from workers.discovery.objects import objects
 from workers.discovery.place import Place
 from workers.discovery.share import deal, divide, share_of
 from workers.discovery.start import Missing, Opened, is_part, kind_of, open_start
 from workers.discovery.way import Level, Way
 from workers.registry import discovery
+from workers.stores import is_url
 
 
 @discovery("recursive")
@@ -26,16 +28,17 @@ def recursive(
 ) -> Iterator[Finding]:
     """Walk the starting folders. ``skip_missing``: a start that is not there is no error.
 
-    Links are reported and not followed (a start that is a link to a folder is); other file systems are entered.
+    Links are reported and not followed (a start that is a link to a folder is); other file systems are entered. A start
+    may be the URL of a store, all of whose objects below it are reported then.
     """
     at = place.decode(cursor) if cursor else Place(0, len(start), [], listing=True)
-    walk = _Walk(ctx, start, at.starts, at.start, at.refused)
+    walk = Walk(ctx, start, at.starts, at.start, at.refused)
     yield from walk.run(at, skip_missing=skip_missing)
 
 
 @dataclass(slots=True)
-class _Walk:
-    """Where one walk is, for its cursors."""
+class Walk:
+    """One walk, and where it is."""
 
     ctx: DiscoveryContext
     start: PathList
@@ -48,6 +51,11 @@ class _Walk:
         """Go on from a place."""
         while self.index < self.starts:
             path = self.start.paths[self.index]
+            if is_url(path):
+                yield from self._store(path, at, skip_missing=skip_missing)
+                self.index += 1
+                at = Place(self.index, self.starts, [], listing=True)
+                continue
             try:
                 opened = open_start(self.ctx.roots, path, self.start.base)
             except DiscoveryError as error:
@@ -55,11 +63,10 @@ class _Walk:
                     yield from self._refuse(path, error)
             except OSError as error:
                 message, error_class = explain(error)
-                yield Trouble(path, message, self._next_start(), error_class)
+                yield Trouble(path, message, self.next_start(), error_class)
             else:
                 if opened is None:
-                    base = os.path.dirname(path)
-                    yield Found(path, self._next_start(), kind_of(self.ctx.roots, path), base=self.start.base or base)
+                    yield from self.report_file(path)
                 else:
                     yield from self._below(opened, path, at)
             self.index += 1
@@ -67,12 +74,37 @@ class _Walk:
         if self.refused:
             raise DiscoveryError(self.refused)
 
+    def _store(self, path: bytes, at: Place, *, skip_missing: bool) -> Iterator[Finding]:
+        """A start in a store: there the name of an object is all that a cursor needs."""
+
+        def cursor(name: bytes) -> bytes:
+            return place.encode(Place(self.index, self.starts, [(name, None)], listing=True, refused=self.refused))
+
+        after = at.trail[0][0] if at.trail else b""
+        try:
+            yield from objects(self.ctx.roots.stores, path, after, cursor, self.start.base)
+        except DiscoveryError as error:
+            if not (skip_missing and isinstance(error, Missing)):
+                yield from self._refuse(path, error)
+
     def _refuse(self, path: bytes, error: DiscoveryError) -> Iterator[Finding]:
         """A start that can not be walked breaks the walk: at once when it is alone, else when the others are done."""
         if len(self.start) == 1:
             raise error
         self.refused = self.refused or str(error)
-        yield Trouble(path, str(error), self._next_start(), type(error).__name__)
+        yield Trouble(path, str(error), self.next_start(), type(error).__name__)
+
+    def report_file(self, path: bytes) -> Iterator[Finding]:
+        """Report a start that is no folder."""
+        base = self.start.base or os.path.dirname(path)
+        yield Found(path, self.next_start(), kind_of(self.ctx.roots, path), base=base)
+
+    def report_names(self, level: Level, contents: Contents, after: bytes, base: bytes) -> Iterator[Finding]:
+        """Report what is in a folder, after one of its names."""
+        names, kinds = contents.beyond(after)
+        if names:
+            folder = self.way.path_of(level)
+            yield Listing(names, kinds, lambda n: self.cursor(listing=True, after=names[n - 1]), folder, base=base)
 
     def _below(self, opened: Opened, path: bytes, at: Place) -> Iterator[Finding]:
         way = self.way = Way(opened.fd, path, opened.above)
@@ -103,7 +135,7 @@ class _Walk:
         """One folder further down, or one up."""
         way, level = self.way, self.way.levels[-1]
         if self.ctx.idle and (parts := self._share(base)):
-            yield Share(parts, self._cursor(listing=False))
+            yield Share(parts, self.cursor(listing=False))
         if level.pending:
             level.after = level.pending.pop()
             try:
@@ -135,21 +167,21 @@ class _Walk:
             level.after, level.limit = b"", None
         level.plan(contents)
         if listing:
-            names, kinds = contents.beyond(after)
-            if names:
-                yield Listing(names, kinds, lambda n: self._cursor(listing=True, after=names[n - 1]), folder, base=base)
+            yield from self.report_names(level, contents, after, base)
         if contents.error:
             yield self._trouble(folder, contents.error)
 
     def _trouble(self, path: bytes, error: OSError) -> Trouble:
         message, error_class = explain(error)
-        return Trouble(path.rstrip(b"/") or path, message, self._cursor(listing=False), error_class)
+        return Trouble(path.rstrip(b"/") or path, message, self.cursor(listing=False), error_class)
 
-    def _cursor(self, *, listing: bool, after: bytes | None = None) -> bytes:
+    def cursor(self, *, listing: bool, after: bytes | None = None) -> bytes:
+        """Where the walk is: while a folder is reported, after one of its names."""
         trail = [(level.after, level.limit) for level in self.way.levels]
         if after is not None:
             trail[-1] = (after, None)
         return place.encode(Place(self.index, self.starts, trail, listing, self.refused))
 
-    def _next_start(self) -> bytes:
+    def next_start(self) -> bytes:
+        """The cursor behind the present start."""
         return place.encode(Place(self.index + 1, self.starts, [], listing=True, refused=self.refused))

@@ -14,7 +14,7 @@ from orchestrator.contracts.control import ActionAsked, Asked, CancelAsked
 from orchestrator.contracts.redrive import RedriveAsked
 from orchestrator.contracts.views import Job
 from orchestrator.domain.roles import Permission
-from orchestrator.services.change import change, refuse_to_delete
+from orchestrator.services.edit import change, refuse_to_delete
 from orchestrator.services.redrive import redrive, sources
 from orchestrator.storage.queries.jobs import read_job
 

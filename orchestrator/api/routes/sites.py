@@ -8,17 +8,17 @@ from orchestrator.api.bodies import JSON, Body, RawBody, taking
 from orchestrator.api.requires import AllParts, Db, NoQuery, PageQuery, Parts, Who, needs
 from orchestrator.broker.wake import wake
 from orchestrator.contracts import views
-from orchestrator.contracts.control import Asked
+from orchestrator.contracts.control import Asked, SiteAsked
 from orchestrator.domain.roles import Permission
 from orchestrator.services import restart
-from orchestrator.services.drain import Stance, direct, locked
+from orchestrator.services.drain import Part, Stance, direct, locked
 from orchestrator.services.keys import Caller
 from orchestrator.storage.queries import sites
 from orchestrator.storage.queries.snapshot import snapshot
 
 router = APIRouter(tags=["sites"])
 _READ, _FLEET = [needs(Permission.READ)], [needs(Permission.FLEET)]
-_ASKED = taking(Asked, JSON, required=False)
+_ASKED = taking(SiteAsked, JSON, required=False)
 
 
 @router.get("/sites", dependencies=_READ, summary="List sites, by name")
@@ -39,7 +39,10 @@ def read_site(name: str, engine: Db, _query: NoQuery) -> views.Site:
 def enable_site(
     name: str, parts: AllParts, who: Who, body: RawBody, background: BackgroundTasks, _query: NoQuery
 ) -> views.Site:
-    """Give it work again: the end of disabled and of draining. Asking again changes nothing."""
+    """Give it work again: the end of disabled and of draining. Asking again changes nothing.
+
+    With `queue` or `function`: the end of what was asked for with the same; here and in the two below.
+    """
     return _directed(parts, name, Stance.ENABLE, who, body, background)
 
 
@@ -84,7 +87,9 @@ def _directed(
     """Let it be so, answer with the site as it then is, and wake the hub."""
     who.must_reach(name)
     with parts.engine.begin() as tx:
-        direct(tx, locked(tx, name), stance, who.user, body.model(Asked, "a site can not be asked for that").reason)
+        locked_site = locked(tx, name)
+        asked = body.model(SiteAsked, "a site can not be asked for that")
+        direct(tx, locked_site, stance, who.user, asked.reason, Part(asked.queue, asked.function))
         site = sites.read_site(tx, name)
     background.add_task(wake, parts.redis_url)
     return site

@@ -26,6 +26,7 @@ from orchestrator.contracts.views.jobs import PathOutcome as PathOutcome
 from orchestrator.contracts.views.jobs import Progress as Progress
 from orchestrator.contracts.views.jobs import Snapshot as Snapshot
 from orchestrator.contracts.views.jobs import Step as Step
+from orchestrator.contracts.views.jobs import Streamed as Streamed
 from orchestrator.contracts.views.jobs import Task as Task
 from orchestrator.contracts.views.jobs import TaskCounts as TaskCounts
 from orchestrator.contracts.views.jobs import TaskError as TaskError
@@ -38,6 +39,7 @@ from orchestrator.contracts.views.page import Problem as Problem
 from orchestrator.contracts.views.page import Wrong as Wrong
 from orchestrator.contracts.views.sites import Node as Node
 from orchestrator.contracts.views.sites import OfferedAction as OfferedAction
+from orchestrator.contracts.views.sites import PartlyOffered as PartlyOffered
 from orchestrator.contracts.views.sites import Pool as Pool
 from orchestrator.contracts.views.sites import Restart as Restart
 from orchestrator.contracts.views.sites import Site as Site

@@ -56,6 +56,15 @@ class Discovery(BaseModel):
 
     state: DiscoveryState
     found: int = Field(description="paths so far, with those that no rule took")
+    cursor: str | None = Field(None, description="of a stream: how many lines are kept, which is where to go on")
+
+
+class Streamed(BaseModel):
+    """How much of a stream is kept."""
+
+    job_id: int
+    lines: int = Field(description="so many in all; the `offset` at which to go on")
+    closed: bool
 
 
 class Progress(BaseModel):

@@ -15,6 +15,8 @@ class Node(BaseModel):
     function: str
     queues: list[str]
     concurrency: int
+    pool: str = Field(description="what it is made of: `prefork` or `threads`")
+    limits: dict[str, float] = Field(description="of each of its processes: `memory`, `cpu_time`, `nice`")
     running: int
     version: str
     clock_skew_s: int
@@ -26,16 +28,31 @@ class Node(BaseModel):
     left_at: datetime | None
 
 
+class PartlyOffered(BaseModel):
+    """An action that not all who serve a queue offer alike. A queue can not choose among them."""
+
+    action: str
+    versions: dict[str, str] = Field(description="node -> version, of those that have it")
+    missing: list[str] = Field(description="nodes that do not have it; until all do, it waits")
+
+
 class Pool(BaseModel):
-    """One queue and function of a site: who serves it, what waits there, and what runs."""
+    """One queue and function of a site: who serves it, what it offers, what waits there, and what runs."""
 
     queue: str
     function: str
+    enabled: bool = Field(description="false: it is given nothing new, while its site is")
+    draining: bool
+    drained: bool = Field(description="draining, and nothing is with it any more")
+    with_site: int = Field(description="tasks and walks that are with it, begun or not")
     nodes: int = Field(description="live ones")
+    actions: list[str] = Field(description="what all of these offer")
+    partly: list[PartlyOffered] = Field(description="what only some of them offer, or in different versions")
     concurrency: int
     running: int
     waiting: int = Field(description="tasks that could be run now; counted up to 10000")
     oldest_wait_s: float | None
+    longest_running_s: float | None
 
 
 class OfferedAction(BaseModel):
@@ -46,6 +63,8 @@ class OfferedAction(BaseModel):
     version: str
     description: str
     timeout_s: int | None
+    runs_in: str = Field(description="the function that it asks for, where its queue has that")
+    longest_s: float | None = Field(description="seconds of the longest task of it here that came to an end")
     parameters: dict[str, Any] = Field(description="JSON Schema of its parameters")
     last_offered: datetime
 

@@ -30,6 +30,7 @@ from orchestrator.storage.tables import (
     job_steps,
     jobs,
     progress,
+    streams,
 )
 
 _COUNTED = ("total", "processed", "skipped", "failed", "aborted", "cancelled", "unmatched")
@@ -157,6 +158,7 @@ def _jobs() -> Select[Any]:
             discoveries.c.state.label("discovery_state"),
             *rows.c,
             *(group_jobs.c[name] for name in ("task_group", "advance", "percent_complete")),
+            streams.c.lines.label("streamed"),
             *(func.coalesce(progress.c[name], 0).label(name) for name in _COUNTED),
             case((jobs.c.started_at.is_(None), 0), else_=elapsed).label("elapsed_s"),
             func.now().label("now"),
@@ -165,6 +167,7 @@ def _jobs() -> Select[Any]:
         .outerjoin(discoveries, discoveries.c.job_id == jobs.c.id)
         .outerjoin(group_jobs, group_jobs.c.job_id == jobs.c.id)
         .outerjoin(rows, sql_true())
+        .outerjoin(streams, streams.c.job_id == jobs.c.id)
         .where(jobs.c.pruned_at.is_(None))
     )
 
@@ -199,7 +202,11 @@ def _view(
         group=row.assigned_group,
         task_group=row.task_group,
         advance=row.advance,
-        discovery=views.Discovery(state=_discovery(row), found=row.total + row.unmatched),
+        discovery=views.Discovery(
+            state=_discovery(row),
+            found=row.total + row.unmatched,
+            cursor=None if row.streamed is None else str(row.streamed),
+        ),
         tasks=_sum(steps),
         paths=_paths(row),
         steps=steps,

@@ -1,7 +1,6 @@
 """Why a job or a task does not move: read from what the hub itself decides by."""
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
@@ -15,9 +14,9 @@ from orchestrator.domain.kinds import ENDS
 from orchestrator.domain.task import TASK, TaskState
 from orchestrator.errors import NotFound
 from orchestrator.storage.queries.holds import holds_of
-from orchestrator.storage.queries.why_people import people_causes
+from orchestrator.storage.queries.why_people import WHEN, anyone, asked_people, decision, people_causes
 
-_WHEN = "%Y-%m-%d %H:%M:%S UTC"
+_NAMED = 3
 SILENT_S = 6
 """Workers speak every 5 s: what is silent for longer may be gone."""
 
@@ -25,13 +24,16 @@ _JOB = text("""
     select j.id, j.kind, j.state, j.reason, j.started_at, j.site, j.queue, j.workflow, j.owner, j.not_before,
       j.not_before > clock_timestamp() as early, d.state as discovery,
       d.queue as discovery_queue, d.site as discovery_site, p.open_tasks, p.out, p.total, d.waiting, d.running,
+      st.lines as streamed,
       (select count(*) from walks w
        where w.job_id = j.id and w.ended_at is null and w.handed_at is not null) as walking,
-      exists (select from walks w where w.job_id = j.id and w.ended_at is null and w.by_hub) as by_hub,
+      exists (select from later l where l.job_id = j.id) as later,
+      (select bool_and(w.by_hub) from walks w where w.job_id = j.id and w.ended_at is null) as by_hub,
       h.actor, h.at, h.reason as said
     from jobs j
     left join discoveries d on d.job_id = j.id
     left join progress p on p.job_id = j.id
+    left join streams st on st.job_id = j.id and st.closed_at is null
     left join lateral (
       select actor, at, reason from history
       where job_id = j.id and event in ('PauseRequested', 'CancelRequested') order by seq desc limit 1
@@ -57,7 +59,7 @@ _LANES = text("""
 _TASK = text("""
     select t.id, t.job_id, t.rule, t.state, t.attempt, t.tries, t.crashes, t.given, t.worker, t.started_at,
       t.suspect_bits is not null as hunted, s.site, s.queue, s.function, s.action, s.waits,
-      r.task_id is not null as ready, r.run_after, r.run_after > clock_timestamp() as later,
+      r.task_id is not null as ready, l.run_after,
       p.claimed_at, p.handed_at, p.heard_at, p.node,
       extract(epoch from clock_timestamp() - p.heard_at)::int as silent_s,
       a.task_id is not null as asked, a.claimed_by, a.claim_until, a.due_at
@@ -66,6 +68,7 @@ _TASK = text("""
     left join ready r on r.site = s.site and r.queue = s.queue and r.function = s.function
       and r.job_id = t.job_id and r.task_id = t.id
     left join asks a on a.task_id = t.id
+    left join later l on l.job_id = t.job_id and l.task_id = t.id
     left join handouts h on h.task_id = t.id
     left join parcels p on p.id = h.parcel
     where t.id = :task
@@ -75,6 +78,7 @@ _LANE = text("""
     select s.enabled, s.draining, s.last_heard,
       coalesce(sum(n.concurrency), 0)::int as slots, count(n.node)::int as nodes,
       count(n.node) filter (where :action = any(n.actions))::int as offering,
+      array_agg(n.node order by n.node) filter (where not :action = any(n.actions)) as lacking,
       count(n.node) filter (where n.deaf)::int as deaf,
       (select count(*) from parcels p
        where p.site = :site and p.queue = :queue and p.function = :function)::int as out,
@@ -91,6 +95,11 @@ _LANE = text("""
 _DEPENDS = text("""
     select d.on_job, d.wanted, j.state from dependencies d left join jobs j on j.id = d.on_job
     where d.job_id = :job and d.settled_at is null order by d.on_job
+""")
+
+_STANCES = text("""
+    select queue, function, disabled, draining from stances
+    where site = :site and queue in ('', :queue) and function in ('', :function) order by 1, 2
 """)
 
 
@@ -119,7 +128,7 @@ def _cause(cause: str, detail: str, frees: str) -> Cause:
 
 
 def _job_state(row: Row[Any]) -> Iterator[Cause]:
-    by = f" by {row.actor} at {row.at:{_WHEN}}" if row.actor else ""
+    by = f" by {row.actor} at {row.at:{WHEN}}" if row.actor else ""
     said = f": {row.said}" if row.said else ""
     if row.state in ENDS:
         yield _cause("ended", f"job {row.id} has ended: {row.state}", "nothing: an end is never left")
@@ -137,21 +146,27 @@ def _held_back(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
     if row.state in ENDS:
         return
     if row.early:
-        yield _cause("not_before", f"job {row.id} is not to begin before {row.not_before:{_WHEN}}", "time")
+        yield _cause("not_before", f"job {row.id} is not to begin before {row.not_before:{WHEN}}", "time")
     for one in tx.execute(_DEPENDS, {"job": row.id}):
         detail = f"job {row.id} may not begin until job {one.on_job} is at least {one.wanted}; it is {one.state}"
         yield _cause("waits_for_job", detail, f"job {one.on_job}; why it does not move: orchestrator why {one.on_job}")
     for hold in holds_of(tx, [row]).get(row.id, []):
         what = ", ".join(f"{name} {value}" for name, value in hold.scope.items())
-        detail = f"{what} is held by {hold.author} since {hold.at:{_WHEN}}: {hold.reason}"
-        frees = f"orchestrator hold release {hold.id}" + (f", or {hold.until:{_WHEN}}" if hold.until else "")
+        detail = f"{what} is held by {hold.author} since {hold.at:{WHEN}}: {hold.reason}"
+        frees = f"orchestrator hold release {hold.id}" + (f", or {hold.until:{WHEN}}" if hold.until else "")
         yield _cause("held" if hold.kind == "manual" else f"held_by_{hold.kind}", detail, frees)
 
 
 def _discovery(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
     if row.state in ENDS or row.discovery is None or row.discovery in DISCOVERY.terminal:
         return
-    if row.by_hub:
+    if row.streamed is not None:
+        yield _cause(
+            "stream_open",
+            f"its paths are streamed, {row.streamed:,} lines so far, and more may come",
+            f"its sender, who closes the stream (`orchestrator stream {row.id}`, or POST .../paths?close=true)",
+        )
+    elif row.by_hub:
         found = f"the hub goes through what there is to find: {row.total:,} paths so far"
         yield _cause("discovery_runs", found, "nothing: the job can not end before discovery has")
     elif not row.running and not row.walking:
@@ -165,7 +180,7 @@ def _discovery(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
 def _lanes(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
     if row.state in ENDS:
         return
-    yield from _people(tx, row)
+    yield from asked_people(tx, row)
     for lane in tx.execute(_LANES, {"job": row.id, "gone": GONE_AFTER_S}):
         name = f"{lane.site}.{lane.queue}.{lane.function}"
         if lane.out and lane.deaf:
@@ -187,34 +202,8 @@ def _lanes(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
                 f"{lane.action} changes a folder that is being walked, and waits until discovery has ended",
                 "the end of discovery",
             )
-
-
-_PEOPLE = text("""
-    select a.group_name, s.action, count(*) as n, count(a.claimed_by) as claimed, min(a.due_at) as due_at,
-      (array_agg(distinct a.claimed_by) filter (where a.claimed_by is not null))[1:5] as claimed_by
-    from (select * from asks where job_id = :job order by task_id limit 10000) a
-    join job_steps s on s.job_id = a.job_id and s.rule = a.rule and s.step = (a.task_id & :mask)
-    group by a.group_name, s.action order by a.group_name, s.action
-""")
-
-
-def _people(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
-    """Who is asked, and has not answered yet."""
-    for asked in tx.execute(_PEOPLE, {"job": row.id, "mask": STEP_MASK}):
-        what = f"{asked.n:,} tasks of {asked.action}" if asked.n > 1 else f"a task of {asked.action}"
-        detail = f"{what} {'wait' if asked.n > 1 else 'waits'} for {_anyone(asked.group_name)}"
-        if asked.claimed:
-            detail += f"; {asked.claimed:,} are claimed by {', '.join(asked.claimed_by)}"
-        yield _cause("waits_for_people", detail, _decision(asked.group_name, asked.due_at))
-
-
-def _anyone(group: str) -> str:
-    return f"somebody of the group {group}" if group else "a worker, whoever that may be"
-
-
-def _decision(group: str, due_at: datetime | None) -> str:
-    worklist = f"orchestrator worklist --group {group}" if group else "orchestrator worklist"
-    return f"their decision: {worklist}" + (f"; at {due_at:{_WHEN}} its default is taken" if due_at else "")
+    if row.later:
+        yield _cause("retry", "tasks of it have failed, and are tried again after a while", "time")
 
 
 def _task(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
@@ -225,10 +214,10 @@ def _task(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
             "nothing: the path that is to blame ends alone, the others go on",
         )
     if row.asked:
-        detail = f"it waits for {_anyone(row.queue)}"
+        detail = f"it waits for {anyone(row.queue)}"
         if row.claimed_by is not None:
-            detail = f"{row.claimed_by} has claimed it, until {row.claim_until:{_WHEN}}"
-        yield _cause("waits_for_people", detail, _decision(row.queue, row.due_at))
+            detail = f"{row.claimed_by} has claimed it, until {row.claim_until:{WHEN}}"
+        yield _cause("waits_for_people", detail, decision(row.queue, row.due_at))
     elif row.state == TaskState.STARTED:
         since = f"{row.started_at:%H:%M:%S} UTC" if row.started_at else "just now"
         detail = f"it runs on {row.worker} since {since}; last heard of {row.silent_s or 0} s ago"
@@ -240,8 +229,8 @@ def _task(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
         detail = f"it was handed to {row.site}.{row.queue}.{row.function} at {row.handed_at:%H:%M:%S} UTC"
         yield _cause("queued", f"{detail} and waits for a free process", "a process that becomes free")
         yield from _lane(tx, row.site, row.queue, row.function, row.action)
-    elif row.ready and row.later:
-        detail = f"it failed {row.tries} times and is tried again at {row.run_after:{_WHEN}}"
+    elif row.run_after is not None:
+        detail = f"it failed {row.tries} times and is tried again at {row.run_after:{WHEN}}"
         yield _cause("retry", detail, "time")
     elif row.ready:
         yield from _lane(tx, row.site, row.queue, row.function, row.action)
@@ -266,19 +255,31 @@ def _lane(tx: Connection, site: str, queue: str, function: str, action: str | No
         yield _cause("site_disabled", f"site {site} is disabled", f"orchestrator site enable {site}")
     if lane.draining:
         yield _cause("site_draining", f"site {site} is being drained", f"orchestrator site enable {site}")
+    for row in tx.execute(_STANCES, asked):
+        yield _closed(site, row)
     if not lane.nodes:
-        heard = f"{site} was last heard of at {lane.last_heard:{_WHEN}}" if lane.last_heard else ""
+        heard = f"{site} was last heard of at {lane.last_heard:{WHEN}}" if lane.last_heard else ""
         yield _cause(
             "no_worker", f"no worker serves {name}; {heard}", f"start a worker of {site} for {queue}, {function}"
         )
     elif action is not None and lane.offering < lane.nodes:
-        detail = f"{action} is offered by {lane.offering} of the {lane.nodes} workers of {name}"
+        lacking = ", ".join(lane.lacking[:_NAMED]) + (" ..." if len(lane.lacking) > _NAMED else "")
+        detail = f"{action} is offered by {lane.offering} of the {lane.nodes} workers of {name}, and not by {lacking}"
         yield _cause("action_missing", detail, f"install the plugin of {action} on all of them")
     if lane.deaf:
         yield _deaf(name, lane.deaf)
     elif lane.nodes and lane.out >= lane.slots:
         detail = f"{name} is busy: {lane.out} parcels with its {lane.slots} processes, of jobs {', '.join(lane.jobs)}"
         yield _cause("busy", detail, "the end of one of them, or a higher priority")
+
+
+def _closed(site: str, row: Row[Any]) -> Cause:
+    """A part of a site that is given nothing."""
+    words = [("queue", row.queue), ("function", row.function)]
+    part = ", ".join(f"{word} {value}" for word, value in words if value)
+    options = " ".join(f"--{word} {value}" for word, value in words if value)
+    cause, how = ("part_draining", "is being drained") if row.draining else ("part_disabled", "is disabled")
+    return _cause(cause, f"{part} of site {site} {how}", f"orchestrator site enable {site} {options}")
 
 
 def _deaf(name: str, workers: int) -> Cause:

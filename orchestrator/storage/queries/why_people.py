@@ -1,14 +1,17 @@
-"""Why a group job, or the job of one of its tasks, does not move: whose turn it is, and who is at it."""
+"""Why jobs do not move where it is a matter of people: whose turn it is, who is at it, and who is asked."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
 from orchestrator.contracts.views import Cause
+from orchestrator.domain.chain import STEP_MASK
 from orchestrator.domain.kinds import ENDS, Kind
 from orchestrator.domain.task_group import STATUSES, TaskStatus
 
+WHEN = "%Y-%m-%d %H:%M:%S UTC"
 _GROUP = text("""
     select g.advance, g.due, t.id, t.task, t.status, t.job_id,
       (select count(*) from group_tasks where group_id = g.job_id) as rows
@@ -66,3 +69,33 @@ def _task(tx: Connection, job: Row[Any]) -> Iterator[Cause]:
         whom = " or ".join(filter(None, names)) or "a planner: it is assigned to nobody"
         frees = f"somebody who begins it: orchestrator do {job.id} start"
         yield Cause(cause="waits_for_people", detail=f"it waits for {whom}", frees=frees)
+
+
+_PEOPLE = text("""
+    select a.group_name, s.action, count(*) as n, count(a.claimed_by) as claimed, min(a.due_at) as due_at,
+      (array_agg(distinct a.claimed_by) filter (where a.claimed_by is not null))[1:5] as claimed_by
+    from (select * from asks where job_id = :job order by task_id limit 10000) a
+    join job_steps s on s.job_id = a.job_id and s.rule = a.rule and s.step = (a.task_id & :mask)
+    group by a.group_name, s.action order by a.group_name, s.action
+""")
+
+
+def asked_people(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
+    """Who is asked, and has not answered yet."""
+    for asked in tx.execute(_PEOPLE, {"job": row.id, "mask": STEP_MASK}):
+        what = f"{asked.n:,} tasks of {asked.action}" if asked.n > 1 else f"a task of {asked.action}"
+        detail = f"{what} {'wait' if asked.n > 1 else 'waits'} for {anyone(asked.group_name)}"
+        if asked.claimed:
+            detail += f"; {asked.claimed:,} are claimed by {', '.join(asked.claimed_by)}"
+        yield Cause(cause="waits_for_people", detail=detail, frees=decision(asked.group_name, asked.due_at))
+
+
+def anyone(group: str) -> str:
+    """Who is asked; no group is everybody."""
+    return f"somebody of the group {group}" if group else "a worker, whoever that may be"
+
+
+def decision(group: str, due_at: datetime | None) -> str:
+    """What frees a task that waits for people."""
+    worklist = f"orchestrator worklist --group {group}" if group else "orchestrator worklist"
+    return f"their decision: {worklist}" + (f"; at {due_at:{WHEN}} its default is taken" if due_at else "")

@@ -6,16 +6,18 @@ A task's id is made of its batch's id and its step (domain/chain.py), so that a 
 from orchestrator.storage.tables.access import api_keys, audit, group_members, groups, users
 from orchestrator.storage.tables.asks import asks, task_history
 from orchestrator.storage.tables.attachments import attachments
+from orchestrator.storage.tables.changes import memories, open_changes, remembered
 from orchestrator.storage.tables.columns import metadata
 from orchestrator.storage.tables.dependencies import dependencies
 from orchestrator.storage.tables.discovery import batches, discoveries, walks
-from orchestrator.storage.tables.fleet import lanes, nodes, site_actions, sites
+from orchestrator.storage.tables.fleet import lanes, nodes, site_actions, sites, stances
 from orchestrator.storage.tables.hub import broker, dead_letters, hub_heartbeat, stale_reports, stream_positions
 from orchestrator.storage.tables.jobs import history, holds, job_steps, jobs, progress
 from orchestrator.storage.tables.logs import task_logs, task_progress
 from orchestrator.storage.tables.people import group_jobs, group_tasks, task_groups
 from orchestrator.storage.tables.restarts import restarts
-from orchestrator.storage.tables.tasks import carries, error_groups, handouts, outcomes, parcels, ready, tasks
+from orchestrator.storage.tables.streams import streams
+from orchestrator.storage.tables.tasks import carries, error_groups, handouts, later, outcomes, parcels, ready, tasks
 from orchestrator.storage.tables.webhooks import deliveries, webhooks
 from orchestrator.storage.tables.workflows import workflow_versions, workflows
 
@@ -43,17 +45,23 @@ __all__ = [
     "job_steps",
     "jobs",
     "lanes",
+    "later",
+    "memories",
     "metadata",
     "nodes",
+    "open_changes",
     "outcomes",
     "parcels",
     "progress",
     "ready",
+    "remembered",
     "restarts",
     "site_actions",
     "sites",
     "stale_reports",
+    "stances",
     "stream_positions",
+    "streams",
     "task_groups",
     "task_history",
     "task_logs",

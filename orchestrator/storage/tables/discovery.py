@@ -36,6 +36,7 @@ discoveries = Table(
         for state in DiscoveryState
     ),
     Column("reason", Text),
+    Column("memory", LargeBinary, comment="of changes: the key of what is remembered from run to run"),
     postgresql_with={"fillfactor": "70"},
     comment="A job's discovery: what its walks have in common, how many are in each state, what they are together.",
 )
@@ -59,7 +60,7 @@ walks = Table(
         Boolean,
         nullable=False,
         server_default="false",
-        comment="done by the hub itself, which has all there is to find: given names, what an earlier job left",
+        comment="done by the hub itself: given names, a stream, what changes come to, what an earlier job left",
     ),
     time("handed_at"),
     time("begun_at", comment="when its present walker was first heard of"),

@@ -1,6 +1,6 @@
 """The fleet: sites, their nodes and queues, and the actions they offer."""
 
-from sqlalchemy import Boolean, Column, Double, ForeignKey, Integer, Table, Text
+from sqlalchemy import Boolean, CheckConstraint, Column, Double, ForeignKey, Integer, Table, Text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from orchestrator.storage.tables.columns import metadata, time
@@ -24,11 +24,14 @@ nodes = Table(
     Column("function", Text, nullable=False),
     Column("queues", ARRAY(Text), nullable=False),
     Column("concurrency", Integer, nullable=False),
+    Column("pool", Text, nullable=False, server_default="", comment="what it is made of"),
+    Column("limits", JSONB, nullable=False, server_default="{}", comment="of each of its processes"),
     Column("running", Integer, nullable=False, server_default="0"),
     Column("draining", Boolean, nullable=False, server_default="false"),
     Column("version", Text, nullable=False),
     Column("clock_skew_s", Integer, nullable=False, server_default="0"),
     Column("actions", ARRAY(Text), nullable=False, server_default="{}"),
+    Column("versions", JSONB, nullable=False, server_default="{}", comment="action -> version"),
     Column("discoveries", ARRAY(Text), nullable=False, server_default="{}"),
     Column("problems", ARRAY(Text), nullable=False, server_default="{}"),
     Column("boot", Text, nullable=False, server_default="", comment="which start of it this is"),
@@ -53,7 +56,27 @@ lanes = Table(
     Column("canary", Text, comment="the last one sent into its queue"),
     time("canary_sent_at"),
     time("canary_heard_at", comment="null: not yet"),
+    Column(
+        "partial",
+        ARRAY(Text),
+        nullable=False,
+        server_default="{}",
+        comment="actions that some of its workers offer, and some do not",
+    ),
     comment="The queues that workers serve: whether they hear what is put in, and under which name.",
+)
+
+stances = Table(
+    "stances",
+    metadata,
+    Column("site", Text, ForeignKey("sites.name", ondelete="CASCADE"), primary_key=True),
+    Column("queue", Text, primary_key=True, comment="empty: every queue"),
+    Column("function", Text, primary_key=True, comment="empty: every function"),
+    Column("disabled", Boolean, nullable=False, server_default="false"),
+    Column("draining", Boolean, nullable=False, server_default="false"),
+    CheckConstraint("queue <> '' or function <> ''", name="of_a_part"),
+    CheckConstraint("disabled or draining", name="says_something"),
+    comment="Queues and functions of a site that are given nothing new, while the site as a whole is.",
 )
 
 site_actions = Table(
@@ -66,6 +89,8 @@ site_actions = Table(
     Column("parameters", JSONB, nullable=False),
     Column("description", Text, nullable=False, server_default=""),
     Column("timeout_s", Double),
+    Column("runs_in", Text, nullable=False, server_default="", comment="the function that it asks for"),
+    Column("longest_s", Double, comment="of all its tasks here that came to an end by themselves"),
     Column(
         "changes", ARRAY(Text), nullable=False, server_default="{}", comment="parameters that name a folder it changes"
     ),

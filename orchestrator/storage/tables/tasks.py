@@ -5,6 +5,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Computed,
+    DateTime,
     Float,
     ForeignKey,
     Index,
@@ -125,9 +126,18 @@ ready = Table(
     Column("function", Text, primary_key=True),
     Column("job_id", BigInteger, primary_key=True, comment="no foreign key: a job that ends leaves nothing here"),
     Column("task_id", BigInteger, primary_key=True),
-    time("run_after"),
     time("since", now=True),
     comment="Tasks that could be handed out now.",
+)
+
+later = Table(
+    "later",
+    metadata,
+    Column("job_id", BigInteger, primary_key=True, comment="no foreign key: a job that ends leaves nothing here"),
+    Column("task_id", BigInteger, primary_key=True),
+    Column("run_after", DateTime(timezone=True), nullable=False),
+    Index("ix_later_run_after", "run_after"),
+    comment="Tasks that are tried again after a while.",
 )
 
 parcels = Table(

@@ -27,6 +27,12 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
 EXAMPLES = 5
 
 
+@schemathesis.serializer("application/x-ndjson")
+def ndjson(_ctx: Any, value: Any) -> bytes:
+    """A body of lines, as it is."""
+    return str(value).encode(errors="surrogatepass")
+
+
 @pytest.fixture
 def app(engine: Engine, redis_url: str) -> FastAPI:
     """With all its parts, since one that is not ready is 503 by intent."""

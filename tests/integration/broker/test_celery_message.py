@@ -1,74 +1,93 @@
-"""A stock Celery worker runs what we put into its queue, and ``celery inspect`` shows job, step and paths."""
+"""What we put into a queue is what ``apply_async`` of the installed Celery would have put there, field by field."""
 
 import base64
 import json
-import os
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from uuid import UUID
 
 import pytest
 from celery import Celery
+from redis import Redis
 
+from orchestrator.broker.celery_message import ORIGIN
 from orchestrator.broker.connection import connect
 from orchestrator.broker.publisher import Publisher
-from orchestrator.contracts import seal
-from orchestrator.contracts.parcel import Parcel, TaskOrder
+from orchestrator.contracts.canary import Canary
+from orchestrator.contracts.parcel import WalkOrder
+from tests.integration.broker.parcels import SECRET, parcel
 
-SECRET = b"a secret of more than thirty-two characters"
-STOCK = """
-import json, os, pathlib, time
-from celery import Celery
-app = Celery(broker=os.environ["BROKER"], set_as_current=False)
-app.conf.update(task_ignore_result=True, broker_connection_retry_on_startup=True)
+OURS_ALONE = {
+    "headers.argsrepr": "what people see: the job, the step, how many paths",
+    "headers.origin": "who sent it",
+    "properties.reply_to": "nobody waits for a reply: what became of a task is reported",
+    "properties.delivery_tag": "another for each message",
+}
+"""Where a message of ours may say something else, and why."""
 
-@app.task(bind=True, name="fs.checksum")
-def checksum(self, *args, **kwargs):
-    seen = {"id": self.request.id, "args": args, "kwargs": kwargs, "queue": self.request.delivery_info["routing_key"]}
-    folder = pathlib.Path(os.environ["FOLDER"])
-    (folder / "seen.part").write_text(json.dumps(seen))
-    (folder / "seen.part").rename(folder / "seen.json")
-    while not (folder / "go").exists():
-        time.sleep(0.01)
-    (folder / "done").touch()
-"""
+Message = dict[str, Any]
+
+ORDER = WalkOrder("a walk", "london", "default", "recursive", 7, 0, 1, b"", [], {}, 1e10)
+CANARY = Canary("a canary", "london", "default", "worker", 1e10)
+SENT: Mapping[str, Callable[[Publisher], None]] = {
+    "a parcel of one task": lambda publisher: publisher.publish([(parcel("one"), 500)], []),
+    "a parcel of many": lambda publisher: publisher.publish([(parcel("many", tasks=200), 200)], []),
+    "a parcel for a queue that is begun anew": lambda publisher: publisher.publish([(parcel("new", epoch=3), 1)], []),
+    "a walk": lambda publisher: publisher.publish([], [ORDER]),
+    "a canary": lambda publisher: publisher.send([CANARY]),
+}
 
 
 @pytest.fixture
-def worker(tmp_path: Path, redis_url: str) -> Iterator[subprocess.Popen[bytes]]:
-    (tmp_path / "stock.py").write_text(STOCK)
-    command = [sys.executable, "-m", "celery", "-A", "stock", "worker", "-c", "1", "-Q", "london.default.worker"]
-    environment = os.environ | {"BROKER": redis_url, "FOLDER": str(tmp_path)}
-    with (tmp_path / "log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=log, stdout=log)
-        yield process
-        (tmp_path / "go").touch()
-        process.terminate()
-        process.wait(20)
+def redis(redis_url: str) -> Iterator[Redis]:
+    with connect(redis_url) as redis:
+        yield redis
 
 
-def test_a_stock_worker_runs_a_parcel(worker: subprocess.Popen[bytes], tmp_path: Path, redis_url: str) -> None:
-    task = TaskOrder(64, 1, b"paths")
-    parcel = Parcel("an-id", "london", "default", "worker", "fs.checksum", 7, 0, {"algorithm": "md5"}, [task], 1e10)
-    Publisher(connect(redis_url), SECRET).publish([(parcel, 500)], [])
-    wait_for(tmp_path / "seen.json", worker)
-    seen = json.loads((tmp_path / "seen.json").read_text())
-    assert (seen["id"], seen["kwargs"], seen["queue"]) == ("an-id", {}, "london.default.worker")
-    sealed = base64.b64decode(seen["args"][0])
-    assert seal.unseal(seal.site_key(SECRET, "london"), Parcel, sealed) == parcel
-    active = Celery(broker=redis_url, set_as_current=False).control.inspect(timeout=5).active()
-    assert active is not None
-    (shown,) = next(iter(active.values()))
-    assert (shown["name"], shown["id"]) == ("fs.checksum", "an-id")
-    (tmp_path / "go").touch()
-    wait_for(tmp_path / "done", worker)
+def popped(redis: Redis) -> tuple[str, Message]:
+    """The one message that is in a queue, and the queue."""
+    [queue] = [key.decode() for key in redis.keys("london.*") if redis.type(key) == b"list"]  # type: ignore[union-attr]
+    raw = redis.rpop(queue)
+    assert isinstance(raw, bytes)
+    assert redis.llen(queue) == 0
+    return queue, json.loads(raw)
 
 
-def wait_for(path: Path, worker: subprocess.Popen[bytes], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not path.exists():
-        assert worker.poll() is None, (path.parent / "log").read_text()
-        assert time.monotonic() < end, (path.parent / "log").read_text()
-        time.sleep(0.02)
+def fields(message: Message, under: str = "") -> dict[str, Any]:
+    """Every leaf of it, by its path."""
+    leaves: dict[str, Any] = {}
+    for name, value in message.items():
+        leaves |= fields(value, f"{under}{name}.") if isinstance(value, dict) and value else {under + name: value}
+    return leaves
+
+
+@pytest.mark.parametrize("sent", SENT)
+def test_every_field_is_as_apply_async_writes_it(redis: Redis, redis_url: str, sent: str) -> None:
+    SENT[sent](Publisher(redis, SECRET))
+    queue, ours = popped(redis)
+    args, kwargs, _ = json.loads(base64.b64decode(ours["body"]))
+    with Celery(broker=redis_url, set_as_current=False) as app:
+        sign = app.signature(ours["headers"]["task"], args, kwargs, ignore_result=True)
+        sign.apply_async(task_id=ours["headers"]["id"], queue=queue)
+    _, theirs = popped(redis)
+    mine, stock = fields(ours), fields(theirs)
+    assert [(name, type(value)) for name, value in mine.items()] == [
+        (name, type(value)) for name, value in stock.items()
+    ]
+    assert {name: value for name, value in mine.items() if name not in OURS_ALONE} == {
+        name: value for name, value in stock.items() if name not in OURS_ALONE
+    }
+
+
+def test_what_only_we_say(redis: Redis) -> None:
+    said: list[Message] = []
+    for _ in range(2):
+        Publisher(redis, SECRET).publish([(parcel("an-id", tasks=3), 1200)], [])
+        said.append(fields(popped(redis)[1]))
+    for name in OURS_ALONE:
+        assert name in said[0]
+    assert said[0]["headers.argsrepr"] == "job 7, step 0, 1200 paths in 3 tasks"
+    assert said[0]["headers.origin"] == ORIGIN
+    assert said[0]["properties.reply_to"] == ""
+    tags = [UUID(one["properties.delivery_tag"]) for one in said]
+    assert tags[0] != tags[1]

@@ -114,7 +114,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"fields": {"to": "paris", "verify": "yes"}}, "$.fields.verify", "has to be true or false"),
     ({"fields": []}, "$.fields", "has to be an object"),
     ({"fields": {"to": "pa\0ris"}}, "$.fields.to", "contains a NUL character"),
-    ({"paths": []}, "$.paths", "at least 1"),
+    ({"paths": []}, "$.paths", "has 0 paths: it takes 1 to 1000000"),
     ({"paths": "x"}, "$.paths", "has to be a list"),
     ({"paths": ["/a", "b/c"]}, "$.paths[1]", "has to be an absolute path"),
     ({"paths": ["/a\0"]}, "$.paths[0]", "contains a NUL character"),
@@ -131,7 +131,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"priority": 10}, "$.priority", "less than or equal to 9"),
     ({"priority": "5"}, "$.priority", "has to be a whole number"),
     ({"queue": "a.b"}, "$.queue", "has to match"),
-    ({"discovery": "snapdiff"}, "$.discovery", "unknown discovery 'snapdiff'; known: recursive"),
+    ({"discovery": "snapdiff"}, "$.discovery", "unknown discovery 'snapdiff'; known: changes, "),
     ({"dry_run": True}, "$.dry_run", "not supported in this version"),
     ({"not_before": "2030-01-01T00:00:00"}, "$.not_before", "timezone"),
     ({"deadline": "2020-01-01T00:00:00Z"}, "$.deadline", "has passed already"),
@@ -196,6 +196,26 @@ def test_a_step_that_changes_what_is_walked_waits(defined: Engine) -> None:
     with defined.connect() as tx:
         waits = select(job_steps.c.waits).where(job_steps.c.action == "fs.copy").order_by(job_steps.c.job_id)
         assert tx.scalars(waits).all() == [False, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("changes", "verify", "discovery", "waits"),
+    [
+        (["paths"], False, "recursive", True),
+        (["paths"], True, None, False),
+        (["verify"], True, "recursive", True),
+        (["verify"], False, "recursive", False),
+        (["verify"], None, "recursive", False),
+    ],
+)
+def test_a_step_that_changes_its_own_paths_waits_where_they_are_walked(
+    defined: Engine, changes: list[str], verify: bool | None, discovery: str | None, waits: bool
+) -> None:
+    with defined.begin() as tx:
+        tx.execute(update(site_actions).where(site_actions.c.action == "fs.copy").values(changes=changes))
+    make(defined, request(paths=["/in/x"], discovery=discovery, fields={"to": "paris", "verify": verify}))
+    with defined.connect() as tx:
+        assert tx.scalars(select(job_steps.c.waits).where(job_steps.c.action == "fs.copy")).all() == [waits]
 
 
 def test_an_override_of_discovery_has_no_options_of_the_workflow(defined: Engine) -> None:
@@ -322,6 +342,5 @@ def test_openapi_tells_of_the_bodies(api: httpx.Client) -> None:
     assert posted.keys() == {"application/json", "application/yaml"}
     assert posted["application/json"]["schema"]["required"] == ["name", "filter_rules"]
     job = document["paths"]["/api/v1/jobs"]["post"]
-    submission, group_job = job["requestBody"]["content"]["application/json"]["schema"]["oneOf"]
-    assert (submission["required"], group_job["required"]) == (["workflow", "site", "paths"], ["task_group"])
+    assert job["requestBody"]["content"]["application/json"]["schema"]["required"] == ["workflow", "site"]
     assert job["responses"].keys() >= {"200", "201", "409", "422"}

@@ -1,11 +1,12 @@
 """A site that walks, and the hub's end of its streams as far as a walker can tell."""
 
+import json
 import os
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from orchestrator.contracts.paths import PathList, pack, unpack
 from orchestrator.contracts.seal import seal, site_key, unseal
 from workers.runtime import Runtime
 from workers.site import RootEntry, SiteFile
+from workers.store_entry import StoreEntry
 from workers.walker import walk
 
 SITE, QUEUE = "london", "default"
@@ -30,13 +32,14 @@ EPOCH = 1
 KEY = site_key(b"secret", SITE)
 
 
-def runtime(url: str, root: Path, state: Path) -> Runtime:
-    """A pool of walkers that may touch root, and remembers below ``state`` what it has run."""
+def runtime(url: str, root: Path, state: Path, stores: Sequence[StoreEntry] = ()) -> Runtime:
+    """A pool of walkers that may touch root and stores, and remembers below ``state`` what it has run."""
     site = SiteFile(
         name=SITE,
         redis_url=SecretStr(url),
         key=SecretStr(KEY.hex()),
         roots=[RootEntry(path=root)],
+        stores=list(stores),
         queues={QUEUE: {names.Function.DISCOVERY: 1}},
         state=state,
     )
@@ -159,18 +162,35 @@ def running(at: Runtime, *orders: WalkOrder) -> Generator[None, None, None]:
 
 
 _WALKER = """
-import sys
+import json, sys
 from pathlib import Path
 from tests.integration.discovery.site import runtime
+from workers.discovery import gather
+from workers.registry import REGISTRY
+from workers.store_entry import StoreEntry
 from workers.walker import walk
-url, root, state, method = sys.argv[1:]
-walk(runtime(url, Path(root), Path(state)), sys.stdin.buffer.read(), f"discovery.{method}")
+url, root, state, method, stores, enough, module = sys.argv[1:]
+gather._MOST_SIGHTED = gather._ENOUGH = int(enough)
+REGISTRY.load([module] if module else [], groups=[])
+entries = [StoreEntry.model_validate(entry) for entry in json.loads(stores)]
+walk(runtime(url, Path(root), Path(state), entries), sys.stdin.buffer.read(), f"discovery.{method}")
 """
 
 
-def process(url: str, root: Path, state: Path, due: WalkOrder) -> subprocess.Popen[bytes]:
-    """Carry out an order in a process of its own."""
-    command = [sys.executable, "-c", _WALKER, url, str(root), str(state), due.method]
+def process(
+    url: str,
+    root: Path,
+    state: Path,
+    due: WalkOrder,
+    *,
+    stores: Sequence[StoreEntry] = (),
+    enough: int = 250,
+    module: Path | None = None,
+) -> subprocess.Popen[bytes]:
+    """Carry out an order in a process of its own; ``enough`` paths make an entry, ``module`` is a plugin."""
+    entries = json.dumps([entry.model_dump(mode="json") for entry in stores])
+    more = [entries, str(enough), str(module or "")]
+    command = [sys.executable, "-c", _WALKER, url, str(root), str(state), due.method, *more]
     walker = subprocess.Popen(command, stdin=subprocess.PIPE)
     assert walker.stdin
     walker.stdin.write(seal(KEY, due))

@@ -4,6 +4,7 @@ import base64
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -150,6 +151,7 @@ class World:
     def turn(self, times: int = 1) -> None:
         for _ in range(times):
             self.hub.tick()
+            self.hub.dequeuer.wait()
 
     def define(self, *chains: Sequence[dict[str, Any]], discovery: str | None = "recursive", **more: Any) -> str:
         rule = {name: more.pop(name) for name in list(more) if name not in ("tolerance", "breaker", "fields")}
@@ -210,7 +212,8 @@ def world(engine: Engine, redis_url: str) -> Iterator[World]:
         world.paris.announce()
         hub.meet_sites()
         world.turn(2)
-        yield world
+        with hub.dequeuer:
+            yield world
         world.all_holds()
     redis.close()
 
@@ -218,15 +221,14 @@ def world(engine: Engine, redis_url: str) -> Iterator[World]:
 @pytest.fixture
 def new_hub(world: World) -> Iterator[Callable[[], Hub]]:
     """Another hub on a connection of its own, as after a crash of the first."""
-    connections = []
+    with ExitStack() as stack:
 
-    def make() -> Hub:
-        connections.append(world.engine.connect())
-        hub = Hub(connections[-1], world.redis, SECRET, "another")
-        hub.take_over()
-        hub.meet_sites()
-        return hub
+        def make() -> Hub:
+            connection = stack.enter_context(world.engine.connect())
+            hub = Hub(connection, world.redis, SECRET, "another")
+            stack.enter_context(hub.dequeuer)
+            hub.take_over()
+            hub.meet_sites()
+            return hub
 
-    yield make
-    for connection in connections:
-        connection.close()
+        yield make

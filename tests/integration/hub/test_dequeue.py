@@ -1,6 +1,7 @@
-"""Emptying cancelled jobs: in chunks, small ones first, and at rest when there is nothing left to take out."""
+"""Emptying cancelled jobs: in chunks, small ones first, beside the turns, and at rest when nothing is left."""
 
 import pytest
+from sqlalchemy import text
 
 from orchestrator.contracts.report import Ended
 from orchestrator.services import dequeue
@@ -13,9 +14,14 @@ def waiting(world: World, job: int) -> int:
     return world.one("select open_tasks - out as n from progress where job_id = :job", job=job).n
 
 
-def test_a_small_job_does_not_wait_for_a_large_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dequeue, "CHUNK", 10)
-    large = many(world, 20)
+def take_out(world: World) -> bool:
+    """One chunk."""
+    with world.engine.begin() as tx:
+        return dequeue.dequeue(tx)
+
+
+def small_beside(world: World, large: int) -> int:
+    """A job of one task, whose parcel is in the queue."""
     drain_queue(world)
     small = world.submit()
     world.turn()
@@ -23,17 +29,64 @@ def test_a_small_job_does_not_wait_for_a_large_one(world: World, monkeypatch: py
     assert world.london.claim(order)
     world.london.batch(order, 1, [b"/data/1"], closed=True)
     world.turn()
+    assert small > large
+    return small
+
+
+def test_a_small_job_does_not_wait_for_a_large_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dequeue, "CHUNK", 10)
+    large = many(world, 20)
+    small = small_beside(world, large)
     for job in (large, small):
         world.control(cancel, job)
     before = waiting(world, large)
-    world.turn()
-    assert world.state(small) == "Cancelled"
-    assert waiting(world, large) == before
-    world.turn()
+    assert take_out(world)
+    assert (waiting(world, small), waiting(world, large)) == (0, before)
+    assert take_out(world)
     assert waiting(world, large) == before - 10
     world.all_holds()
-    world.turn(4)
+    world.turn(2)
+    assert (world.state(small), world.state(large)) == ("Cancelled", "Cancelled")
+
+
+def test_turns_go_on_while_a_chunk_is_being_taken_out(world: World) -> None:
+    large = many(world, 20)
+    small = small_beside(world, large)
+    world.control(cancel, large)
+    with world.engine.begin() as tx:
+        assert dequeue.dequeue(tx)
+        world.hub.tick()
+        for site in (world.london, world.paris):
+            parcel = site.parcel()
+            site.start(parcel)
+            site.finish(parcel, 1)
+            world.hub.tick()
+        world.hub.dequeuer.wait()
+        assert (world.state(small), world.state(large)) == ("Success", "Dequeuing")
+    world.turn(2)
     assert world.state(large) == "Cancelled"
+
+
+def test_a_chunk_passes_over_a_job_that_somebody_else_has_locked(world: World) -> None:
+    job = many(world, 6)
+    world.control(cancel, job)
+    with world.engine.begin() as other:
+        other.execute(text("select from jobs where id = :job for update"), {"job": job})
+        assert not take_out(world)
+    assert take_out(world)
+
+
+def test_what_it_failed_at_is_raised_at_the_next_turn(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> bool:
+        raise RuntimeError("no more")
+
+    world.control(cancel, many(world, 1))
+    with monkeypatch.context() as patched:
+        patched.setattr("orchestrator.dequeuer.dequeue", fail)
+        world.turn()
+        with pytest.raises(RuntimeError, match="no more"):
+            world.hub.tick()
+    world.turn(3)
 
 
 def test_while_the_last_are_stopping_there_is_nothing_to_look_through(
@@ -45,12 +98,12 @@ def test_while_the_last_are_stopping_there_is_nothing_to_look_through(
     world.london.start(running)
     world.turn()
     world.control(cancel, job)
-    turns = 0
-    while world.hub._more or not turns:
-        world.turn()
+    chunks = 0
+    while take_out(world):
         world.all_holds()
-        turns += 1
-        assert turns < 10
+        chunks += 1
+        assert chunks < 10
+    world.turn()
     assert world.state(job) == "Dequeuing"
     # The running one, and what its chain has before it.
     assert [state for _, state in world.tasks(job) if state != "Cancelled"] == ["Started", "Pending"]

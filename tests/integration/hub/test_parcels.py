@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -19,14 +19,15 @@ from tests.integration.hub.test_recovery import age
 
 
 @pytest.fixture
-def world(world: World) -> World:
+def world(world: World) -> Iterator[World]:
     """With a hub that may send as many tasks together as any."""
     connection = world.hub._connection
     world.hub = Hub(connection, world.redis, SECRET, "generous")
     world.hub.take_over()
     world.define([{"name": "noop"}])
-    world.turn()
-    return world
+    with world.hub.dequeuer:
+        world.turn()
+        yield world
 
 
 def filled(world: World, batches: int, priority: int = 5) -> int:

@@ -7,7 +7,9 @@ import pytest
 from orchestrator.contracts.parcel import Parcel
 from orchestrator.contracts.paths import bitmap, indices, unpack
 from orchestrator.contracts.report import Died, Ended, Problem, TaskError
+from orchestrator.services import ready
 from orchestrator.services.control import cancel
+from orchestrator.storage.queries.why import why_job
 from tests.integration.hub.conftest import World
 
 POLICY = {"max": 2, "backoff": "fixed", "base": 0, "jitter": 0}
@@ -80,12 +82,37 @@ def test_a_retry_waits_for_its_time_and_no_other_task_waits_for_it(world: World)
     world.london.report(Ended(parcel.tasks[0].task, 1, 0.1, error=TaskError("OSError", "away")))
     world.turn(3)
     assert world.london.waiting() == 0
-    row = world.one("select extract(epoch from run_after - clock_timestamp())::float8 as s from ready")
+    row = world.one("select extract(epoch from run_after - clock_timestamp())::float8 as s from later")
     assert 3500 < row.s <= 1.1 * 3600
     with world.engine.begin() as tx:
-        tx.exec_driver_sql("update ready set run_after = clock_timestamp()")
+        tx.exec_driver_sql("update later set run_after = clock_timestamp()")
     world.turn()
     assert taken(world)[0].tasks[0].attempt == 2
+
+
+def test_what_becomes_due_together_is_ready_some_at_a_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ready, "CHUNK", 2)
+    world.define([{"name": "noop", "retries": {"max": 1, "base": "1h"}}])
+    job = world.submit()
+    world.turn()
+    order = world.london.walk()
+    world.london.claim(order)
+    for sequence in range(1, 4):
+        world.london.batch(order, sequence, [b"/data/%d" % sequence], closed=sequence == 3)
+    world.turn()
+    for _ in range(3):
+        parcel, _ = taken(world)
+        world.london.report(Ended(parcel.tasks[0].task, 1, 0.1, error=TaskError("OSError", "away")))
+    world.turn(2)
+    with world.engine.begin() as tx:
+        assert "retry" in {cause.cause for cause in why_job(tx, job).items}
+        tx.exec_driver_sql("update later set run_after = clock_timestamp()")
+    world.turn()
+    assert world.hub._more
+    assert (world.london.waiting(), len(world.all("select from later"))) == (2, 1)
+    world.turn()
+    assert not world.hub._more
+    assert (world.london.waiting(), len(world.all("select from later"))) == (3, 0)
 
 
 LATE = TaskError("TimeoutError", "took longer than 1 s")
@@ -181,3 +208,4 @@ def test_what_was_done_before_a_retry_is_kept_when_the_job_is_cancelled(world: W
     world.turn(3)
     assert world.state(job) == "Cancelled"
     assert world.one("select total, processed, cancelled from progress") == (4, 3, 1)
+    assert not world.all("select from later")

@@ -28,6 +28,8 @@ def hazard(ctx: Context, paths: list[Path]) -> None:
             case "/wait":
                 while True:
                     time.sleep(0.05)
+            case "/eat" | "/burn":
+                _take(path.path)
             case "/until-told":
                 while not ctx.cancelled:
                     time.sleep(0.05)
@@ -38,3 +40,10 @@ def hazard(ctx: Context, paths: list[Path]) -> None:
             case _:
                 pass
         ctx.done(path)
+
+
+def _take(what: str) -> None:
+    """Take memory or time, as much as there is."""
+    while what == "/burn":
+        pass
+    bytearray(1 << 30)

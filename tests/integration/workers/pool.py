@@ -4,20 +4,21 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
 
 from redis import Redis
 
+from orchestrator.broker.account import open_account, url_as
 from orchestrator.broker.celery_message import celery_message
 from orchestrator.broker.permits import Permits
 from orchestrator.broker.publisher import Publisher
 from orchestrator.contracts.names import handouts_key, permits_key, reports_stream, stops_key
 from orchestrator.contracts.parcel import Parcel, TaskOrder, WalkOrder
 from orchestrator.contracts.paths import PathList, pack
-from orchestrator.contracts.report import Announcement, Ended, Item, Reports, Said
+from orchestrator.contracts.report import Announcement, Ended, Item, Reports, Said, Started
 from orchestrator.contracts.seal import seal, site_key, unseal
 
 SECRET = b"the secret of a test installation"
@@ -26,7 +27,10 @@ DEADLINE_SECONDS = 60.0
 
 
 class Pool:
-    """One ``python -m workers`` process, and what it says; supervised, that is the parent of the pool."""
+    """One ``python -m workers`` process, and what it says; supervised, that is the parent of the pool.
+
+    It is run by the words ``prefix``, and with ``own_user`` it has a Redis user of its own.
+    """
 
     def __init__(
         self,
@@ -38,17 +42,22 @@ class Pool:
         *,
         more: str = "",
         supervised: bool = False,
+        own_user: bool = False,
+        prefix: Sequence[str] = (),
     ) -> None:
         self.site = f"s{uuid4().hex[:12]}"
         self.key = site_key(SECRET, self.site)
         self.redis_url = redis_url
-        self.redis = Redis.from_url(redis_url, socket_timeout=10)
+        self.redis, self._prefix = Redis.from_url(redis_url, socket_timeout=10), prefix
+        if own_user:
+            open_account(self.redis, self.site, "its own")
+            self.redis_url = url_as(redis_url, self.site, "its%20own")
         self.data = folder / "data"
         self.data.mkdir()
         (folder / "key").write_text(self.key.hex())
         self.config = folder / "site.toml"
         self.config.write_text(
-            f'name = "{self.site}"\nredis_url = "{redis_url}"\nkey_file = "key"\nstate = "state"\n{extra}\n'
+            f'name = "{self.site}"\nredis_url = "{self.redis_url}"\nkey_file = "key"\nstate = "state"\n{extra}\n'
             f'[[roots]]\npath = "data"\n[queues.default]\n{function} = {size}\n{more}'
         )
         self.function, self.queue = function, f"{self.site}.default.{function}"
@@ -66,7 +75,7 @@ class Pool:
 
     def start(self) -> "subprocess.Popen[bytes]":
         """Start (another) one."""
-        command = [sys.executable, "-m", "workers", "--config", str(self.config)]
+        command = [*self._prefix, sys.executable, "-m", "workers", "--config", str(self.config)]
         with self.log.open("ab") as log:
             return subprocess.Popen(
                 command if self.supervised else [*command, "--queue", "default", "--function", self.function],
@@ -120,9 +129,17 @@ class Pool:
             self._position = position
             reports = unseal(self.key, Reports, fields[b"d"])
             assert reports.site == self.site
-            self.items += reports.items
+            for item in reports.items:
+                self._take(item)
             self.said += [*reports.log, *reports.progress]
             self.announcements += [reports.announcement] if reports.announcement else []
+
+    def _take(self, item: Item) -> None:
+        """Keep an item; an end that came before its start was told says that, too."""
+        begun = {(one.task, one.attempt) for one in self.items if isinstance(one, Started)}
+        if isinstance(item, Ended) and (item.task, item.attempt) not in begun:
+            self.items.append(Started(item.task, item.attempt, item.started_at))
+        self.items.append(item)
 
     def until(self, condition: Callable[[], object], what: str) -> None:
         """Read until something is so; fails with the worker's log when it does not become so."""

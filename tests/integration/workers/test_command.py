@@ -20,6 +20,7 @@ pytestmark = pytest.mark.timeout(180)
 
 def write(folder: Path, redis_url: str, more: str = "") -> Path:
     file = folder / "site.toml"
+    file.touch(mode=0o600 if "[[roots]]" not in more else 0o644)
     file.write_text(
         f'name = "s{os.urandom(6).hex()}"\nredis_url = "{redis_url}"\nkey = "{KEY}"\nstate = "state"\n{more}\n'
         f'[[roots]]\npath = "."\n[queues.default]\nworker = 1\ndiscovery = 1\n[queues.bulk]\nworker = 3\n'
@@ -50,18 +51,29 @@ def test_check_says_what_it_would_start(tmp_path: Path, redis_server: str) -> No
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("  pool ") == 3
     assert ".bulk.worker@" in done.stdout
-    assert "fs.checksum" in done.stdout
+    assert "fs.checksum 1" in done.stdout
+    assert "note: this Redis user reaches other sites' queues too" in done.stdout
 
 
 def test_check_says_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text("import nowhere_at_all")
     done = run(
         "--config",
-        str(write(tmp_path, "redis://:hidden@127.0.0.1:1/0", 'actions = ["own.py"]\n[[roots]]\npath = "none"')),
+        str(
+            write(
+                tmp_path,
+                "redis://:hidden@127.0.0.1:1/0",
+                'actions = ["own.py"]\nallow = ["noop", "fs.cheksum"]\nhub_url = "http://127.0.0.1:1"\n'
+                '[[roots]]\npath = "none"',
+            )
+        ),
         "--check",
     )
     assert done.returncode == 1
-    assert done.stdout.count("  wrong: ") == 3
+    assert done.stdout.count("  wrong: ") == 6
+    assert "allow: 'fs.cheksum' is no action of this host; did you mean fs.checksum?" in done.stdout
+    assert "hub_url: http://127.0.0.1:1/health/ready does not answer" in done.stdout
+    assert "it holds a secret; chmod 600" in done.stdout
     assert "nowhere_at_all" in done.stdout
     assert "none: no such folder" in done.stdout
     assert "redis_url" in done.stdout
@@ -73,7 +85,9 @@ def test_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     with pytest.raises(SystemExit) as ended:
         main(["--config", file, "--queue", "default"])
     assert ended.value.code == 2
-    assert main(["--config", str(tmp_path / "none.toml")]) == 1
+    with pytest.raises(SystemExit) as ended:
+        main(["--config", str(tmp_path / "none.toml")])
+    assert ended.value.code == 2
     assert main(["--config", file, "--queue", "bulk", "--function", "discovery"]) == 1
     assert "no pool for bulk discovery" in capsys.readouterr().err
 

@@ -1,6 +1,7 @@
 """Workers whose connection to the queue swallows everything, while they go on saying that they are there."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import psutil
@@ -16,22 +17,29 @@ pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture
-def proxy(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
-    """What Celery takes to be the broker, in the workers that are started now; all else reaches Redis directly."""
-    url = urlsplit(redis_url)
-    assert url.port
-    proxy = Proxy(url.port)
-    login = f":{url.password}@" if url.password else ""
-    through = url._replace(netloc=f"{login}127.0.0.1:{proxy.port}")
-    monkeypatch.setenv("CELERY_BROKER_URL", urlunsplit(through))
+def proxy(redis_url: str) -> Iterator[Proxy]:
+    """What Celery takes to be the broker, in the workers that are given it; all else reaches Redis directly."""
+    port = urlsplit(redis_url).port
+    assert port
+    proxy = Proxy(port)
     yield proxy
     proxy.close()
 
 
+def through(proxy: Proxy, redis_url: str, file: Path) -> str:
+    """What stands in the file of a site whose Celery takes the proxy to be the broker: a plugin that sees to it."""
+    url = urlsplit(redis_url)
+    login = f":{url.password}@" if url.password else ""
+    there = urlunsplit(url._replace(netloc=f"{login}127.0.0.1:{proxy.port}"))
+    file.write_text(f"import os\n\nos.environ['CELERY_BROKER_URL'] = {there!r}\n")
+    return f'actions = ["{file}"]'
+
+
 def test_they_are_seen_restarted_and_the_work_goes_on(
-    running_hub: HubAtWork, proxy: Proxy, start_pool: Callable[..., Pool]
+    running_hub: HubAtWork, proxy: Proxy, start_pool: Callable[..., Pool], redis_url: str, tmp_path: Path
 ) -> None:
-    hub, pool = running_hub, start_pool(supervised=True, more="discovery = 1\n")
+    extra = through(proxy, redis_url, tmp_path / "through.py")
+    hub, pool = running_hub, start_pool(supervised=True, extra=extra, more="discovery = 1\n")
 
     def well() -> bool:
         return hub.hears(pool.site, 2) and hub.health(pool.site) == (Health.OK, [])

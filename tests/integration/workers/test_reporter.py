@@ -7,7 +7,7 @@ from typing import Any, cast
 from redis import Redis
 
 from orchestrator.contracts.names import reports_stream
-from orchestrator.contracts.report import Ended, Item, Problem, Reports, Started
+from orchestrator.contracts.report import Ended, Item, Problem, Reports, Returned, Started
 from orchestrator.contracts.seal import unseal
 from orchestrator.stack.program import launch
 from orchestrator.stack.redis import prepare_redis
@@ -36,7 +36,7 @@ def big(task: int) -> Ended:
 def test_items_are_sent_soon_together_and_in_order(redis_url: str) -> None:
     with Redis.from_url(redis_url) as redis:
         reporter = StreamReporter(lambda: redis, "london", "node", KEY)
-        sent: list[Item] = [item for task in range(2000) for item in (Started(task, 1, 0.0), Ended(task, 1, 0.0))]
+        sent: list[Item] = [item for task in range(2000) for item in (Started(task, 1, 0.0), Returned(task, 1))]
         for item in sent:
             reporter.send(item)
         assert reporter.flush(20)
@@ -44,6 +44,34 @@ def test_items_are_sent_soon_together_and_in_order(redis_url: str) -> None:
         assert [item for entry in got for item in entry] == sent
         assert len(got) < 100
         assert max(len(entry) for entry in got) <= 500
+
+
+def test_a_start_is_told_only_before_its_end_is_known(redis_url: str) -> None:
+    under_way, go_on = threading.Event(), threading.Event()
+    with Redis.from_url(redis_url) as redis:
+
+        def connect() -> Redis:
+            under_way.set()
+            assert go_on.wait(20)
+            return redis
+
+        reporter = StreamReporter(connect, "london", "node", KEY)
+        reporter.send(Started(1, 1, 0.0))
+        reporter.hurry()
+        assert under_way.wait(20), "the first entry is being sent: nothing is taken out of it"
+        later: list[Item] = [
+            Ended(1, 1, 0.0),
+            Started(2, 1, 0.0),
+            Ended(2, 1, 0.0),
+            Started(3, 1, 0.0),
+            Ended(3, 2, 0.0),
+        ]
+        for item in later:
+            reporter.send(item)
+        go_on.set()
+        assert reporter.flush(20)
+        told = [item for entry in entries(redis, "london") for item in entry]
+        assert told == [Started(1, 1, 0.0), *(item for item in later if item != Started(2, 1, 0.0))]
 
 
 def test_large_items_are_sent_apart(redis_url: str) -> None:

@@ -13,9 +13,12 @@ from typer.testing import CliRunner
 from orchestrator.cli.main import SUBJECTS, make_app
 
 COMMANDS = [
-    "up", "down", "demo", "submit", "jobs", "job", "watch", "tasks", "errors", "paths", "history", "workflows",
-    "workflow apply", "workflow show", "workflow delete", "workflow validate", "sites", "site show", "site key",
-    "site enable", "site disable", "site drain", "site restart", "plugin new", "logs", "task",
+    "up", "down", "demo", "submit", "stream", "jobs", "job", "watch", "tasks", "errors", "paths", "history",
+    "workflows",
+    "workflow apply", "workflow import", "workflow show", "workflow delete", "workflow validate",
+    "sites", "site show", "site new",
+    "site key", "site enable", "site disable", "site drain", "site restart",
+    "plugin new", "logs", "task",
     "pause", "resume", "cancel", "redrive", "why", "hold add", "hold list", "hold release",
     "worklist", "do", "webhook add", "webhook list", "webhook dead", "webhook send", "webhook delete",
     "worker", "key create", "key list", "key revoke", "user create", "user list", "user groups",
@@ -85,6 +88,7 @@ def test_a_service_that_does_not_answer_is_exit_code_3(tmp_path: Path) -> None:
         ["worker", "--config", "no.toml"],
         ["worker", "--config", "pyproject.toml", "--queue", "default"],
         ["workflow", "apply", "no such file.yaml"],
+        ["workflow", "apply", "--shipped", "../copy"],
         ["site", "key", "../x"],
         ["demo", "/no such folder"],
         ["up", "--root", "/no such folder"],

@@ -23,7 +23,18 @@ def test_everything_lies_below_the_root() -> None:
 
 
 def test_nobody_can_tell_for_what_is_no_path() -> None:
-    assert Walked([b"s3://bucket"]).shows(b"/anything")
+    assert Walked([b"tape 17"]).shows(b"/anything")
+
+
+@pytest.mark.parametrize(
+    ("folder", "shown"),
+    [
+        (b"s3://b/data/a", True), (b"s3://b/data/a/x/", True), (b"s3://b/", True), (b"s3://b", True),
+        (b"s3://b/data/ab", False), (b"s3://c/data/a", False), (b"/data/a", False), (b"tape 17", True),
+    ],
+)  # fmt: skip
+def test_what_is_made_in_a_store_is_found_there(folder: bytes, shown: bool) -> None:
+    assert Walked([b"s3://b/data/a/"]).shows(folder) == shown
 
 
 def test_nothing_is_found_where_nothing_is_walked() -> None:

@@ -44,9 +44,9 @@ def test_a_site_is_started_by_a_command_of_ours_from_a_file_that_loads(site: str
     assert program == "orchestrator"
     assert_is_a_command(words)
     (tmp_path / "site.key").write_text("ab" * 32)
-    content = COMPOSE["configs"][site]["content"].replace(f"/keys/{site}/site.key", str(tmp_path / "site.key"))
-    (tmp_path / "site.toml").write_text(content)
-    loaded = load_site(tmp_path / "site.toml", {"ORCHESTRATOR_REDIS_URL": "redis://:word@valkey:6379/0"})
+    (tmp_path / "redis.url").write_text(f"redis://site-{site}:word@valkey:6379/0")
+    (tmp_path / "site.toml").write_text(COMPOSE["configs"][site]["content"].replace(f"/keys/{site}", str(tmp_path)))
+    loaded = load_site(tmp_path / "site.toml", {})
     assert loaded.name == site
     assert f"{site}-key:/keys/{site}:ro" in SERVICES[site]["volumes"]
 
@@ -61,10 +61,24 @@ def test_the_api_takes_its_arguments() -> None:
 def test_set_up_calls_commands_that_there_are() -> None:
     script = (ROOT / "docker/setup.sh").read_text()
     called = re.findall(r"^\s*orchestrator (\w+) (\w+)", script, re.MULTILINE)
-    assert called == [("db", "migrate"), ("site", "key")]
+    assert called == [("db", "migrate"), ("site", "new")]
     for words in called:
         assert_is_a_command(list(words))
     assert subprocess.run(["sh", "-n", ROOT / "docker/setup.sh"], check=False).returncode == 0
+
+
+def test_the_broker_keeps_its_users(tmp_path: Path) -> None:
+    shell, option, script = SERVICES["valkey"]["command"]
+    serve = script.replace("$$", "$").replace("exec docker-entrypoint.sh", "echo")
+    users = tmp_path / "users.acl"
+    for password in ("first", "second"):
+        environment = {"PATH": os.environ["PATH"], "REDISCLI_AUTH": password}
+        told = subprocess.run([shell, option, serve], cwd=tmp_path, env=environment, check=True, capture_output=True)
+        assert told.stdout.startswith(b"valkey-server --aclfile /data/users.acl --dir /data --appendonly yes")
+        with users.open("a") as more:
+            more.write("user site-london on\n" if password == "first" else "")
+    assert users.read_text() == "user default on >second ~* &* +@all\nuser site-london on\n"
+    assert users.stat().st_mode & 0o077 == 0
 
 
 def test_no_secret_has_a_default() -> None:

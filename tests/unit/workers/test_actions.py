@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from workers import Path, chaos
-from workers.actions import copy as copying
+from workers.actions import copying
 from workers.testing import Result, run_action
 
 HOSTILE = [

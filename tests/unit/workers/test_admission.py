@@ -1,6 +1,7 @@
 import multiprocessing
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from orchestrator.contracts.seal import seal
 from orchestrator.errors import ConfigError
 from workers.admission import NotAdmitted, Post, forbidden, opened
 from workers.seen import Seen
+from workers.site import SiteFile
 
 KEY = b"k" * 32
 
@@ -28,6 +30,12 @@ def parcel(**changes: object) -> Parcel:
         "expires": 200.0,
     }
     return Parcel(**(fields | changes))  # type: ignore[arg-type]
+
+
+def site(allow: list[str], **more: Any) -> SiteFile:
+    """A site's file, of which only what it allows matters."""
+    queues: Any = {"default": {"worker": 1}}
+    return SiteFile(name="london", redis_url="redis://x", key="ab" * 32, queues=queues, allow=allow, **more)  # pyright: ignore[reportArgumentType]
 
 
 @pytest.fixture
@@ -90,9 +98,21 @@ def test_arguments() -> None:
 
 
 def test_allowed_actions() -> None:
-    assert forbidden("fs.copy", ["noop", "fs.*"]) is None
-    assert forbidden("shell.run", ["noop", "fs.*"]) is not None
-    assert forbidden("noop", []) is not None
+    assert forbidden("fs.copy", site(["noop", "fs.*"])) is None
+    assert forbidden("raster.tile", site(["noop", "fs.*"])) is not None
+    assert forbidden("noop", site([])) is not None
+
+
+def test_what_reaches_beyond_files_is_off_unless_the_sites_file_says_what_it_may() -> None:
+    for action, on in (
+        ("shell.run", {"shell": {"programs": ["/bin/true"]}}),
+        ("http.post", {"http": {"hosts": ["example.com"]}}),
+    ):
+        refused = forbidden(action, site(["*"]))
+        assert refused is not None
+        assert "it names no" in refused.message
+        assert forbidden(action, site(["*"], **on)) is None
+        assert forbidden(action, site(["fs.*"], **on)) is not None
 
 
 def count_firsts(file: Path, found: "multiprocessing.Queue[int]") -> None:

@@ -1,7 +1,9 @@
+import re
 from pathlib import Path
 
 import pytest
 
+from orchestrator.cli.example import example
 from orchestrator.contracts.names import Function
 from orchestrator.errors import ConfigError
 from workers.site import load_site
@@ -68,6 +70,17 @@ def test_secrets_from_files_and_from_the_environment(tmp_path: Path) -> None:
         ("read_only = true", "readonly = true", "roots.1.readonly"),
         ("[queues.default]", "[queues.default", "not TOML"),
         ('name = "london"', 'name = "london"\nsurprise = 1', "surprise"),
+        ('name = "london"', 'name = "london"\nrot = 1', "did you mean roots?"),
+        ('name = "london"', 'name = "london"\nhub_url = "hub"', "hub_url"),
+        ('path = "data"', 'path = "data"\nalias = "data"', "alias: has to be an absolute path"),
+        ("[queues.default]", '[pools]\nworker = "green"\n[queues.default]', "pools.worker"),
+        ("[queues.default]", '[pools]\ndiscovery = "prefork"\n[queues.default]', "walks are always in threads"),
+        ("worker = 2", "workr = 2", "did you mean worker?"),
+        ("[queues.default]", "[limits]\nmemory = 12\n[queues.default]", "limits.memory"),
+        ("[queues.default]", '[limits]\nmemory = "much"\n[queues.default]', '"512 MiB"'),
+        ("[queues.default]", '[limits.custom]\ncpu_time = "soon"\n[queues.default]', "limits.custom.cpu_time"),
+        ("[queues.default]", "[limits.custom]\nusr = 1\n[queues.default]", "limits.custom.usr: unknown key"),
+        ("[queues.default]", "[limits]\nnice = 40\n[queues.default]", "limits.nice"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, old: str, new: str, said: str) -> None:
@@ -79,6 +92,63 @@ def test_what_is_wrong_is_named(tmp_path: Path, old: str, new: str, said: str) -
     assert "secret" not in str(raised.value)
 
 
+def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
+    wrong = GOOD.replace(f'key = "{KEY}"', 'key_file = "none"').replace("worker = 2", "worker = 0")
+    wrong = wrong.replace('name = "london"', 'name = "London"\nallowed = []')
+    with pytest.raises(ConfigError) as raised:
+        load_site(write(tmp_path, wrong), {})
+    lines = str(raised.value).splitlines()
+    assert len(lines) == 4
+    assert all(line.startswith(f"{tmp_path}/site.toml: ") for line in lines)
+    said = "\n".join(lines)
+    for one in ("key_file: none", "name:", "allowed: unknown key; did you mean allow?", "queues.default.worker"):
+        assert one in said
+
+
+def test_limits_of_a_function_come_before_the_general_ones(tmp_path: Path) -> None:
+    limits = '[limits]\nmemory = "2 GiB"\ncpu_time = "1h30m"\nnice = 5\nuser = "x"\n'
+    limits += '[limits.custom]\nmemory = "512MB"\nnice = 0\n'
+    site = load_site(write(tmp_path, GOOD + limits), {})
+    assert site.limits.of("worker").said() == {"memory": 2 * 1024**3, "cpu_time": 5400, "nice": 5}
+    assert site.limits.of("custom").said() == {"memory": 512_000_000, "cpu_time": 5400, "nice": 0}
+    assert site.limits.user == "x"
+    assert load_site(write(tmp_path, GOOD), {}).limits.of("worker").said() == {}
+
+
+@pytest.mark.parametrize("name", ["oslo", "a-b_c"])
+def test_the_example_is_a_good_file(tmp_path: Path, name: str) -> None:
+    (tmp_path / "site.key").write_text(KEY)
+    (tmp_path / "redis.url").write_text("redis://site-oslo:word@localhost:1/0")
+    text = example(name, roots=['/da"ta', "/more\x7f"], hub_url="https://hub.example.org")
+    site = load_site(write(tmp_path, text), {})
+    assert (site.name, site.hub_url, site.state) == (name, "https://hub.example.org", tmp_path / "state")
+    assert [root.path for root in site.roots] == [Path('/da"ta'), Path("/more\x7f")]
+    assert [str(function) for _, function, _ in site.lanes] == ["discovery", "worker", "custom", "interactive"]
+    # What is left out in it is right as well, once it is not.
+    keys = r"(?:actions|python_path|alias|read_only|memory|cpu_time|nice|user|\[limits).*"
+    whole = re.sub(rf"^# ({keys})$", r"\1", text, flags=re.MULTILINE)
+    assert load_site(write(tmp_path, whole), {}).limits.custom.memory == 1024**3
+
+
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--config"):
         load_site(tmp_path / "none.toml", {})
+
+
+def test_what_may_be_run_and_called(tmp_path: Path) -> None:
+    more = (
+        '[shell]\nprograms = ["/usr/bin/gdal*"]\n[http]\nhosts = ["Hooks.example.com"]\nheaders_file = "headers.toml"\n'
+    )
+    site = load_site(write(tmp_path, GOOD + more), {})
+    assert site.allowed.shell.allows("/usr/bin/gdalinfo")
+    assert not site.allowed.shell.allows("/bin/sh")
+    assert site.http.headers_file == tmp_path / "headers.toml"
+    assert site.allowed.http.allows("https", "hooks.example.com", 443)
+    for wrong in (
+        '[shell]\nprograms = ["gdalinfo"]',
+        '[http]\nhosts = ["https://x"]',
+        '[http]\nnetworks = ["10.0.0.1/8"]',
+        "[http]\nhost = []",
+    ):
+        with pytest.raises(ConfigError):
+            load_site(write(tmp_path, GOOD + wrong), {})

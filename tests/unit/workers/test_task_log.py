@@ -15,7 +15,7 @@ from workers import Context, Path
 from workers.registry import make_action
 from workers.roots import Roots
 from workers.runner import Runner
-from workers.task_log import MOST_BYTES, listen, stop_listening
+from workers.task_log import MOST_BYTES, TaskLog, listen, stop_listening
 from workers.testing import run_action
 
 
@@ -136,15 +136,13 @@ def test_a_log_is_bounded_and_says_what_is_left_out() -> None:
 
 
 def test_one_line_is_bounded_and_can_be_stored() -> None:
-    def handler(ctx: Context, paths: list[Path]) -> None:
-        ctx.log.info("x" * 1_000_000)
-        ctx.log.info("a\0b \udcff")
-        ctx.done(*paths)
-
-    result = run_action(handler, ["/a"])
-    assert result.state == "Success"
-    assert [len(line.message) for line in result.log] == [8000, 13]
-    assert result.log[1].message == "a\\x00b \\udcff"
+    lines: list[LogLine] = []
+    log = TaskLog(1, 1, lines.append)
+    for message in ("x" * 1_000_000, "a\0b \udcff"):
+        log.add(logging.makeLogRecord({"name": "lib", "msg": message}), None)
+    log.close()
+    assert [len(line.message) for line in lines] == [8000, 13]
+    assert lines[1].message == "a\\x00b \\udcff"
 
 
 def test_how_far_it_is_is_told_about_once_a_second() -> None:

@@ -310,6 +310,12 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
         sa.Column("closed", sa.Integer(), server_default="0", nullable=False),
         sa.Column("broken", sa.Integer(), server_default="0", nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column(
+            "memory",
+            sa.LargeBinary(),
+            nullable=True,
+            comment="of changes: the key of what is remembered from run to run",
+        ),
         sa.CheckConstraint("broken >= 0", name=op.f("ck_discoveries_broken_not_negative")),
         sa.CheckConstraint("closed >= 0", name=op.f("ck_discoveries_closed_not_negative")),
         sa.CheckConstraint("running >= 0", name=op.f("ck_discoveries_running_not_negative")),
@@ -444,10 +450,28 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
         sa.Column("canary", sa.Text(), nullable=True, comment="the last one sent into its queue"),
         sa.Column("canary_sent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("canary_heard_at", sa.DateTime(timezone=True), nullable=True, comment="null: not yet"),
+        sa.Column(
+            "partial",
+            postgresql.ARRAY(sa.Text()),
+            server_default="{}",
+            nullable=False,
+            comment="actions that some of its workers offer, and some do not",
+        ),
         sa.ForeignKeyConstraint(["site"], ["sites.name"], name=op.f("fk_lanes_site"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("site", "queue", "function", name=op.f("pk_lanes")),
         comment="The queues that workers serve: whether they hear what is put in, and under which name.",
     )
+    op.create_table(
+        "later",
+        sa.Column(
+            "job_id", sa.BigInteger(), nullable=False, comment="no foreign key: a job that ends leaves nothing here"
+        ),
+        sa.Column("task_id", sa.BigInteger(), nullable=False),
+        sa.Column("run_after", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("job_id", "task_id", name=op.f("pk_later")),
+        comment="Tasks that are tried again after a while.",
+    )
+    op.create_index("ix_later_run_after", "later", ["run_after"], unique=False)
     op.create_table(
         "nodes",
         sa.Column("site", sa.Text(), nullable=False),
@@ -455,11 +479,26 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
         sa.Column("function", sa.Text(), nullable=False),
         sa.Column("queues", postgresql.ARRAY(sa.Text()), nullable=False),
         sa.Column("concurrency", sa.Integer(), nullable=False),
+        sa.Column("pool", sa.Text(), server_default="", nullable=False, comment="what it is made of"),
+        sa.Column(
+            "limits",
+            postgresql.JSONB(astext_type=sa.Text()),
+            server_default="{}",
+            nullable=False,
+            comment="of each of its processes",
+        ),
         sa.Column("running", sa.Integer(), server_default="0", nullable=False),
         sa.Column("draining", sa.Boolean(), server_default="false", nullable=False),
         sa.Column("version", sa.Text(), nullable=False),
         sa.Column("clock_skew_s", sa.Integer(), server_default="0", nullable=False),
         sa.Column("actions", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False),
+        sa.Column(
+            "versions",
+            postgresql.JSONB(astext_type=sa.Text()),
+            server_default="{}",
+            nullable=False,
+            comment="action -> version",
+        ),
         sa.Column("discoveries", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False),
         sa.Column("problems", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False),
         sa.Column("boot", sa.Text(), server_default="", nullable=False, comment="which start of it this is"),
@@ -573,7 +612,6 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
             "job_id", sa.BigInteger(), nullable=False, comment="no foreign key: a job that ends leaves nothing here"
         ),
         sa.Column("task_id", sa.BigInteger(), nullable=False),
-        sa.Column("run_after", sa.DateTime(timezone=True), nullable=True),
         sa.Column("since", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
         sa.PrimaryKeyConstraint("site", "queue", "function", "job_id", "task_id", name=op.f("pk_ready")),
         comment="Tasks that could be handed out now.",
@@ -587,6 +625,13 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
         sa.Column("parameters", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("description", sa.Text(), server_default="", nullable=False),
         sa.Column("timeout_s", sa.Double(), nullable=True),
+        sa.Column("runs_in", sa.Text(), server_default="", nullable=False, comment="the function that it asks for"),
+        sa.Column(
+            "longest_s",
+            sa.Double(),
+            nullable=True,
+            comment="of all its tasks here that came to an end by themselves",
+        ),
         sa.Column(
             "changes",
             postgresql.ARRAY(sa.Text()),
@@ -600,6 +645,19 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
         sa.ForeignKeyConstraint(["site"], ["sites.name"], name=op.f("fk_site_actions_site"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("site", "action", "function", name=op.f("pk_site_actions")),
         comment="What each site has offered to run, with the JSON Schema of its parameters.",
+    )
+    op.create_table(
+        "stances",
+        sa.Column("site", sa.Text(), nullable=False),
+        sa.Column("queue", sa.Text(), nullable=False, comment="empty: every queue"),
+        sa.Column("function", sa.Text(), nullable=False, comment="empty: every function"),
+        sa.Column("disabled", sa.Boolean(), server_default="false", nullable=False),
+        sa.Column("draining", sa.Boolean(), server_default="false", nullable=False),
+        sa.CheckConstraint("queue <> '' or function <> ''", name=op.f("ck_stances_of_a_part")),
+        sa.CheckConstraint("disabled or draining", name=op.f("ck_stances_says_something")),
+        sa.ForeignKeyConstraint(["site"], ["sites.name"], name=op.f("fk_stances_site"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("site", "queue", "function", name=op.f("pk_stances")),
+        comment="Queues and functions of a site that are given nothing new, while the site as a whole is.",
     )
     op.create_table(
         "tasks",
@@ -699,7 +757,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
             sa.Boolean(),
             server_default="false",
             nullable=False,
-            comment="done by the hub itself, which has all there is to find: given names, what an earlier job left",
+            comment="done by the hub itself: given names, a stream, what changes come to, what an earlier job left",
         ),
         sa.Column("handed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
@@ -844,6 +902,8 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
     )
     _people()
     _worklist()
+    _changes()
+    _streams()
     op.execute(guards.FUNCTION)
     for trigger in guards.triggers().values():
         op.execute(trigger)
@@ -1124,3 +1184,91 @@ def _worklist() -> None:
         sa.UniqueConstraint("job_id", "name", name=op.f("uq_attachments_job_id_name")),
         comment="Files that belong to jobs; a file without a row is nobody's, and is removed.",
     )
+
+
+def _changes() -> None:
+    """What discovery of changes remembers."""
+    op.create_table(
+        "memories",
+        sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
+        sa.Column(
+            "key", sa.LargeBinary(), nullable=False, comment="of the workflow, the site and the values of the fields"
+        ),
+        sa.Column("root", sa.LargeBinary(), nullable=False),
+        sa.Column("workflow", sa.Text(), nullable=False),
+        sa.Column("site", sa.Text(), nullable=False),
+        sa.Column("job_id", sa.BigInteger(), nullable=True, comment="the last that looked for changes"),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_memories_job_id"), ondelete="SET NULL"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_memories")),
+        sa.UniqueConstraint("key", "root", name=op.f("uq_memories_key_root")),
+        comment="One for each starting folder of a workflow at a site.",
+    )
+    op.create_index("ix_memories_job_id", "memories", ["job_id"], unique=False)
+    op.create_table(
+        "remembered",
+        sa.Column("memory", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "at", sa.Uuid(), nullable=False, comment="MD5 of the folder: a path may be longer than an index takes"
+        ),
+        sa.Column("name", sa.LargeBinary(), nullable=False),
+        sa.Column("folder", sa.LargeBinary(), nullable=False, comment="with its slash at the end"),
+        *_stamp(),
+        sa.ForeignKeyConstraint(["memory"], ["memories.id"], name=op.f("fk_remembered_memory"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("memory", "at", "name", name=op.f("pk_remembered")),
+        comment="A path as it was when a chain came to a good end with it, or nobody wanted to know of it.",
+    )
+    op.create_index("ix_remembered_inode", "remembered", ["memory", "inode"], unique=False)
+    op.create_table(
+        "open_changes",
+        sa.Column("job_id", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "gone", sa.Boolean(), nullable=False, comment="it is not there any more; else it is new, and may have moved"
+        ),
+        sa.Column("depth", sa.Integer(), nullable=False, comment="bytes of its folder: more than of those above it"),
+        sa.Column("memory", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.LargeBinary(), nullable=False),
+        sa.Column("folder", sa.LargeBinary(), nullable=False),
+        *_stamp(),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_open_changes_job_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["memory"], ["memories.id"], name=op.f("fk_open_changes_memory"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("job_id", "gone", "depth", "memory", "at", "name", name=op.f("pk_open_changes")),
+        comment="What can only be told once all has been looked at: whether a path has moved, is new, or gone.",
+    )
+    op.create_index("ix_open_changes_memory", "open_changes", ["memory"], unique=False)
+    op.create_index("ix_open_changes_inode", "open_changes", ["job_id", "gone", "memory", "inode"], unique=False)
+
+
+def _streams() -> None:
+    """Jobs whose paths are sent to the API."""
+    op.create_table(
+        "streams",
+        sa.Column("job_id", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "lines",
+            sa.BigInteger(),
+            server_default="0",
+            nullable=False,
+            comment="that are kept: where a sender goes on whose connection broke",
+        ),
+        sa.Column(
+            "sequence", sa.BigInteger(), server_default="0", nullable=False, comment="of the last entry that they made"
+        ),
+        sa.Column("taken_at", sa.DateTime(timezone=True), nullable=True, comment="when the last were"),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True, comment="there will be no more"),
+        sa.CheckConstraint("lines >= 0", name=op.f("ck_streams_lines_not_negative")),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_streams_job_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("job_id", name=op.f("pk_streams")),
+        comment="How much of a stream of paths is kept, in the transaction that keeps it.",
+        postgresql_with={"fillfactor": "50"},
+    )
+
+
+def _stamp() -> list[sa.Column[object]]:
+    return [
+        sa.Column("kind", sa.Text(), nullable=False),
+        *(sa.Column(name, sa.BigInteger(), nullable=False) for name in ("inode", "size", "mtime_ns")),
+    ]

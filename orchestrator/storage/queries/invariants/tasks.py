@@ -22,6 +22,7 @@ _PLACED = f"""
           select from ready r where r.site = s.site and r.queue = s.queue and r.function = s.function
             and r.job_id = t.job_id and r.task_id = t.id
         )::int
+        + exists (select from later l where l.job_id = t.job_id and l.task_id = t.id)::int
         + (t.attempt = 0 and t.given = 0 and (t.id & :mask) > 0 and exists (
           select from tasks p where p.id = t.id - 1 and p.state in ({TASK_OPEN})
         ))::int as places
@@ -128,6 +129,12 @@ _READY = """
     )
 """
 
+_LATER = """
+    select format('task %s is to be tried again at %s, and is %s', l.task_id, l.run_after, t.state)
+    from later l join jobs j on j.id = l.job_id left join tasks t on t.id = l.task_id and t.job_id = l.job_id
+    where l.job_id = any(cast(:jobs as bigint[])) and (t.state is distinct from 'Pending' or j.ended_at is not null)
+"""
+
 _HANDED_OUT = """
     select format('task %s is %s, and was claimed at %s', t.id, t.state, p.claimed_at)
     from parcels p join handouts h on h.parcel = p.id join tasks t on t.id = h.task_id
@@ -173,9 +180,10 @@ CHECKS = (
     Check("I7", "each try and each death had an attempt, and tries are capped", _TRIES),
     Check("I8", "a step begins after the one before it has ended well", _ORDER),
     Check("I11", "what is ready is pending, in a job that runs, in its step's lane", _READY),
+    Check("I11", "what is tried again later is pending, in a job that runs", _LATER),
     Check("I11", "what is handed out has not ended, and has begun only if it was claimed", _HANDED_OUT),
-    Check("I11", "people are asked only for what is theirs, and have begun only with what one has claimed", _ASKED),
     Check("I11", "what is handed out is in a parcel", _IN_PARCELS),
+    Check("I11", "people are asked only for what is theirs, and have begun only with what one has claimed", _ASKED),
     Check("I13", "deaths are few: a logarithm of halvings for each path that is settled", _CRASHES),
     Check("I14", "a task is at its step's site", _PLACE),
 )
