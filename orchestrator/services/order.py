@@ -59,7 +59,8 @@ def read_order(tx: Connection, body: object) -> Order:
     wrong += found
     wrong += _time_faults(tx, submission)
     wrong += attribute_faults(workflow.attributes_schema, submission.attributes, "$.attributes")
-    wrong += _start_faults(method, paths)
+    if not any(fault.place == "$.paths" for fault in wrong):
+        wrong += _start_faults(method, paths)
     walked = Walked(paths.paths if method not in _WALK_NOTHING else ())
     values, steps, found = _steps(submission, workflow, walked, offers)
     if wrong := [*found, *wrong]:
