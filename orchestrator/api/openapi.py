@@ -57,20 +57,20 @@ def _complete(operation: dict[str, Any], route: APIRoute) -> None:
     operation["x-permission"] = permission
     operation["security"] = [] if permission is Permission.OPEN else [{"key": []}]
     responses: dict[str, Any] = operation["responses"]
-    for status in _problems(operation, permission, changes="GET" not in (route.methods or ())):
+    for status in _problems(operation, permission, deletes="DELETE" in (route.methods or ())):
         if status not in responses or status == "422":
             content = {MEDIA_TYPE: {"schema": {"$ref": _REFS.format(model="Problem")}}}
             responses[status] = {"description": _WHY[status], "content": content}
 
 
-def _problems(operation: dict[str, Any], permission: Permission | None, *, changes: bool) -> list[str]:
+def _problems(operation: dict[str, Any], permission: Permission | None, *, deletes: bool) -> list[str]:
     statuses = ["422", "413", "503"]
     if permission is not Permission.OPEN:
         statuses += ["401", "403"]
     if any(parameter["in"] == "path" for parameter in operation.get("parameters", ())):
         statuses.append("404")
-    if changes:
-        statuses.append("409")
     if "requestBody" in operation:
-        statuses.append("415")
+        statuses += ["409", "415"]
+    elif deletes:
+        statuses.append("409")
     return statuses

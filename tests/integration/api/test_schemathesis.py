@@ -1,5 +1,6 @@
 """Requests made up from the OpenAPI document: none may be a server error or break what the document says."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,11 +35,12 @@ def ndjson(_ctx: Any, value: Any) -> bytes:
 
 
 @pytest.fixture
-def app(engine: Engine, redis_url: str) -> FastAPI:
+def app(engine: Engine, redis_url: str, tmp_path: Path) -> FastAPI:
     """With all its parts, since one that is not ready is 503 by intent."""
     with engine.begin() as tx:
         tx.execute(insert(tables.hub_heartbeat).values(id=1, hub="h", at=text("now() + interval '1 hour'")))
-    return make_app(engine, secret=b"0123456789abcdef0123456789abcdef", redis_url=redis_url)
+    secret = b"0123456789abcdef0123456789abcdef"
+    return make_app(engine, secret=secret, redis_url=redis_url, attachments_folder=tmp_path / "attachments")
 
 
 @pytest.fixture

@@ -342,5 +342,6 @@ def test_openapi_tells_of_the_bodies(api: httpx.Client) -> None:
     assert posted.keys() == {"application/json", "application/yaml"}
     assert posted["application/json"]["schema"]["required"] == ["name", "filter_rules"]
     job = document["paths"]["/api/v1/jobs"]["post"]
-    assert job["requestBody"]["content"]["application/json"]["schema"]["required"] == ["workflow", "site"]
+    submission, group_job = job["requestBody"]["content"]["application/json"]["schema"]["oneOf"]
+    assert (submission["required"], group_job["required"]) == (["workflow", "site"], ["task_group"])
     assert job["responses"].keys() >= {"200", "201", "409", "422"}
