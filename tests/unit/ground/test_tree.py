@@ -12,7 +12,6 @@ LINES = 300
 LONGER = {
     "orchestrator/storage/migrations/versions/0001_first_schema.py": "a migration is a record of one moment",
     "tests/integration/definitions/test_submit.py": "all that can be wrong with one request, side by side",
-    "tests/integration/hub/test_invariants.py": "every invariant beside what breaks it",
     "tests/integration/discovery/test_walker.py": "one walker, one story: cut off, stopped, killed, shared",
     "tests/unit/domain/test_cascade.py": "the model and the properties that hold it against the code",
     "tests/unit/domain/test_fence.py": "the model checker and what it has to find",
