@@ -60,7 +60,7 @@ def read_order(tx: Connection, body: object) -> Order:
     wrong += _time_faults(tx, submission)
     wrong += attribute_faults(workflow.attributes_schema, submission.attributes, "$.attributes")
     if not any(fault.place == "$.paths" for fault in wrong):
-        wrong += _start_faults(method, paths)
+        wrong += _start_faults(method, paths, said="paths" in submission.model_fields_set)
     walked = Walked(paths.paths if method not in _WALK_NOTHING else ())
     values, steps, found = _steps(submission, workflow, walked, offers)
     if wrong := [*found, *wrong]:
@@ -110,13 +110,13 @@ def _time_faults(tx: Connection, submission: Submission) -> Iterator[Fault]:
         yield Fault("$.deadline", "has passed already")
 
 
-def _start_faults(method: str, paths: PathList) -> Iterator[Fault]:
+def _start_faults(method: str, paths: PathList, *, said: bool) -> Iterator[Fault]:
     if method == STREAM:
         if len(paths):
             yield Fault("$.paths", "has to be empty: a stream is sent its paths afterwards")
         return
     if not len(paths):
-        yield Fault("$.paths", f"has 0 paths: it takes 1 to {MAX_PATHS}")
+        yield Fault("$.paths", f"has 0 paths: it takes 1 to {MAX_PATHS}" if said else "is required")
     if method == GIVEN:
         return
     if len(paths) > MAX_STARTS:

@@ -28,6 +28,8 @@ SETTINGS: Mapping[str, str] = {
     "save": '""',
     "maxmemory-policy": "noeviction",
     "daemonize": "no",
+    # A title is written over the environment, and with it over the mark by which a stack knows its own.
+    "set-proc-title": "no",
 }
 
 
