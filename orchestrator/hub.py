@@ -11,7 +11,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from types import FrameType
 
 from redis import Redis
@@ -42,7 +42,7 @@ from orchestrator.services.unclaimed import PATIENCE_S, Unclaimed, give_back, un
 from orchestrator.storage.active import beat, become_active
 from orchestrator.storage.database import make_engine
 from orchestrator.storage.epoch import next_epoch, read_epoch
-from orchestrator.storage.positions import read_positions, write_positions
+from orchestrator.storage.positions import read_positions, read_sites, write_positions
 
 log = logging.getLogger("orchestrator.hub")
 
@@ -79,9 +79,9 @@ class Hub:
         """Begin where the hub before, or this one, was interrupted: apply what has come since, judge nobody yet."""
         with self._connection.begin():
             self._positions = read_positions(self._connection) | self._positions
-            self._epoch = read_epoch(self._connection)
+            self._epoch, known = read_epoch(self._connection), read_sites(self._connection)
         failpoint("hub.taking_over")
-        self.meet_sites()
+        self.meet_sites(known)
         while entries := self._streams.read(self._positions, count=READ, block_ms=0):
             self._apply_all(entries)
         with self._connection.begin():
@@ -238,9 +238,9 @@ class Hub:
         self._unsent.append(Outbox(ended=passed.ended))
         self._moved = self._moved or passed.moved
 
-    def meet_sites(self) -> None:
-        """Listen to every site that says it exists; what it says counts only when it is signed."""
-        for site in self._streams.announced_sites():
+    def meet_sites(self, known: Collection[str] = ()) -> None:
+        """Listen to every site that says it exists, or did once; what it says counts only when it is signed."""
+        for site in self._streams.announced_sites().union(known):
             self._positions.setdefault(names.reports_stream(site), START)
             self._positions.setdefault(names.batches_stream(site), START)
 

@@ -2,16 +2,20 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from redis import Redis
+from redis.exceptions import NoPermissionError
 
+from orchestrator.broker.account import user_of
 from orchestrator.broker.connection import pipeline
 from orchestrator.broker.wake import wake_by
 from orchestrator.contracts import names
 
 START = "0-0"
+_OWN = user_of("").encode()
 _SITE = re.compile(rb"[a-z0-9][a-z0-9_-]{0,62}")
 
 _Answer = list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes] | None]]]]
@@ -56,8 +60,15 @@ class Streams:
 
     def announced_sites(self) -> set[str]:
         """The sites that say they exist; nothing is believed of them before a signed announcement."""
-        said = cast(set[bytes], self._redis.smembers(names.SITES_KEY))
+        said = cast(set[bytes], self._redis.smembers(names.SITES_KEY)) | self._accounts()
         return {name.decode() for name in said if _SITE.fullmatch(name)}
+
+    def _accounts(self) -> set[bytes]:
+        """The sites with a user of their own, which may not say that they exist: it outlives the broker's memory."""
+        users: list[bytes] = []
+        with suppress(NoPermissionError):
+            users = cast(Any, self._redis).execute_command("ACL", "USERS")
+        return {user.removeprefix(_OWN) for user in users if user.startswith(_OWN)}
 
     def trim(self, positions: Mapping[str, str]) -> None:
         """Drop what has been applied and kept."""

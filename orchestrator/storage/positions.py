@@ -4,8 +4,13 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection, select, text
 
-from orchestrator.storage.tables import stream_positions
+from orchestrator.storage.tables import sites, stream_positions
 from orchestrator.storage.together import write
+
+
+def read_sites(tx: Connection) -> list[str]:
+    """Every site that was ever heard, whether or not the broker still knows of it."""
+    return list(tx.execute(select(sites.c.name)).scalars())
 
 
 def read_positions(tx: Connection) -> dict[str, str]:
