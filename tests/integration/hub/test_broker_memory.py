@@ -1,5 +1,8 @@
 """Redis loses its memory, or remembers what is long over: all is handed out again, and nothing of before counts."""
 
+from collections.abc import Callable
+
+from orchestrator.hub import Hub
 from tests.integration.hub.conftest import World
 from tests.integration.hub.test_control import work_off
 from tests.integration.hub.test_recovery import with_paths
@@ -40,5 +43,23 @@ def test_an_old_redis_that_comes_back_can_not_hand_anything_out(world: World) ->
     copy = world.london.parcel()
     assert copy.id == old.id
     assert not world.london.claim(copy)
+    work_off(world, job)
+    assert world.state(job) == "Success"
+
+
+def test_a_hub_that_begins_after_it_hears_sites_that_can_not_say_that_they_exist(
+    world: World, new_hub: Callable[[], Hub]
+) -> None:
+    """A site's own Redis user may not; and nothing of its batches had been applied yet."""
+    world.define([{"name": "noop"}])
+    job = world.submit()
+    world.turn()
+    world.redis.flushall()
+    world.hub = new_hub()
+    world.turn(2)
+    order = world.london.walk()
+    assert world.london.claim(order)
+    world.london.batch(order, 1, [b"/data/a"], closed=True)
+    world.turn(2)
     work_off(world, job)
     assert world.state(job) == "Success"
