@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Generator, Iterator
@@ -76,15 +77,14 @@ class Stock:
         with log.open("wb") as out:
             process = subprocess.Popen(
                 [sys.executable, "-m", "celery", "-A", "stock", *command],
-                cwd=self.folder, env=self._environment | told, stdout=out, stderr=out,
+                cwd=self.folder, env=self._environment | told, stdout=out, stderr=out, start_new_session=True,
             )  # fmt: skip
         try:
             yield
             assert process.poll() is None, log.read_text()
         finally:
             self.go()
-            process.terminate()
-            process.wait(20)
+            _end(process)
 
     def send(self, *parcels: Parcel) -> None:
         self._publisher.publish([(one, 500) for one in parcels], [])
@@ -110,6 +110,16 @@ class Stock:
         )
         [said] = json.loads(answer.stdout).values()
         return said
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ask it to end; it is nobody's concern here that Celery's worker does not always."""
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 @pytest.fixture
