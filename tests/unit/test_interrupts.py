@@ -8,7 +8,6 @@ import pytest
 _PROGRAM = """
 import os, signal, subprocess, sys
 from orchestrator.stack.interrupts import Interrupts
-signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also where the tests run under nohup
 with Interrupts() as interrupts:
     {before}
     interrupts.pause(600)
