@@ -12,7 +12,7 @@ from orchestrator.domain.people import Person
 from orchestrator.domain.roles import Permission, Role, granted
 from orchestrator.domain.task import TaskState
 from orchestrator.errors import NotFound
-from orchestrator.storage.queries.keyset import decode, encode, page
+from orchestrator.storage.queries.keyset import decode, encode, page_by
 from orchestrator.storage.queries.tasks import read_task
 from orchestrator.storage.tables import task_history
 
@@ -106,9 +106,7 @@ def list_task_history(tx: Connection, task: int, limit: int, cursor: str | None 
     """What people did with a task, oldest first. NotFound when there is none."""
     known = read_task(tx, task)
     query = select(task_history).where(task_history.c.job_id == known.job_id, task_history.c.task_id == task)
-    if cursor is not None:
-        query = query.where(task_history.c.seq > decode(cursor, int)[0])
-    return page(tx, query.order_by(task_history.c.seq), limit, _event, lambda row: [row.seq])
+    return page_by(tx, query, task_history.c.seq, limit, cursor, _event)
 
 
 def _event(row: Row[Any]) -> views.TaskEvent:

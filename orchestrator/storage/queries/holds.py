@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Row, func, or_, select
 
 from orchestrator.contracts import views
 from orchestrator.errors import NotFound
-from orchestrator.storage.queries.keyset import decode, page
+from orchestrator.storage.queries.keyset import page_by
 from orchestrator.storage.tables import holds, job_steps
 
 _SCOPE = ("site", "queue", "workflow", "owner")
@@ -18,14 +18,12 @@ def list_holds(
     tx: Connection, limit: int, cursor: str | None = None, *, job: int | None = None, released: bool = False
 ) -> views.Page[views.Hold]:
     """Those that hold, the newest first; with ``released`` also those that no longer do."""
-    query = select(holds).order_by(holds.c.id.desc())
+    query = select(holds)
     if not released:
         query = query.where(_OPEN)
     if job is not None:
         query = query.where(holds.c.job_id == job)
-    if cursor is not None:
-        query = query.where(holds.c.id < decode(cursor, int)[0])
-    return page(tx, query, limit, _view, lambda row: [row.id])
+    return page_by(tx, query, holds.c.id, limit, cursor, _view, falling=True)
 
 
 def read_hold(tx: Connection, hold_id: int) -> views.Hold:
