@@ -17,7 +17,6 @@ from orchestrator.services.claim import must_have, taken_up, written
 from orchestrator.services.keys import Caller
 from orchestrator.services.manual import Manual, lock_jobs, must_run, read_manual, record_task
 from orchestrator.storage.history import record
-from orchestrator.storage.queries.asked import leads
 
 MOST_TASKS = 200
 MOST_PATHS = 20_000
@@ -78,7 +77,7 @@ def decide(tx: Connection, job: int, who: Caller, read: Callable[[], DecisionAsk
     if row is None:
         raise NotFound(f"there is no job {job}")
     who.must_reach(row.site)
-    groups = None if leads(who.person) else sorted(who.groups)
+    groups = None if who.person.leads else sorted(who.groups)
     _refuse_strangers(tx, job, groups)
     must_run(tx, job, lock_jobs(tx, [job])[job], "decide")
     asked = read()

@@ -9,14 +9,13 @@ from orchestrator.contracts.paths import indices, number, to_bits, unpack, unpac
 from orchestrator.contracts.text import path_text
 from orchestrator.domain.chain import STEP_BITS
 from orchestrator.domain.people import Person
-from orchestrator.domain.roles import Permission, Role, granted
+from orchestrator.domain.roles import Permission, granted
 from orchestrator.domain.task import TaskState
 from orchestrator.errors import NotFound
 from orchestrator.storage.queries.keyset import decode, encode, page_by
 from orchestrator.storage.queries.tasks import read_task
 from orchestrator.storage.tables import task_history
 
-_LEADERS = frozenset({Role.PLANNER, Role.ADMIN})
 _ASKED = text("""
     select a.*, j.state in ('Pending', 'Started') and j.awaits = 0 and not exists (
       select from holds h where h.released_at is null and (h.job_id is null or h.job_id = j.id)
@@ -27,22 +26,16 @@ _ASKED = text("""
 """)
 
 
-def leads(person: Person) -> bool:
-    """Whether this is somebody who may act for others."""
-    return not person.roles.isdisjoint(_LEADERS)
-
-
 def task_events(person: Person, group: str, claimed_by: str | None, *, goes_on: bool) -> list[str]:
     """What somebody may do with a task that waits for people; ``goes_on``: its job runs, and nothing holds it."""
-    leader = leads(person)
-    asked = leader or not group or group in person.groups
+    asked = person.leads or not group or group in person.groups
     if not goes_on or not asked or Permission.WORK not in granted(person.roles):
         return []
     if claimed_by is None:
         return ["claim", "accept", "reject"]
     if claimed_by == person.name:
         return ["accept", "reject", "give-back"]
-    return ["give-back"] if leader else []
+    return ["give-back"] if person.leads else []
 
 
 def read_manual_task(tx: Connection, task: int, person: Person) -> views.ManualTask:
