@@ -11,6 +11,7 @@ from orchestrator.storage.queries.keyset import page_by
 from orchestrator.storage.tables import holds, job_steps
 
 _SCOPE = ("site", "queue", "workflow", "owner")
+_LANE = ("site", "queue")
 _OPEN = holds.c.released_at.is_(None) & func.coalesce(holds.c.until > func.clock_timestamp(), True)
 
 
@@ -49,6 +50,13 @@ def holds_of(tx: Connection, jobs: Sequence[Row[Any]]) -> dict[int, list[views.H
     for step in tx.execute(steps.distinct()):
         lanes[step.job_id].add((step.site, step.queue))
     return {job.id: [_view(hold) for hold in found if _holds(hold, job, lanes[job.id])] for job in jobs}
+
+
+def halted(tx: Connection, jobs: Sequence[Row[Any]]) -> set[int]:
+    """Those of these jobs that people can not go on with: one waits for another, or a hold stops the whole of it."""
+    held = holds_of(tx, jobs)
+    whole = {id for id, some in held.items() if any(hold.scope.keys().isdisjoint(_LANE) for hold in some)}
+    return whole | {job.id for job in jobs if job.awaits > 0}
 
 
 def _holds(hold: Row[Any], job: Row[Any], lanes: Iterable[tuple[str, str]]) -> bool:
