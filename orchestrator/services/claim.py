@@ -51,10 +51,10 @@ def taken_up(tx: Connection, task: int, who: Caller, event: str) -> tuple[Row[An
     return row, manual, plan
 
 
-def written(tx: Connection, touched: Sequence[Manual], plan: Plan) -> None:
-    """Write what was done with them, and move their jobs on."""
+def written(tx: Connection, touched: Sequence[Manual], plan: Plan) -> list[int]:
+    """Write what was done with them, and move their jobs on; those that have ended by it."""
     write_manual(tx, touched, plan)
-    settle(tx, {manual.task.job for manual in touched}, jobs_begun(touched))
+    return settle(tx, {manual.task.job for manual in touched}, jobs_begun(touched))
 
 
 def claim(tx: Connection, task: int, who: Caller, read: Callable[[], Said] = Said) -> None:
