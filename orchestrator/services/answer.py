@@ -21,7 +21,6 @@ from orchestrator.storage.history import record
 MOST_TASKS = 200
 MOST_PATHS = 20_000
 """Decided in one transaction: some tenths of a second."""
-_WORDS = {Answer.ACCEPT: "Accepted", Answer.REJECT: "Rejected"}
 _REFUSAL = "this can not be decided like that"
 
 
@@ -50,7 +49,7 @@ def answer(tx: Connection, task: int, who: Caller, said: Answer, read: Callable[
         must_have(manual, who, (asked := read()).attempt, said)
     comments = _named(manual, asked)
     _decide(manual, said, comments)
-    record_task(tx, [(manual, _WORDS[said], len(comments))], who.user, asked.comment)
+    record_task(tx, [(manual, said.told, len(comments))], who.user, asked.comment)
     written(tx, [manual], plan)
 
 
@@ -94,9 +93,9 @@ def decide(tx: Connection, job: int, who: Caller, read: Callable[[], DecisionAsk
     touched = [(manual, n) for manual in read_manual(tx, taken, plan) if (n := _decide_whole(manual, who, asked))]
     done = Decided(len(touched), sum(n for _, n in touched), _next(taken, len(rows)))
     if touched:
-        record_task(tx, [(manual, _WORDS[asked.answer], n) for manual, n in touched], who.user, asked.comment)
+        record_task(tx, [(manual, asked.answer.told, n) for manual, n in touched], who.user, asked.comment)
         what = f"{done.paths} paths of {done.tasks} tasks"
-        record(tx, job, _WORDS[asked.answer], actor=who.user, reason=what, comment=asked.comment)
+        record(tx, job, asked.answer.told, actor=who.user, reason=what, comment=asked.comment)
         written(tx, [manual for manual, _ in touched], plan)
     return done
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, text
 
 from orchestrator.contracts.paths import indices, to_bits
-from orchestrator.domain.answer import Default
+from orchestrator.domain.answer import Answer, Default
 from orchestrator.domain.batch_job import RUNNING, JobState
 from orchestrator.services.chains import read_plan
 from orchestrator.services.claim import written
@@ -84,8 +84,7 @@ def _take_default(tx: Connection, manual: Manual, default: Default) -> None:
         manual.accept(left, {})
     else:
         manual.reject(dict.fromkeys(indices(to_bits(left, task.batch_size), task.batch_size), LATE))
-    word = "Accepted" if default is Default.ACCEPT else "Rejected"
-    record_task(tx, [(manual, word, left.bit_count())], HUB, LATE)
+    record_task(tx, [(manual, Answer(default).told, left.bit_count())], HUB, LATE)
 
 
 _CLAIMED = text("""
