@@ -9,6 +9,7 @@ from orchestrator.contracts import views
 from orchestrator.contracts.failpoints import failpoint
 from orchestrator.contracts.path_line import BadLine, PathLine, read_line
 from orchestrator.errors import Fault, Invalid, Unreachable
+from orchestrator.services.keys import Caller
 from orchestrator.services.take_paths import Rules, Stream, close, look, rules_of, take
 
 MOST_LINES = 5_000
@@ -32,10 +33,11 @@ class Intake:
         self._read = 0
         """Lines of this request that are kept."""
 
-    def begin(self) -> None:
-        """See whether the job takes paths: NotFound, Conflict."""
+    def begin(self, who: Caller) -> None:
+        """See whether the job takes paths, and theirs: NotFound, Conflict, Forbidden."""
         with self._parts.engine.begin() as tx:
             self._stream = look(tx, self._job, repeated=self._repeats)
+            who.must_reach(self._stream.site)
             self._rules = rules_of(tx, self._job)
 
     def add(self, lines: Sequence[bytes]) -> None:

@@ -5,7 +5,7 @@ The rules are applied here, by the process that was sent the paths: no walker ha
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -31,6 +31,7 @@ class Stream:
     """A job that takes paths."""
 
     job: int
+    site: str
     lines: int
     """So many are kept."""
     closed: bool
@@ -78,7 +79,7 @@ def look(tx: Connection, job: int, *, repeated: bool = False) -> Stream:
         raise Conflict(_closed(job, row.lines))
     if row.state not in RUNNING and not row.closed:
         raise Conflict(f"job {job} is {row.state} and takes no paths now; {row.lines} lines are kept")
-    return Stream(job, row.lines, row.closed, bool(row.full))
+    return Stream(job, row.site, row.lines, row.closed, bool(row.full))
 
 
 def rules_of(tx: Connection, job: int) -> Rules:
@@ -109,7 +110,7 @@ def take(tx: Connection, job: int, lines: Sequence[PathLine | None], first: int 
     write_chains(tx, chains, read_plan(tx, [job]) if chains else {}, deltas)
     deltas.jobs[job].update(total=sum(chain.n for chain in chains), unmatched=unmatched)
     deltas.write(tx)
-    return Stream(job, before.lines + len(fresh), closed=False, full=before.full)
+    return replace(before, lines=before.lines + len(fresh))
 
 
 def close(tx: Connection, job: int) -> Stream:
@@ -117,12 +118,12 @@ def close(tx: Connection, job: int) -> Stream:
     tx.execute(_LOCK, {"job": job})
     stream = look(tx, job, repeated=True)
     tx.execute(_CLOSE, {"job": job})
-    return Stream(job, stream.lines, closed=True, full=False)
+    return replace(stream, closed=True, full=False)
 
 
 _LOCK = text("select id from jobs where id = :job and pruned_at is null for update")
 _READ = text("""
-    select j.state, s.lines, s.closed_at is not null as closed, s.job_id is not null as streams,
+    select j.state, j.site, s.lines, s.closed_at is not null as closed, s.job_id is not null as streams,
       p.open_tasks > :most and not exists (select from job_steps t where t.job_id = j.id and t.waits) as full
     from jobs j left join streams s on s.job_id = j.id left join progress p on p.job_id = j.id
     where j.id = :job and j.pruned_at is null
