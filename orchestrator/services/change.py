@@ -10,7 +10,7 @@ from typing import NamedTuple
 from orchestrator.contracts.parcel import RuleOrder
 from orchestrator.contracts.paths import PathList, pack, path_list
 from orchestrator.contracts.sighting import Stamp
-from orchestrator.domain.rules import Rule, RuleSet
+from orchestrator.domain.rules import RuleSet
 from orchestrator.services.chains import Chain
 
 CREATED, MODIFIED, MOVED, DELETED = "created", "modified", "moved", "deleted"
@@ -40,10 +40,7 @@ class Sorter:
 
     def __init__(self, job: int, orders: Sequence[RuleOrder]) -> None:
         self._job, self._sizes = job, [order.batch_size for order in orders]
-        self._rules = RuleSet(
-            Rule(order.type, order.state, tuple(order.include), tuple(order.exclude), order.batch_size)
-            for order in orders
-        )
+        self._rules = RuleSet(orders)
         self._sorted: defaultdict[tuple[int, bytes], list[Change]] = defaultdict(list)
         self.unmatched: list[Change] = []
         """Those that no rule takes."""

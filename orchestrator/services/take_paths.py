@@ -15,7 +15,7 @@ from orchestrator.contracts.parcel import RuleOrder
 from orchestrator.contracts.path_line import PathLine
 from orchestrator.contracts.paths import pack, path_list
 from orchestrator.domain.batch_job import RUNNING
-from orchestrator.domain.rules import Rule, RuleSet
+from orchestrator.domain.rules import RuleSet
 from orchestrator.errors import Conflict, NotFound
 from orchestrator.services.chains import Chain, read_plan, write_chains
 from orchestrator.services.grant import MOST_OPEN_TASKS
@@ -46,10 +46,7 @@ class Rules:
         """``kept`` is how the job's discovery has them."""
         orders = msgspec.convert(kept, list[RuleOrder], strict=False)
         self._sizes = [max(1, order.batch_size) for order in orders]
-        self._set = RuleSet(
-            Rule(order.type, order.state, tuple(order.include), tuple(order.exclude), order.batch_size)
-            for order in orders
-        )
+        self._set = RuleSet(orders)
 
     def sort(self, lines: Sequence[PathLine]) -> tuple[dict[int, list[PathLine]], int]:
         """The paths by the rule they take, and how many take none."""
