@@ -10,7 +10,8 @@ from orchestrator.contracts.failpoints import failpoint
 from orchestrator.contracts.path_line import BadLine, PathLine, read_line
 from orchestrator.errors import Fault, Invalid, Unreachable
 from orchestrator.services.keys import Caller
-from orchestrator.services.take_paths import Rules, Stream, close, look, rules_of, take
+from orchestrator.services.sort import Rules
+from orchestrator.services.take_paths import Stream, close, look, rules_of, take
 
 MOST_LINES = 5_000
 MOST_BYTES = 1024 * 1024
@@ -26,7 +27,7 @@ class Intake:
     def __init__(self, parts: Parts, job: int, offset: int | None, *, repeats: bool) -> None:
         self._parts, self._job, self._next = parts, job, offset
         self._repeats = repeats and offset is not None
-        self._rules: Rules | None = None
+        self._rules: Rules[PathLine] | None = None
         self._stream: Stream | None = None
         self._lines: list[bytes] = []
         self._bytes = 0

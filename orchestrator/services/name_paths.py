@@ -38,7 +38,6 @@ def name_paths(
         for place, (rule, places) in enumerate(batches)
     ]
     write_chains(tx, chains, memory.plan(tx, [job]), deltas)
-    deltas.jobs[job]["total"] += sum(chain.n for chain in chains)
     deltas.jobs[job]["unmatched"] += unmatched
     return sequence, None if end == len(start) else b"%d" % end
 
