@@ -38,7 +38,7 @@ class Keeper:
         self._publisher, self._permits, self._fleet = publisher, permits, fleet
 
     def look(self) -> None:
-        """About once a second. What is said in Redis is said anew each time, so that it may be forgotten there."""
+        """Every few seconds. What is said in Redis is said anew each time, so that it may be forgotten there."""
         with self._connection.begin():
             note_partial(self._connection)
             keep_record(self._connection, self._memory)

@@ -9,7 +9,9 @@ from orchestrator.contracts import views
 from orchestrator.contracts.failpoints import failpoint
 from orchestrator.contracts.path_line import BadLine, PathLine, read_line
 from orchestrator.errors import Fault, Invalid, Unreachable
-from orchestrator.services.take_paths import Rules, Stream, close, look, rules_of, take
+from orchestrator.services.keys import Caller
+from orchestrator.services.sort import Rules
+from orchestrator.services.take_paths import Stream, close, look, rules_of, take
 
 MOST_LINES = 5_000
 MOST_BYTES = 1024 * 1024
@@ -25,17 +27,18 @@ class Intake:
     def __init__(self, parts: Parts, job: int, offset: int | None, *, repeats: bool) -> None:
         self._parts, self._job, self._next = parts, job, offset
         self._repeats = repeats and offset is not None
-        self._rules: Rules | None = None
+        self._rules: Rules[PathLine] | None = None
         self._stream: Stream | None = None
         self._lines: list[bytes] = []
         self._bytes = 0
         self._read = 0
         """Lines of this request that are kept."""
 
-    def begin(self) -> None:
-        """See whether the job takes paths: NotFound, Conflict."""
+    def begin(self, who: Caller) -> None:
+        """See whether the job takes paths, and theirs: NotFound, Conflict, Forbidden."""
         with self._parts.engine.begin() as tx:
             self._stream = look(tx, self._job, repeated=self._repeats)
+            who.must_reach(self._stream.site)
             self._rules = rules_of(tx, self._job)
 
     def add(self, lines: Sequence[bytes]) -> None:

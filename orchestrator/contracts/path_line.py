@@ -21,6 +21,16 @@ class PathLine(NamedTuple):
     size: int | None = None
     """Bytes."""
 
+    @property
+    def kind(self) -> str:
+        """Nobody has looked."""
+        return "?"
+
+    @property
+    def base(self) -> bytes:
+        """It was found below none."""
+        return b""
+
 
 class BadLine(ValueError):
     """The line is no path; the message says why."""

@@ -213,7 +213,7 @@ class Rule(_Part):
 
     @model_validator(mode="after")
     def _can_match(self) -> Self:
-        rules.RuleSet([rules.Rule(self.type, self.state, self.include, self.exclude, self.batch_size)])
+        rules.RuleSet([self])
         return self
 
     @property

@@ -6,7 +6,7 @@ Asked at the site for every path that is found, so all that does not depend on t
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from orchestrator.domain.globs import Globs, as_text
 
@@ -29,6 +29,30 @@ class Rule:
     batch_size: int = 1000
 
 
+class AnyRule(Protocol):
+    """What a rule asks of a path, whether it stands in a workflow or is sent to a walker."""
+
+    @property
+    def type(self) -> str:
+        """A key of KINDS_OF."""
+        ...
+
+    @property
+    def state(self) -> str:
+        """What discovery says happened to the path; or ANY_STATE, or REMAINING."""
+        ...
+
+    @property
+    def include(self) -> Sequence[str]:
+        """Globs, one of which has to match; none: all do."""
+        ...
+
+    @property
+    def exclude(self) -> Sequence[str]:
+        """Globs, none of which may match."""
+        ...
+
+
 class _Candidate(NamedTuple):
     """A rule of the right type and state: what is left to ask about the path."""
 
@@ -40,7 +64,7 @@ class _Candidate(NamedTuple):
 class RuleSet:
     """The rules of a workflow, made ready. ValueError for a type that there is not, or a glob that makes no sense."""
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
+    def __init__(self, rules: Iterable[AnyRule]) -> None:
         self.rules = tuple(rules)
         for rule in self.rules:
             if rule.type not in KINDS_OF:
@@ -88,7 +112,7 @@ class RuleSet:
         )
 
 
-def _candidate(index: int, rule: Rule) -> _Candidate:
+def _candidate(index: int, rule: AnyRule) -> _Candidate:
     return _Candidate(
         index, Globs(rule.include) if rule.include else None, Globs(rule.exclude) if rule.exclude else None
     )

@@ -13,9 +13,12 @@ MOST = 100
 """Of one job."""
 
 
-def attach(tx: Connection, files: Files, job: int, received: Received, name: str, media_type: str, actor: str) -> int:
-    """Keep a file that has come in; its id. NotFound; Conflict for a name that is there, or one file too many."""
-    _lock(tx, job)
+def attach(tx: Connection, files: Files, job: int, received: Received, name: str, media_type: str, who: Caller) -> int:
+    """Keep a file that has come in; its id.
+
+    NotFound; Forbidden; Conflict for a name that is there, or one file too many.
+    """
+    _lock(tx, job, who)
     there = tx.execute(_THERE, {"job": job, "name": name}).one()
     if there.same:
         raise Conflict(f"job {job} has an attachment {name!r} already: delete it first")
@@ -23,17 +26,17 @@ def attach(tx: Connection, files: Files, job: int, received: Received, name: str
         raise Conflict(f"job {job} has {MOST} attachments, which is the most")
     values = {
         "job": job, "name": name, "media_type": media_type, "size": received.size, "sha256": received.sha256,
-        "by": actor,
+        "by": who.user,
     }  # fmt: skip
     id: int = tx.execute(_ADD, values).scalar_one()
     files.keep(received, job, id)
-    record(tx, job, "AttachmentAdded", actor=actor, comment=name)
+    record(tx, job, "AttachmentAdded", actor=who.user, comment=name)
     return id
 
 
 def detach(tx: Connection, job: int, attachment: int, who: Caller) -> None:
     """Forget it; its file is to be removed once that is committed. Forbidden for another's, but to planners."""
-    _lock(tx, job)
+    _lock(tx, job, who)
     row = found(tx, job, attachment)
     if row.added_by != who.user and not who.person.leads:
         raise Forbidden(f"the attachment {row.name!r} is {row.added_by}'s")
@@ -49,12 +52,14 @@ def found(tx: Connection, job: int, attachment: int) -> Row[Any]:
     return row
 
 
-def _lock(tx: Connection, job: int) -> None:
-    if tx.execute(_LOCK, {"job": job}).one_or_none() is None:
+def _lock(tx: Connection, job: int, who: Caller) -> None:
+    row = tx.execute(_LOCK, {"job": job}).one_or_none()
+    if row is None:
         raise NotFound(f"there is no job {job}")
+    who.must_reach(row.site)
 
 
-_LOCK = text("select id from jobs where id = :job and pruned_at is null for update")
+_LOCK = text("select site from jobs where id = :job and pruned_at is null for update")
 _THERE = text(
     "select count(*) as n, coalesce(bool_or(name = :name), false) as same from attachments where job_id = :job"
 )

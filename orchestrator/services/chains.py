@@ -72,7 +72,7 @@ def read_plan(tx: Connection, jobs: Iterable[int]) -> Plan:
 
 
 def write_chains(tx: Connection, chains: Sequence[Chain], plan: Plan, deltas: Deltas) -> None:
-    """Add them; their jobs' rows are locked."""
+    """Add them, and count their paths and tasks; their jobs' rows are locked."""
     if not chains:
         return
     ids = tx.execute(_IDS, {"n": len(chains)}).scalars().all()
@@ -94,7 +94,7 @@ def write_chains(tx: Connection, chains: Sequence[Chain], plan: Plan, deltas: De
             ready_rows.append((*links[chain.first].place, chain.job, first))
         if chain.carry is not None:
             carry_rows.append((first, chain.carry))
-        deltas.jobs[chain.job]["open_tasks"] += len(links) - chain.first
+        deltas.jobs[chain.job].update(total=chain.n, open_tasks=len(links) - chain.first)
         for step in range(chain.first, len(links)):
             deltas.steps[chain.job, chain.rule, step][TaskState.PENDING] += 1
     columns = ("id", "job_id", "rule", "subtree", "sequence", "place", "n", "paths")

@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import msgspec
 from sqlalchemy import Connection, text
 
-from orchestrator.contracts.parcel import RuleOrder
 from orchestrator.contracts.sighting import Sighting, Stamp, unpack_sightings
 from orchestrator.services.chains import Chain
-from orchestrator.services.change import CREATED, MODIFIED, Change, Sorter
+from orchestrator.services.change import CREATED, MODIFIED, Change, columns
 from orchestrator.services.remember import folder_key, keys, read_memories, stamps, write_down
+from orchestrator.services.sort import Rules, read_rules
 from orchestrator.storage.counters import Deltas
 
 _FOLDER = "d"
@@ -61,11 +60,10 @@ def compare(tx: Connection, seen: Sequence[Seen], deltas: Deltas) -> list[Chain]
         ]
         found = _compare(tx, sightings)
         _keep_open(tx, one.job, found)
-        sorter = Sorter(one.job, msgspec.convert(row.rules, list[RuleOrder], strict=False))
-        sorter.add(found.told)
-        chains += (sorted_ := sorter.chains(one.subtree, one.sequence))
-        write_down(tx, sorter.unmatched)
-        deltas.jobs[one.job].update(total=sum(chain.n for chain in sorted_), unmatched=len(sorter.unmatched))
+        sorted_ = Rules(read_rules(row.rules), columns).sort(found.told)
+        chains += sorted_.chains(one.job, one.subtree, one.sequence)
+        write_down(tx, sorted_.unmatched)
+        deltas.jobs[one.job]["unmatched"] += len(sorted_.unmatched)
     return chains
 
 

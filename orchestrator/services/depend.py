@@ -121,10 +121,9 @@ def _outcome(other: Row[Any], state: str) -> str | None:
     return "never" if ended(other.state) else None
 
 
-_NEWS = text("""
-    select distinct job_id from dependencies where outcome is not null and settled_at is null
-    order by job_id limit :most
-""")
+NEWS = "from dependencies where outcome is not null and settled_at is null"
+"""SQL: those of which the jobs that wait have not been told what became of them."""
+_NEWS = text(f"select distinct job_id {NEWS} order by job_id limit :most")
 _TOLD = text("""
     update dependencies set settled_at = clock_timestamp()
     where job_id = any(cast(:jobs as bigint[])) and outcome is not null and settled_at is null

@@ -105,7 +105,6 @@ def _take(batch: Batch, walk: Walk | None, filling: Filling, deltas: Deltas, fai
 
 
 def _keep(batch: Batch, walk: Walk, filling: Filling, deltas: Deltas, failures: Failures) -> None:
-    job = deltas.jobs[walk.job]
     filling.chains += (
         Chain(walk.job, found.rule, walk.subtree, batch.sequence, found.n, found.paths, place=place)
         for place, found in enumerate(batch.found)
@@ -113,10 +112,8 @@ def _keep(batch: Batch, walk: Walk, filling: Filling, deltas: Deltas, failures: 
     if batch.seen is not None and walk.remembers:
         filling.seen.append(Seen(walk.job, walk.subtree, batch.sequence, batch.seen))
     filling.shed += (NewWalk(walk.job, shed.input) for shed in batch.shed)
-    job["unmatched"] += batch.unmatched
-    job["total"] += sum(found.n for found in batch.found) + len(batch.troubles)
-    job["failed"] += len(batch.troubles)
-    job["troubles"] += len(batch.troubles)
+    troubles = len(batch.troubles)
+    deltas.jobs[walk.job].update(unmatched=batch.unmatched, total=troubles, failed=troubles, troubles=troubles)
     for place, trouble in enumerate(batch.troubles):
         failures.trouble(walk, (batch.subtree << 40) + (batch.sequence << 12) + place, trouble)
 

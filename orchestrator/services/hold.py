@@ -49,7 +49,7 @@ def place(tx: Connection, asked: HoldAsked, author: str) -> int:
 
 
 def hold_job(tx: Connection, job: int, kind: str, reason: str) -> int:
-    """Hold a job, whose row is locked, in the hub's name; its id."""
+    """Hold a job, whose row is locked, in the hub's name; the kind says what it is for. Returns the hold's id."""
     return _keep(tx, Scope(job=job), reason, HUB, kind, None)
 
 
@@ -128,10 +128,9 @@ def expire(tx: Connection) -> None:
         _release(tx, row, HUB, "its time was over")
 
 
-_EXPIRED = text("""
-    select id, job_id, kind from holds where released_at is null and until <= clock_timestamp()
-    order by id for update
-""")
+EXPIRED = "from holds where released_at is null and until <= statement_timestamp()"
+"""SQL: the holds whose time is over."""
+_EXPIRED = text(f"select id, job_id, kind {EXPIRED} order by id for update")
 
 
 def _release(tx: Connection, row: Row[tuple[object, ...]], by: str, reason: str | None) -> None:

@@ -18,7 +18,9 @@ AGAIN_S = 30.0
 """When a task is looked at again whose job is paused, held or being cancelled."""
 LATE = "nobody has decided in time"
 
-_DUE = text("select task_id, job_id from asks where look_at <= clock_timestamp() order by look_at limit :most")
+DUE = "from asks where look_at <= statement_timestamp()"
+"""SQL: the tasks that are to be looked at."""
+_DUE = text(f"select task_id, job_id {DUE} order by look_at limit :most")
 _LATER = text("""
     update asks set look_at = clock_timestamp() + make_interval(secs => :seconds)
     where task_id = any(cast(:tasks as bigint[]))

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row
 
 from orchestrator.contracts.parcel import RuleOrder
 from orchestrator.contracts.paths import KINDS, PathList, pack, unpack
-from orchestrator.domain.rules import ANY_STATE, Rule, RuleSet
+from orchestrator.domain.rules import ANY_STATE, RuleSet
 from orchestrator.services.chains import Chain, write_chains
 from orchestrator.services.memory import Memory
 from orchestrator.storage.counters import Deltas
@@ -38,7 +38,6 @@ def name_paths(
         for place, (rule, places) in enumerate(batches)
     ]
     write_chains(tx, chains, memory.plan(tx, [job]), deltas)
-    deltas.jobs[job]["total"] += sum(chain.n for chain in chains)
     deltas.jobs[job]["unmatched"] += unmatched
     return sequence, None if end == len(start) else b"%d" % end
 
@@ -64,9 +63,7 @@ def _cut(start: PathList, begin: int, rules: Sequence[RuleOrder]) -> tuple[list[
 
 def _sorter(start: PathList, orders: Sequence[RuleOrder]) -> Callable[[int], int | None]:
     """What tells the rule of the path at a place."""
-    rules = RuleSet(
-        Rule(order.type, order.state, tuple(order.include), tuple(order.exclude), order.batch_size) for order in orders
-    )
+    rules = RuleSet(orders)
     if not any(order.include or order.exclude or order.state != ANY_STATE for order in orders):
         only = rules.match(b"", _UNKNOWN)
         return lambda _place: only

@@ -7,7 +7,6 @@ its cursor in one transaction, so that nothing is found twice and nothing is lef
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import msgspec
 from sqlalchemy import Connection, Row, text
 
 from orchestrator.contracts.parcel import RuleOrder
@@ -17,6 +16,7 @@ from orchestrator.services.grant import MOST_OPEN_TASKS
 from orchestrator.services.hold import held
 from orchestrator.services.memory import Memory
 from orchestrator.services.name_paths import name_paths
+from orchestrator.services.sort import read_rules
 from orchestrator.services.take_over import take_over
 from orchestrator.services.tell_changes import tell_changes
 from orchestrator.storage.counters import Deltas
@@ -89,7 +89,7 @@ def _walk(tx: Connection, row: Row[Any], memory: Memory, deltas: Deltas) -> Walk
         if before is DiscoveryState.WAITING:
             after = DISCOVERY.fire(after, DiscoveryEvent.BEGUN)
         find = _way(row)
-        sequence, cursor = find(tx, row, msgspec.convert(row.rules, list[RuleOrder], strict=False), memory, deltas)
+        sequence, cursor = find(tx, row, read_rules(row.rules), memory, deltas)
         if cursor is None:
             after = DISCOVERY.fire(after, DiscoveryEvent.EXHAUSTED)
     elif before is DiscoveryState.RUNNING:

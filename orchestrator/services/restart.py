@@ -29,7 +29,7 @@ class Gentle:
 _ASK = text("""
     insert into restarts as r (site, asked_by, reason) values (:site, :actor, :reason)
     on conflict (site) do update set asked_at = clock_timestamp(), asked_by = excluded.asked_by,
-      reason = excluded.reason, node = null, boot = null, ended_at = null, problem = null
+      reason = excluded.reason, node = null, boot = null, told = 0, ended_at = null, problem = null
 """)
 
 
@@ -39,16 +39,20 @@ def ask(tx: Connection, site: Locked, actor: str, reason: str | None) -> None:
     audit(tx, actor, "site.restart", site.name, reason)
 
 
-_OPEN = text("select site, asked_at, node, boot from restarts where ended_at is null order by site for update")
+_OPEN = text("select site, asked_at, node, boot, told from restarts where ended_at is null order by site for update")
 
 # Old workers do not say which start they are, and can not be asked.
 _WORKERS = text("""
-    select n.node, n.boot, n.booted_at < :asked_at as before, n.running,
+    select n.node, n.boot, n.booted_at < :asked_at as before, n.running, n.draining,
       n.left_at is null and n.last_heard > clock_timestamp() - make_interval(secs => :gone) as live,
       extract(epoch from clock_timestamp() - n.last_heard)::float8 as gone_s
     from nodes n where n.site = :site and n.boot <> ''
 """)
-_TURN = text("update restarts set node = :node, boot = :boot where site = :site")
+_TURN = text("""
+    update restarts set node = :node, boot = :boot,
+      told = case when node = :node and boot = :boot then told + 1 else 1 end
+    where site = :site returning told
+""")
 _END = text("""
     update restarts set ended_at = clock_timestamp(), problem = :problem, node = null, boot = null where site = :site
 """)
@@ -58,18 +62,25 @@ def restart_in_turn(tx: Connection) -> list[Gentle]:
     """Who is asked to end now: at each site one at most. Said again and again until it has."""
     asked: list[Gentle] = []
     for row in tx.execute(_OPEN).all():
-        now = turn(_workers(tx, row), (row.node, row.boot) if row.node else None)
+        now = turn(_workers(tx, row), (row.node, row.boot) if row.node else None, row.told)
         if isinstance(now, Worker):
-            new = (now.node, now.boot) != (row.node, row.boot)
-            if new:
-                tx.execute(_TURN, {"site": row.site, "node": now.node, "boot": now.boot})
-            asked.append(Gentle(row.site, now.node, now.boot, new))
+            told = tx.execute(_TURN, {"site": row.site, "node": now.node, "boot": now.boot}).scalar_one()
+            asked.append(Gentle(row.site, now.node, now.boot, new=told == 1))
         elif now is not Next.WAIT:
-            lost = f"{row.node} has ended, and has not come back within {BACK_WITHIN_S:.0f} s: see its log"
-            tx.execute(_END, {"site": row.site, "problem": lost if now is Next.LOST else None})
+            tx.execute(_END, {"site": row.site, "problem": _problem(now, row.node)})
     return asked
+
+
+def _problem(end: Next, node: str) -> str | None:
+    if end is Next.LOST:
+        return f"{node} has ended, and has not come back within {BACK_WITHIN_S:.0f} s: see its log"
+    if end is Next.UNHEEDED:
+        return (
+            f"{node} was asked to end and does not begin to: restart it by hand, as for an older version, see its log"
+        )
+    return None
 
 
 def _workers(tx: Connection, restart: Row[tuple[object, ...]]) -> Sequence[Worker]:
     rows = tx.execute(_WORKERS, {"site": restart.site, "asked_at": restart.asked_at, "gone": GONE_AFTER_S})
-    return [Worker(row.node, row.boot, row.before, row.live, row.running, row.gone_s) for row in rows]
+    return [Worker(row.node, row.boot, row.before, row.live, row.draining, row.running, row.gone_s) for row in rows]

@@ -3,13 +3,13 @@
 import time
 from collections.abc import Sequence
 
-import msgspec
 from sqlalchemy import Connection, text
 
 from orchestrator.contracts.names import Function
-from orchestrator.contracts.parcel import RuleOrder, WalkOrder
+from orchestrator.contracts.parcel import WalkOrder
 from orchestrator.services.hold import held
 from orchestrator.services.lanes import EXPIRES_S, Lane, lock_running
+from orchestrator.services.sort import read_rules
 
 WALK_AHEAD = 32
 """How many entries a walk may send beyond those that are kept."""
@@ -89,7 +89,7 @@ def hand_out_walks(tx: Connection, lanes: Sequence[Lane], epoch: int) -> list[Wa
             subtree=row["subtree"],
             attempt=row["attempt"],
             input=row["input"],
-            rules=msgspec.convert(row["rules"], list[RuleOrder], strict=False),
+            rules=read_rules(row["rules"]),
             options=row["options"],
             expires=time.time() + EXPIRES_S,
             cursor=row["cursor"],

@@ -40,7 +40,6 @@ def take_over(
         place = _stage(tx, taking, place)
     chains = list(taking.leftovers.chains(row.subtree, row.sequence))
     write_chains(tx, chains, memory.plan(tx, [row.job_id]) if chains else {}, deltas)
-    deltas.jobs[row.job_id]["total"] += sum(chain.n for chain in chains)
     add_walks(tx, taking.walks, deltas)
     return row.sequence + len(chains), None if place is None else msgspec.msgpack.encode(place)
 

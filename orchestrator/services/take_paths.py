@@ -3,27 +3,22 @@
 The rules are applied here, by the process that was sent the paths: no walker has a look at them.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-import msgspec
 from sqlalchemy import Connection, text
 
-from orchestrator.contracts.parcel import RuleOrder
 from orchestrator.contracts.path_line import PathLine
-from orchestrator.contracts.paths import pack, path_list
+from orchestrator.contracts.paths import PathList, path_list
 from orchestrator.domain.batch_job import RUNNING
-from orchestrator.domain.rules import Rule, RuleSet
 from orchestrator.errors import Conflict, NotFound
-from orchestrator.services.chains import Chain, read_plan, write_chains
+from orchestrator.services.chains import read_plan, write_chains
 from orchestrator.services.grant import MOST_OPEN_TASKS
 from orchestrator.services.order import STREAM
+from orchestrator.services.sort import Rules, read_rules
 from orchestrator.storage.counters import Deltas
 
 _SUBTREE = 0
-_UNKNOWN = "?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,40 +26,12 @@ class Stream:
     """A job that takes paths."""
 
     job: int
+    site: str
     lines: int
     """So many are kept."""
     closed: bool
     full: bool
     """It has so much to do already that more is to wait."""
-
-
-class Rules:
-    """The rules of one job, made ready."""
-
-    def __init__(self, kept: Any) -> None:
-        """``kept`` is how the job's discovery has them."""
-        orders = msgspec.convert(kept, list[RuleOrder], strict=False)
-        self._sizes = [max(1, order.batch_size) for order in orders]
-        self._set = RuleSet(
-            Rule(order.type, order.state, tuple(order.include), tuple(order.exclude), order.batch_size)
-            for order in orders
-        )
-
-    def sort(self, lines: Sequence[PathLine]) -> tuple[dict[int, list[PathLine]], int]:
-        """The paths by the rule they take, and how many take none."""
-        by_rule: defaultdict[int, list[PathLine]] = defaultdict(list)
-        unmatched = 0
-        for line in lines:
-            rule = self._set.match(line.path, _UNKNOWN, line.state)
-            if rule is None:
-                unmatched += 1
-            else:
-                by_rule[rule].append(line)
-        return by_rule, unmatched
-
-    def parts(self, rule: int, lines: Sequence[PathLine]) -> Iterator[Sequence[PathLine]]:
-        """Batches of the rule's size."""
-        return (lines[begin : begin + self._sizes[rule]] for begin in range(0, len(lines), self._sizes[rule]))
 
 
 def look(tx: Connection, job: int, *, repeated: bool = False) -> Stream:
@@ -78,15 +45,17 @@ def look(tx: Connection, job: int, *, repeated: bool = False) -> Stream:
         raise Conflict(_closed(job, row.lines))
     if row.state not in RUNNING and not row.closed:
         raise Conflict(f"job {job} is {row.state} and takes no paths now; {row.lines} lines are kept")
-    return Stream(job, row.lines, row.closed, bool(row.full))
+    return Stream(job, row.site, row.lines, row.closed, bool(row.full))
 
 
-def rules_of(tx: Connection, job: int) -> Rules:
+def rules_of(tx: Connection, job: int) -> Rules[PathLine]:
     """The rules that its paths take."""
-    return Rules(tx.execute(_RULES, {"job": job}).scalar_one())
+    return Rules(read_rules(tx.execute(_RULES, {"job": job}).scalar_one()), _columns)
 
 
-def take(tx: Connection, job: int, lines: Sequence[PathLine | None], first: int | None, rules: Rules) -> Stream:
+def take(
+    tx: Connection, job: int, lines: Sequence[PathLine | None], first: int | None, rules: Rules[PathLine]
+) -> Stream:
     """Keep these lines (None: an empty one), of which the first has this number in the whole stream, from 0.
 
     Those that are kept already are left out; without a number they are all new. Conflict when lines before them are
@@ -102,14 +71,14 @@ def take(tx: Connection, job: int, lines: Sequence[PathLine | None], first: int 
         return before
     if before.closed:
         raise Conflict(_closed(job, before.lines))
-    by_rule, unmatched = rules.sort([line for line in fresh if line is not None])
+    sorted_ = rules.sort(line for line in fresh if line is not None)
     sequence: int = tx.execute(_MOVE, {"job": job, "lines": len(fresh)}).scalar_one()
-    chains = _chains(job, sequence, by_rule, rules)
+    chains = sorted_.chains(job, _SUBTREE, sequence)
     deltas = Deltas()
     write_chains(tx, chains, read_plan(tx, [job]) if chains else {}, deltas)
-    deltas.jobs[job].update(total=sum(chain.n for chain in chains), unmatched=unmatched)
+    deltas.jobs[job]["unmatched"] += len(sorted_.unmatched)
     deltas.write(tx)
-    return Stream(job, before.lines + len(fresh), closed=False, full=before.full)
+    return replace(before, lines=before.lines + len(fresh))
 
 
 def close(tx: Connection, job: int) -> Stream:
@@ -117,12 +86,12 @@ def close(tx: Connection, job: int) -> Stream:
     tx.execute(_LOCK, {"job": job})
     stream = look(tx, job, repeated=True)
     tx.execute(_CLOSE, {"job": job})
-    return Stream(job, stream.lines, closed=True, full=False)
+    return replace(stream, closed=True, full=False)
 
 
 _LOCK = text("select id from jobs where id = :job and pruned_at is null for update")
 _READ = text("""
-    select j.state, s.lines, s.closed_at is not null as closed, s.job_id is not null as streams,
+    select j.state, j.site, s.lines, s.closed_at is not null as closed, s.job_id is not null as streams,
       p.open_tasks > :most and not exists (select from job_steps t where t.job_id = j.id and t.waits) as full
     from jobs j left join streams s on s.job_id = j.id left join progress p on p.job_id = j.id
     where j.id = :job and j.pruned_at is null
@@ -139,14 +108,6 @@ def _closed(job: int, lines: int) -> str:
     return f"the stream of job {job} is closed, with {lines} lines"
 
 
-def _chains(job: int, sequence: int, by_rule: dict[int, list[PathLine]], rules: Rules) -> list[Chain]:
-    parts = [(rule, part) for rule, lines in sorted(by_rule.items()) for part in rules.parts(rule, lines)]
-    return [
-        Chain(job, rule, _SUBTREE, sequence, len(part), pack(_columns(part)), place=place)
-        for place, (rule, part) in enumerate(parts)
-    ]
-
-
-def _columns(lines: Sequence[PathLine]) -> Any:
+def _columns(lines: Sequence[PathLine]) -> PathList:
     states, sizes = [line.state for line in lines], [line.size for line in lines]
-    return path_list([line.path for line in lines], _UNKNOWN * len(lines), states, sizes)
+    return path_list([line.path for line in lines], "".join(line.kind for line in lines), states, sizes)

@@ -12,9 +12,10 @@ from sqlalchemy import Connection, Row, text
 
 from orchestrator.contracts.parcel import RuleOrder
 from orchestrator.services.chains import write_chains
-from orchestrator.services.change import CREATED, DELETED, MOVED, Change, Sorter
+from orchestrator.services.change import CREATED, DELETED, MOVED, Change, columns
 from orchestrator.services.memory import Memory
 from orchestrator.services.remember import read_memories, write_down
+from orchestrator.services.sort import Rules
 from orchestrator.storage.counters import Deltas
 
 AT_ONCE = 2000
@@ -29,12 +30,11 @@ def tell_changes(
     changes = _new(tx, row.job_id, roots) or _gone(tx, row.job_id, roots)
     if not changes:
         return row.sequence, None
-    sorter = Sorter(row.job_id, rules)
-    sorter.add(changes)
-    chains = sorter.chains(row.subtree, row.sequence + 1)
+    sorted_ = Rules(rules, columns).sort(changes)
+    chains = sorted_.chains(row.job_id, row.subtree, row.sequence + 1)
     write_chains(tx, chains, memory.plan(tx, [row.job_id]) if chains else {}, deltas)
-    write_down(tx, sorter.unmatched)
-    deltas.jobs[row.job_id].update(total=sum(chain.n for chain in chains), unmatched=len(sorter.unmatched))
+    write_down(tx, sorted_.unmatched)
+    deltas.jobs[row.job_id]["unmatched"] += len(sorted_.unmatched)
     return row.sequence + 1, b""
 
 

@@ -9,7 +9,7 @@ from orchestrator.contracts.batch import Trouble as Troubled
 from orchestrator.contracts.parcel import RuleOrder
 from orchestrator.contracts.paths import pack, path_list
 from orchestrator.contracts.sighting import Sighting
-from orchestrator.domain.rules import Rule, RuleSet
+from orchestrator.domain.rules import RuleSet
 from workers.discovery.finding import Listing
 
 MOST_BYTES = 1024 * 1024
@@ -31,10 +31,7 @@ class Sorter:
     """Tells which rule each of many paths takes. ValueError when a rule makes no sense."""
 
     def __init__(self, orders: Sequence[RuleOrder]) -> None:
-        self._rules = RuleSet(
-            Rule(order.type, order.state, tuple(order.include), tuple(order.exclude), order.batch_size)
-            for order in orders
-        )
+        self._rules = RuleSet(orders)
         globs = [glob for order in orders for glob in (*order.include, *order.exclude)]
         self._by_name = not any("/" in glob for glob in globs)
         self._by_extension = all(_EXTENSION.fullmatch(glob) for glob in globs)

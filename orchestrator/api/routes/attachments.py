@@ -14,6 +14,7 @@ from orchestrator.contracts import views
 from orchestrator.domain.roles import Permission
 from orchestrator.errors import NotFound, Unreachable
 from orchestrator.services.attach import attach, detach, found
+from orchestrator.services.keys import Caller
 from orchestrator.storage.files import Files, Received
 from orchestrator.storage.queries import attachments
 from orchestrator.storage.queries.snapshot import snapshot
@@ -59,16 +60,16 @@ async def add_attachment(
 
     received = await files.receive(chunks())
     try:
-        return await to_thread.run_sync(_keep, parts, files, job_id, received, query.name, media_type, who.user)
+        return await to_thread.run_sync(_keep, parts, files, job_id, received, query.name, media_type, who)
     finally:
         received.path.unlink(missing_ok=True)
 
 
 def _keep(
-    parts: Parts, files: Files, job: int, received: Received, name: str, media_type: str, actor: str
+    parts: Parts, files: Files, job: int, received: Received, name: str, media_type: str, who: Caller
 ) -> views.Attachment:
     with parts.engine.begin() as tx:
-        id = attach(tx, files, job, received, name, media_type, actor)
+        id = attach(tx, files, job, received, name, media_type, who)
         return attachments.attachment(found(tx, job, id))
 
 

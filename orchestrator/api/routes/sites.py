@@ -1,8 +1,10 @@
 """Sites, as they announce themselves and as their work goes; and whether they are given any."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, BackgroundTasks, Query
+from sqlalchemy import Connection
 
 from orchestrator.api.bodies import JSON, Body, RawBody, taking
 from orchestrator.api.requires import AllParts, Db, NoQuery, PageQuery, Parts, Who, needs
@@ -11,7 +13,7 @@ from orchestrator.contracts import views
 from orchestrator.contracts.control import Asked, SiteAsked
 from orchestrator.domain.roles import Permission
 from orchestrator.services import restart
-from orchestrator.services.drain import Part, Stance, direct, locked
+from orchestrator.services.drain import Locked, Part, Stance, direct, locked
 from orchestrator.services.keys import Caller
 from orchestrator.storage.queries import sites
 from orchestrator.storage.queries.snapshot import snapshot
@@ -19,6 +21,7 @@ from orchestrator.storage.queries.snapshot import snapshot
 router = APIRouter(tags=["sites"])
 _READ, _FLEET = [needs(Permission.READ)], [needs(Permission.FLEET)]
 _ASKED = taking(SiteAsked, JSON, required=False)
+_REFUSAL = "a site can not be asked for that"
 
 
 @router.get("/sites", dependencies=_READ, summary="List sites, by name")
@@ -74,22 +77,30 @@ def restart_site(
     Each finishes what it runs and gives back what it has not begun; nothing is killed, and nothing costs a try.
     `restart` says how far it is. Asking again begins anew.
     """
-    with parts.engine.begin() as tx:
-        restart.ask(tx, locked(tx, name), who.user, body.model(Asked, "a site can not be asked for that").reason)
-        site = sites.read_site(tx, name)
-    background.add_task(wake, parts.redis_url)
-    return site
+
+    def ask(tx: Connection, site: Locked) -> None:
+        restart.ask(tx, site, who.user, body.model(Asked, _REFUSAL).reason)
+
+    return _asked(parts, name, who, background, ask)
 
 
 def _directed(
     parts: Parts, name: str, stance: Stance, who: Caller, body: Body, background: BackgroundTasks
 ) -> views.Site:
-    """Let it be so, answer with the site as it then is, and wake the hub."""
+    def ask(tx: Connection, site: Locked) -> None:
+        asked = body.model(SiteAsked, _REFUSAL)
+        direct(tx, site, stance, who.user, asked.reason, Part(asked.queue, asked.function))
+
+    return _asked(parts, name, who, background, ask)
+
+
+def _asked(
+    parts: Parts, name: str, who: Caller, background: BackgroundTasks, ask: Callable[[Connection, Locked], None]
+) -> views.Site:
+    """Ask it of the site, answer with the site as it then is, and wake the hub."""
     who.must_reach(name)
     with parts.engine.begin() as tx:
-        locked_site = locked(tx, name)
-        asked = body.model(SiteAsked, "a site can not be asked for that")
-        direct(tx, locked_site, stance, who.user, asked.reason, Part(asked.queue, asked.function))
+        ask(tx, locked(tx, name))
         site = sites.read_site(tx, name)
     background.add_task(wake, parts.redis_url)
     return site

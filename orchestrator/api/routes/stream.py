@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 
 from orchestrator.api.intake import Intake
 from orchestrator.api.lines import LineCutter
-from orchestrator.api.requires import AllParts, StrictQuery, needs
+from orchestrator.api.requires import AllParts, StrictQuery, Who, needs
 from orchestrator.contracts import views
 from orchestrator.domain.roles import Permission
 from orchestrator.errors import TooLarge
@@ -56,7 +56,7 @@ _BODY: dict[str, Any] = {
 
 @router.post("/jobs/{job_id}/paths", dependencies=[needs(Permission.SUBMIT)], openapi_extra=_BODY)
 async def stream_paths(
-    job_id: JobId, parts: AllParts, request: Request, query: Annotated[StreamQuery, Query()]
+    job_id: JobId, parts: AllParts, who: Who, request: Request, query: Annotated[StreamQuery, Query()]
 ) -> views.Streamed:
     """Add paths to a job whose discovery is `stream`, a line of JSON each; read and kept as they come.
 
@@ -64,7 +64,7 @@ async def stream_paths(
     it stay: go on with `?offset=` that number (`discovery.cursor` of the job).
     """
     intake = Intake(parts, job_id, query.offset, repeats=query.close)
-    await to_thread.run_sync(intake.begin)
+    await to_thread.run_sync(intake.begin, who)
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in _TAKEN_AS_SUCH:
         raise HTTPException(415, f"the body has to be lines of JSON, sent with Content-Type: {NDJSON}")

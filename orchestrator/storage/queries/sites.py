@@ -143,10 +143,9 @@ def _views(tx: Connection, rows: Sequence[Row[Any]]) -> list[views.Site]:
     for row in tx.execute(_LEFT, {"sites": names}):
         left[row.site].append(LeftQueue(row.name, row.messages))
     restarts = restarts_of(tx, names)
+    pools = {name: _pools(there[name], loads[name], said[name]) for name in names}
     return [
-        _view(
-            row, there[row.name], _pools(there[row.name], loads[row.name], said[row.name]), offers[row.name], left
-        ).model_copy(update={"restart": restarts.get(row.name)})
+        _view(row, there[row.name], pools[row.name], offers[row.name], left[row.name], restarts.get(row.name))
         for row in rows
     ]
 
@@ -207,14 +206,15 @@ def _view(
     there: _There,
     pools: Sequence[_Pool],
     offers: list[views.OfferedAction],
-    left: Mapping[str, Sequence[LeftQueue]],
+    left: Sequence[LeftQueue],
+    restart: views.Restart | None,
 ) -> views.Site:
     live = [node for node in there.nodes if node.live]
     health, problems = site_health(
         [NodeView(n.node, n.live, n.left_at is not None, n.clock_skew_s, n.problems, n.deaf) for n in there.nodes],
         [pool.judged for pool in pools],
         accepting=row.enabled and not row.draining,
-        left=left[row.name],
+        left=left,
     )
     queues = [pool.shown for pool in pools]
     waits = [queue.oldest_wait_s for queue in queues if queue.oldest_wait_s is not None]
@@ -234,6 +234,7 @@ def _view(
         nodes=there.nodes,
         actions=offers,
         discoveries=sorted({method for node in live for method in there.discoveries[node.node]}),
+        restart=restart,
     )
 
 

@@ -1,6 +1,6 @@
 """Rolling restarts of sites."""
 
-from sqlalchemy import Column, ForeignKey, Table, Text
+from sqlalchemy import Column, ForeignKey, Integer, Table, Text
 
 from orchestrator.storage.tables.columns import metadata, time
 
@@ -13,6 +13,7 @@ restarts = Table(
     Column("reason", Text),
     Column("node", Text, comment="whose turn it is"),
     Column("boot", Text, comment="the start of it that is asked to end"),
+    Column("told", Integer, nullable=False, server_default="0", comment="how often that start was asked"),
     time("ended_at", comment="null: under way"),
     Column("problem", Text, comment="why it ended before all had been restarted"),
     comment="The last restart of each site, one worker after the other.",

@@ -120,3 +120,16 @@ def test_what_has_no_row_is_removed_once_it_is_old(api: httpx.Client, engine: En
         tx.execute(text("delete from jobs where id = :job"), {"job": job})
     assert swept.sweep(engine) == 1
     assert not (folder / str(job)).exists()
+
+
+def test_a_key_that_is_bound_to_another_site_adds_and_takes_away_none(
+    api: httpx.Client, engine: Engine, job: int
+) -> None:
+    with engine.begin() as tx:
+        tx.execute(text("insert into sites (name) values ('paris')"))
+        key = make_key(tx, "admin", site="paris").plain
+    id = put(api, job, "a", b"a").json()["id"]
+    bound = {"Authorization": f"Bearer {key}"}
+    assert put(api, job, "b", b"b", **bound).status_code == 403
+    assert api.delete(f"/api/v1/jobs/{job}/attachments/{id}", headers=bound).status_code == 403
+    assert [one["name"] for one in api.get(f"/api/v1/jobs/{job}/attachments").json()["items"]] == ["a"]

@@ -113,6 +113,8 @@ def test_a_key_that_is_bound_to_a_site_reaches_no_other(
     assert asked("POST", "jobs", workflow="w", site="london", paths=["/a"]) == 422
     assert asked("POST", "sites/london/drain") == 202
     assert asked("POST", "sites/paris/drain") == 403
+    assert asked("POST", "sites/london/restart") == 202
+    assert asked("POST", "sites/paris/restart") == 403
     assert asked("POST", "holds", scope={"site": "paris"}, reason="r") == 403
     assert asked("POST", "holds", scope={"site": "london"}, reason="r") == 201
     assert asked("POST", "users", name="eve", roles=["admin"]) == 403, "what is for the whole is not for this key"

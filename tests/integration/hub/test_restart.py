@@ -4,7 +4,7 @@ import pytest
 
 from orchestrator.contracts.names import GENTLY, restart_key
 from orchestrator.contracts.views import Restart
-from orchestrator.domain.rolling import BACK_WITHIN_S
+from orchestrator.domain.rolling import BACK_WITHIN_S, MOST_TOLD
 from orchestrator.errors import NotFound
 from orchestrator.services.drain import locked
 from orchestrator.services.restart import ask
@@ -94,6 +94,24 @@ def test_one_that_does_not_come_back_ends_it_and_the_others_stay_as_they_are(wor
     assert last.problem is not None
     assert last.problem.startswith(f"{DISCOVERY} has ended, and has not come back within 120 s")
     assert last.left == 1
+
+
+def test_one_that_does_not_heed_ends_it_and_one_that_is_ending_may_take_its_time(world: World) -> None:
+    boot(world, "one")
+    roll(world)
+    for _ in range(MOST_TOLD):
+        assert asked(world) == {DISCOVERY: "one" + GENTLY}
+    world.all("update nodes set draining = true where node = :node returning 1", node=DISCOVERY)
+    assert asked(world) == {DISCOVERY: "one" + GENTLY}
+    boot(world, "two", "discovery")
+    for _ in range(MOST_TOLD):
+        assert asked(world) == {WORKER: "one" + GENTLY}
+    assert asked(world) == {}
+    last = seen(world)
+    assert last.ended_at is not None
+    assert last.problem is not None
+    assert last.problem.startswith(f"{WORKER} was asked to end and does not begin to")
+    assert (last.done, last.left) == (1, 1)
 
 
 def test_a_site_that_nobody_knows_is_not_restarted(world: World) -> None:

@@ -173,6 +173,14 @@ def test_only_streams_take_paths(api: httpx.Client, world: World) -> None:
         take_paths.close(tx, other + 1)
 
 
+def test_a_key_that_is_bound_to_another_site_adds_nothing(api: httpx.Client, world: World, job: int) -> None:
+    keys = {site: api.post("/keys", json={"user": "admin", "site": site}).json()["key"] for site in ("london", "paris")}
+    for site, status in (("paris", 403), ("london", 200)):
+        headers = NDJSON | {"Authorization": f"Bearer {keys[site]}"}
+        assert api.post(f"/jobs/{job}/paths", content=lines(0, 1), headers=headers).status_code == status
+    assert kept(world, job) == numbers(1)
+
+
 def test_paths_come_while_it_is_paused_and_resumed_and_cancelled(api: httpx.Client, world: World, job: int) -> None:
     send(api, job, lines(0, 10))
     world.turn()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.domain.rolling import BACK_WITHIN_S, Next, Worker, turn
+from orchestrator.domain.rolling import BACK_WITHIN_S, MOST_TOLD, Next, Worker, turn
 
 OLD_A, OLD_B = Worker("a", "a1", before=True, live=True), Worker("b", "b1", before=True, live=True)
 BUSY_A = Worker("a", "a1", before=True, live=True, running=1)
@@ -33,3 +33,11 @@ def gone(worker: Worker, seconds: float) -> Worker:
 )
 def test_whose_turn_it_is(workers: list[Worker], asked: tuple[str, str] | None, what: Worker | Next) -> None:
     assert turn(workers, asked) == what
+
+
+def test_one_that_does_nothing_about_it_is_not_asked_for_ever() -> None:
+    asked = ("a", "a1")
+    assert turn([OLD_A, OLD_B], asked, MOST_TOLD - 1) == OLD_A
+    assert turn([OLD_A, OLD_B], asked, MOST_TOLD) is Next.UNHEEDED
+    ending = Worker("a", "a1", before=True, live=True, ending=True, running=1)
+    assert turn([ending, OLD_B], asked, 100 * MOST_TOLD) == ending, "however long that takes"

@@ -861,6 +861,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("node", sa.Text(), nullable=True, comment="whose turn it is"),
         sa.Column("boot", sa.Text(), nullable=True, comment="the start of it that is asked to end"),
+        sa.Column("told", sa.Integer(), server_default="0", nullable=False, comment="how often that start was asked"),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True, comment="null: under way"),
         sa.Column("problem", sa.Text(), nullable=True, comment="why it ended before all had been restarted"),
         sa.ForeignKeyConstraint(["site"], ["sites.name"], name=op.f("fk_restarts_site"), ondelete="CASCADE"),
