@@ -111,6 +111,45 @@ def test_when_the_time_of_the_task_is_over_it_ends_with_its_children(tmp_path: F
     assert time.monotonic() - began < 30
 
 
+SLOW_TO_LEAVE = """
+import signal, sys, time
+def leave(*_):
+    time.sleep(1.2)
+    open(sys.argv[1], "w").write("in good order")
+    sys.exit()
+signal.signal(signal.SIGTERM, leave)
+open(sys.argv[2], "w")
+time.sleep(600)
+"""
+
+
+def test_the_time_of_the_task_leaves_it_time_to_end(tmp_path: File) -> None:
+    """Two seconds, although a handler is told each second that its time is over."""
+    note, begun = tmp_path / "note", tmp_path / "begun"
+
+    def handler(ctx: Context, paths: list[Path]) -> None:
+        ctx.run([sys.executable, "-ISsc", SLOW_TO_LEAVE, str(note), str(begun)])
+
+    assert run_action(handler, ["/x"], timeout=3.0).ended.late
+    assert begun.exists()
+    assert note.read_text() == "in good order"
+
+
+def test_whenever_the_time_of_the_task_is_over_no_program_is_left() -> None:
+    """Also when that is while the program is being started."""
+
+    def handler(ctx: Context, paths: list[Path]) -> None:
+        ctx.run(["sleep", "600"])
+
+    others = {child.pid for child in psutil.Process().children()}
+    for tenths in range(1, 100, 2):
+        assert run_action(handler, ["/x"], timeout=tenths / 10_000).ended.late
+    left = [child for child in psutil.Process().children() if child.pid not in others]
+    for program in left:
+        program.kill()
+    assert left == []
+
+
 def test_what_a_killed_process_left_behind_is_found_by_its_mark(tmp_path: File) -> None:
     with psutil.Popen([sys.executable, "-ISsc", FAMILY, str(tmp_path / "pid")], env=marks()) as program:
         assert wait_until((tmp_path / "pid").exists, 10)
