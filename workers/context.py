@@ -15,6 +15,7 @@ from orchestrator.contracts.failpoints import failpoint
 from orchestrator.contracts.report import Said, TaskProgress
 from workers.allowed import Allowed
 from workers.command import OUTPUT_BYTES, Argument, Ran, run
+from workers.legible import legible
 from workers.limits import out_of_memory
 from workers.path import Path
 from workers.roots import Roots
@@ -198,7 +199,7 @@ class Context:
         if now >= self._progress_due:
             self._progress_due = now + _PROGRESS_SECONDS
             path = None if self._at is None else self._at.raw
-            said = note[:_MAX_NOTE].encode(errors="backslashreplace").decode().replace("\0", " ")
+            said = legible(note, _MAX_NOTE)
             self._tell(TaskProgress(self.facts.task, self.facts.attempt, min(max(share, 0.0), 1.0), said, path))
 
     def hear(self, record: logging.LogRecord) -> None:
