@@ -7,10 +7,11 @@ import stat
 from dataclasses import dataclass
 from enum import Enum
 from io import FileIO
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, cast
 
+from workers.actions.digests import digest_of
 from workers.actions.part import Part, part_of, passing_name, publish, sync_folder
-from workers.actions.source import CHUNK_BYTES, chunks
+from workers.actions.source import chunks
 from workers.context import Context
 from workers.path import Path
 from workers.renaming import is_there
@@ -160,7 +161,7 @@ def _fill(ctx: Context, file: BinaryIO, out: FileIO, *, verify: bool) -> None:
             write_all(out, chunk)
         length += len(chunk)
     out.truncate(length)
-    if verify and _digest_of(ctx, out) != digest.digest():
+    if verify and _digest_on_disk(ctx, out) != digest.hexdigest():
         raise RuntimeError("the copy does not read back as it was written")
 
 
@@ -178,13 +179,9 @@ def _read(file: FileIO, length: int) -> bytes:
     return bytes(read)
 
 
-def _digest_of(ctx: Context, out: FileIO) -> bytes:
+def _digest_on_disk(ctx: Context, out: FileIO) -> str:
     # Out of the cache, as far as the system does as it is asked: what is compared should come from the disk.
     os.fsync(out.fileno())
     os.posix_fadvise(out.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     out.seek(0)
-    digest = hashlib.blake2b()
-    while chunk := out.read(CHUNK_BYTES):
-        digest.update(chunk)
-        ctx.stop_if_cancelled()
-    return digest.digest()
+    return digest_of(ctx, cast(BinaryIO, out), "blake2b")

@@ -11,7 +11,7 @@ from workers.actions.copying import How, Overwrite, Room, copy_file, copy_link, 
 from workers.actions.objects import copy_object
 from workers.actions.part import sync_folder
 from workers.actions.removing import remove_file
-from workers.actions.source import chunks, exists, look, open_source, prepare, refuse
+from workers.actions.source import exists, look, open_source, prepare, refuse, same_content
 from workers.actions.tree import counterpart, settle
 from workers.context import Context
 from workers.path import Path
@@ -115,7 +115,7 @@ def _same_content(ctx: Context, path: Path, target: bytes) -> bool:
         os.fdopen(ctx.roots.open(path.raw, os.O_RDONLY | os.O_NOFOLLOW), "rb") as one,
         os.fdopen(ctx.roots.open(target, os.O_RDONLY | os.O_NOFOLLOW), "rb") as other,
     ):
-        return all(chunk == other.read(len(chunk)) for chunk in chunks(ctx, one)) and not other.read(1)
+        return same_content(ctx, one, other)
 
 
 def _move_object(ctx: Context, path: Path, target: bytes, how: How, found: os.stat_result | None = None) -> bool:

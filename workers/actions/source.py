@@ -106,6 +106,11 @@ def chunks(ctx: Context, file: BinaryIO) -> Iterator[bytes]:
         ctx.stop_if_cancelled()
 
 
+def same_content(ctx: Context, one: BinaryIO, other: BinaryIO) -> bool:
+    """Whether the rest of two files is the same; the second one has a buffer, so that it gives what it is asked for."""
+    return all(chunk == other.read(len(chunk)) for chunk in chunks(ctx, one)) and not other.read(1)
+
+
 def exists(ctx: Context, place: bytes) -> bool:
     """Whether anything is there, also a link that leads nowhere."""
     try:
