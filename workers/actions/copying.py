@@ -7,7 +7,9 @@ import stat
 from dataclasses import dataclass
 from enum import Enum
 from io import FileIO
-from typing import BinaryIO, Literal, cast
+from typing import Annotated, BinaryIO, Literal, cast
+
+from pydantic import Field
 
 from workers.actions.digests import digest_of
 from workers.actions.part import Part, part_of, passing_name, publish, sync_folder
@@ -16,7 +18,10 @@ from workers.context import Context
 from workers.path import Path
 from workers.renaming import is_there
 
-Overwrite = Literal["never", "older", "always"]
+Overwrite = Annotated[
+    Literal["never", "older", "always"],
+    Field(description="a file that is there: never replaced, only an older one, or always"),
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,9 +27,7 @@ def follow(
     destination: Annotated[str, Field(min_length=1, description="the folder that mirrors the tree")],
     verify: Annotated[bool, Field(description="what has to be copied: read the copy back and compare it")] = False,
     sync: Annotated[bool, Field(description="have it on the disk before it is done")] = False,
-    links: Annotated[
-        Links, Field(description="symbolic links: fail, copy what they point to, or copy them as links")
-    ] = "refuse",
+    links: Links = "refuse",
 ) -> None:
     """Move the counterpart of every path that has moved; where there is none that is alike, copy the path."""
     how = How("always", verify, sync)

@@ -26,9 +26,7 @@ def move(
     paths: list[Path],
     *,
     destination: Annotated[str, Field(min_length=1, description="the folder to move into, made when it is missing")],
-    overwrite: Annotated[
-        Overwrite, Field(description="a file that is there: never replaced, only an older one, or always")
-    ] = "never",
+    overwrite: Overwrite = "never",
     verify: Annotated[
         bool, Field(description="into another file system: read the copy back before the file is removed")
     ] = True,
