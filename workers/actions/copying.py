@@ -82,7 +82,7 @@ def copy_link(ctx: Context, path: Path, source: os.stat_result, target: bytes, h
             os.utime(part, ns=(source.st_atime_ns, source.st_mtime_ns), dir_fd=folder, follow_symlinks=False)
             publish(part, name, folder, replace=how.overwrite != "never", sync=how.sync)
         except FileExistsError:
-            return _taken(ctx, path)
+            return taken(ctx, path)
         finally:
             if is_there(part, folder):
                 os.unlink(part, dir_fd=folder)
@@ -127,7 +127,7 @@ def room_for_time(ctx: Context, path: Path, mtime_ns: int, there_ns: int, how: H
     """Whether something of that time may be replaced by something of the first."""
     if how.overwrite == "always" or (how.overwrite == "older" and there_ns < mtime_ns):
         return Room.FREE
-    return _taken(ctx, path, "the one there is not older" if how.overwrite == "older" else "")
+    return taken(ctx, path, "the one there is not older") if how.overwrite == "older" else taken(ctx, path)
 
 
 def _alike(source: os.stat_result, there: os.stat_result) -> bool:
@@ -138,8 +138,9 @@ def _alike(source: os.stat_result, there: os.stat_result) -> bool:
     )
 
 
-def _taken(ctx: Context, path: Path, why: str = "") -> Room:
-    ctx.skip(path, why or "the destination has one already")
+def taken(ctx: Context, path: Path, why: str = "the destination has one already") -> Room:
+    """Say that what is there is not to be replaced."""
+    ctx.skip(path, why)
     return Room.TAKEN
 
 
@@ -148,7 +149,7 @@ def _published(ctx: Context, path: Path, part: Part, how: How) -> Room:
         part.publish(replace=how.overwrite != "never", sync=how.sync)
     except FileExistsError:
         # It has come meanwhile.
-        return _taken(ctx, path)
+        return taken(ctx, path)
     return Room.FREE
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from workers.actions.copying import How, Overwrite, Room, copy_file, copy_link, room_for
+from workers.actions.copying import How, Overwrite, Room, copy_file, copy_link, room_for, taken
 from workers.actions.objects import copy_object
 from workers.actions.part import sync_folder
 from workers.actions.removing import remove_file
@@ -81,7 +81,7 @@ def rename_over(ctx: Context, path: Path, old: bytes, new: bytes, found: os.stat
             try:
                 rename_new(old_name, new_name, from_folder=here, to_folder=there)
             except FileExistsError:
-                ctx.skip(path, "the destination has one already")
+                taken(ctx, path)
                 return False
         else:
             os.rename(old_name, new_name, src_dir_fd=here, dst_dir_fd=there)
