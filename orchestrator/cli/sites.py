@@ -4,6 +4,7 @@ from collections import defaultdict
 from typing import Annotated, Any
 
 import typer
+from rich.table import Table
 from typer.core import TyperGroup
 
 from orchestrator.cli import drain, new_site, restart, text
@@ -108,7 +109,28 @@ def _show(site: dict[str, Any]) -> None:
             "last heard": text.when(site["last_heard"]),
         }
     )
-    nodes = (
+    for drawn in (_nodes(site), _queues(site), _offered(site), _partly(site)):
+        if drawn.row_count:
+            say()
+            console().print(drawn)
+    _show_tracebacks(site)
+
+
+def _nodes(site: dict[str, Any]) -> Table:
+    """The processes of its hosts."""
+    titles = [
+        "node",
+        "function",
+        "version",
+        "pool",
+        "slots#",
+        "running#",
+        "limits",
+        "clock#",
+        "last heard",
+        "problems~",
+    ]
+    rows = (
         (
             node["node"],
             node["function"],
@@ -123,7 +145,13 @@ def _show(site: dict[str, Any]) -> None:
         )
         for node in site["nodes"]
     )
-    queues = (
+    return table(titles, rows)
+
+
+def _queues(site: dict[str, Any]) -> Table:
+    """What each queue has to do."""
+    titles = ["queue", "function", "work", "slots#", "running#", "longest#", "waiting#", "oldest wait#"]
+    rows = (
         (
             queue["queue"],
             queue["function"],
@@ -136,10 +164,15 @@ def _show(site: dict[str, Any]) -> None:
         )
         for queue in site["queues"]
     )
-    actions: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    return table(titles, rows)
+
+
+def _offered(site: dict[str, Any]) -> Table:
+    """Its actions, each version once."""
+    actions: defaultdict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for one in site["actions"]:
-        actions.setdefault((one["action"], one["version"]), []).append(one)
-    offered = (
+        actions[one["action"], one["version"]].append(one)
+    rows = (
         (
             action,
             version,
@@ -150,7 +183,12 @@ def _show(site: dict[str, Any]) -> None:
         )
         for (action, version), some in actions.items()
     )
-    partly = (
+    return table(["action", "version", "asks for", "offered in", "longest#", "what it does~"], rows)
+
+
+def _partly(site: dict[str, Any]) -> Table:
+    """What only some nodes of a queue offer."""
+    rows = (
         (
             f"{queue['queue']}.{queue['function']}",
             some["action"],
@@ -160,33 +198,7 @@ def _show(site: dict[str, Any]) -> None:
         for queue in site["queues"]
         for some in queue["partly"]
     )
-    for drawn in (
-        table(
-            [
-                "node",
-                "function",
-                "version",
-                "pool",
-                "slots#",
-                "running#",
-                "limits",
-                "clock#",
-                "last heard",
-                "problems~",
-            ],
-            nodes,
-        ),
-        table(
-            ["queue", "function", "work", "slots#", "running#", "longest#", "waiting#", "oldest wait#"],
-            queues,
-        ),
-        table(["action", "version", "asks for", "offered in", "longest#", "what it does~"], offered),
-        table(["queue", "offered by some", "by", "not by"], partly),
-    ):
-        if drawn.row_count:
-            say()
-            console().print(drawn)
-    _show_tracebacks(site)
+    return table(["queue", "offered by some", "by", "not by"], rows)
 
 
 def _restart(told: dict[str, Any] | None) -> str | None:

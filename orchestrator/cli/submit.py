@@ -14,6 +14,7 @@ from orchestrator.cli.starts import read_starts
 from orchestrator.cli.stream import Ndjson, Null, read_lines, send
 from orchestrator.cli.verb import Call, usage, verb
 from orchestrator.cli.watch import told
+from orchestrator.client import Client, Document
 
 EPILOG = """Examples:
 
@@ -103,8 +104,12 @@ def submit(
             **times,
         )
         if streams:
-            warn(f"job {job['id']} takes paths; after a break send them again: orchestrator stream {job['id']}")
-            lines = read_lines(cast(BufferedReader, sys.stdin.buffer), nul=nul, ndjson=ndjson)
-            send(client, job["id"], lines)
-            job = client.job(job["id"])
+            job = _fed(client, job["id"], nul=nul, ndjson=ndjson)
         return told(call, client, job, f"job {job['id']} is {job['state']}", watch=watch)
+
+
+def _fed(client: Client, job: int, *, nul: bool, ndjson: bool) -> Document:
+    """The job when it has been sent all that comes from standard input."""
+    warn(f"job {job} takes paths; after a break send them again: orchestrator stream {job}")
+    send(client, job, read_lines(cast(BufferedReader, sys.stdin.buffer), nul=nul, ndjson=ndjson))
+    return client.job(job)
