@@ -1,5 +1,6 @@
 """Programs that an action runs: bounded in time and output, and ended with all that they have started."""
 
+import asyncio
 import os
 import sys
 import time
@@ -148,6 +149,16 @@ def test_whenever_the_time_of_the_task_is_over_no_program_is_left() -> None:
     for program in left:
         program.kill()
     assert left == []
+
+
+def test_the_time_of_the_task_is_over_in_threads_of_the_handler_too(tmp_path: File) -> None:
+    async def handler(ctx: Context, paths: list[Path], *, command: list[str]) -> None:
+        await asyncio.to_thread(ctx.run, command)
+
+    result = ended_with_its_family(
+        lambda command: run_action(handler, ["/x"], params={"command": command}, timeout=2.0), tmp_path
+    )
+    assert result.ended.late
 
 
 def test_what_a_killed_process_left_behind_is_found_by_its_mark(tmp_path: File) -> None:
