@@ -30,6 +30,7 @@ def server() -> Iterator[str]:
         ("list.csv", b"path\n/a\n/b c\n/last"),
         ("list.jsonl", b'"/a"\n"/b c"\n"/last"'),
     ],
+    ids=["text", "gzip", "csv", "jsonl"],
 )
 def test_a_list_is_read_from_any_place_in_it(server: str, tmp_path: Path, name: str, content: bytes) -> None:
     stores = Stores([store_at(server, tmp_path)])
