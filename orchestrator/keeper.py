@@ -1,4 +1,4 @@
-"""The hub's care for the sites' workers: canaries, restarts, and queues that are left as they keep ending workers."""
+"""The hub's care for the sites: canaries, restarts, queues that are left, and what is kept of jobs that have ended."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -15,7 +15,9 @@ from orchestrator.services.partial import note_partial
 from orchestrator.services.queue_epochs import Suspect, leave, queue_epochs, suspects
 from orchestrator.services.record import keep_record
 from orchestrator.services.restart import restart_in_turn
+from orchestrator.services.settle import no_longer_open
 from orchestrator.services.unclaimed import Unclaimed, unclaimed
+from orchestrator.storage.positions import read_sites
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +46,15 @@ class Keeper:
         self._send_canaries()
         self._restart_in_turn()
         self._restart_deaf()
+        self._forget_ended()
+
+    def _forget_ended(self) -> None:
+        """Drop what is kept of jobs that others ended: a person with the last decision, or a hub that then died."""
+        with self._connection.begin():
+            sites = read_sites(self._connection)
+            ended = no_longer_open(self._connection, self._permits.jobs(sites) | self._memory.jobs)
+        self._memory.forget(ended)
+        self._permits.forget(ended, sites)
 
     def _send_canaries(self) -> None:
         with self._connection.begin():

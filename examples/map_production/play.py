@@ -43,10 +43,9 @@ def define(admin: Client, folder: Path) -> None:
     (folder / "published").mkdir(exist_ok=True)
     admin.apply_workflow("publish_sheet", read("publish_sheet", folder))
     for name, (role, groups) in PEOPLE.items():
-        unless_there(admin, "/users", {"name": name, "roles": [role], "groups": groups})
+        unless_there(admin, {"name": name, "roles": [role], "groups": groups})
     for name in ("map_sheet", "rework"):
-        if unless_there(admin, "/task-groups", definition := read(name, folder)):
-            admin.request("PUT", f"/task-groups/{name}", definition)
+        admin.apply_task_group(name, read(name, folder))
 
 
 def read(name: str, folder: Path) -> dict[str, Any]:
@@ -58,15 +57,13 @@ def read(name: str, folder: Path) -> dict[str, Any]:
     return yaml.safe_load(text)
 
 
-def unless_there(admin: Client, path: str, body: dict[str, Any]) -> bool:
-    """Make it; whether it was there already."""
+def unless_there(admin: Client, user: dict[str, Any]) -> None:
+    """Make a user."""
     try:
-        admin.request("POST", path, body)
+        admin.request("POST", "/users", user)
     except ApiRefused as refused:
         if refused.status != 409:
             raise
-        return True
-    return False
 
 
 def key_of(admin: Client, user: str) -> str:

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar, cast
 
 from fastapi import Depends, Request
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from orchestrator.contracts.document import read_json, read_yaml
-from orchestrator.contracts.faults import faults_of
-from orchestrator.errors import Invalid
+from orchestrator.contracts.faults import read_as
 
 A = TypeVar("A", bound=BaseModel)
 JSON = "application/json"
@@ -34,10 +33,7 @@ class Body:
 
     def model(self, model: type[A], refusal: str) -> A:
         """Its value as this model, no body as one that says nothing; Invalid, with the refusal, when it is no such."""
-        try:
-            return model.model_validate(self.json() if self else {})
-        except ValidationError as error:
-            raise Invalid(refusal, faults_of(error)) from None
+        return read_as(model, self.json() if self else {}, refusal)
 
     def document(self) -> Any:
         """Its value, JSON or YAML."""

@@ -63,6 +63,13 @@ class Permits:
             commands.hset(names.stops_key(site), str(job), str(grace_s))
         commands.execute()
 
+    def jobs(self, sites: Iterable[str]) -> set[int]:
+        """The jobs that have a permit at one of these sites."""
+        commands = pipeline(self._redis)
+        for site in sites:
+            commands.smembers(names.permits_key(site))
+        return {int(job) for jobs in cast("list[set[bytes]]", commands.execute()) for job in jobs}
+
     def forget(self, jobs: Iterable[int], sites: Iterable[str]) -> None:
         """These jobs have ended."""
         fields = [str(job) for job in jobs]

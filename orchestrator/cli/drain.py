@@ -3,13 +3,12 @@
 import time
 from collections.abc import Sequence
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import typer
 
 from orchestrator.cli.output import put_json, say, warn
 from orchestrator.cli.verb import DONE, FAILED, Call, verb
-from orchestrator.client import Client
+from orchestrator.client import Client, segment
 from orchestrator.contracts.names import Function
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The site's name")]
@@ -72,10 +71,9 @@ def ask(
     function: Function | None = None,
 ) -> dict[str, Any]:
     """The site as it then is."""
-    segment = quote(name, safe="", errors="surrogateescape")
     said = {"reason": reason, "queue": queue, "function": function and function.value}
     said = {name: value for name, value in said.items() if value is not None}
-    return client.request("POST", f"/sites/{segment}/{what}", said)
+    return client.request("POST", f"/sites/{segment(name)}/{what}", said)
 
 
 def stance(site: dict[str, Any]) -> str:

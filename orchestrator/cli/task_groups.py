@@ -9,6 +9,7 @@ import typer
 from orchestrator.cli import text
 from orchestrator.cli.output import put_json, put_json_lines, put_table, say
 from orchestrator.cli.verb import Call, usage, verb
+from orchestrator.cli.workflows import named
 from orchestrator.contracts.document import read_yaml
 
 GroupJob = Annotated[int, typer.Argument(metavar="ID", min=1, help="The group job's number")]
@@ -40,12 +41,10 @@ def define(call: Call, file: Annotated[Path, typer.Argument(metavar="FILE", help
         content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     except OSError as error:
         raise usage(f"{file}: {error.strerror}") from None
-    document = read_yaml(content)
-    name = _name(document)
+    definition = read_yaml(content)
+    name = named(file, definition)
     with call.client() as client:
-        known = {one["name"] for one in client.pages("/task-groups")}
-        method, path = ("PUT", f"/task-groups/{name}") if name in known else ("POST", "/task-groups")
-        kept = client.request(method, path, document)
+        kept = client.apply_task_group(name, definition)
     if call.json:
         put_json(kept)
     else:
@@ -212,8 +211,3 @@ def _show(told: dict[str, Any]) -> None:
     )
     put_table(["task#", "order#", "", "name", "status", "job#", "whose", "took", "effort#"], rows, empty="no tasks yet")
     say(f"{told['percent_complete']:.1f} % complete")
-
-
-def _name(document: object) -> object:
-    """The name in a definition that has not been checked yet."""
-    return cast(dict[str, object], document).get("name") if isinstance(document, dict) else None

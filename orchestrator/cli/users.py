@@ -7,6 +7,7 @@ import typer
 from orchestrator.cli import text
 from orchestrator.cli.output import put_json, put_json_lines, put_table, say
 from orchestrator.cli.verb import Call, verb
+from orchestrator.client import segment
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The user's name")]
 Roles = Annotated[list[str] | None, typer.Option("--role", metavar="ROLE", help="In this role; repeatable")]
@@ -35,7 +36,7 @@ def change(call: Call, name: Name, *, role: Roles = None, group: Groups = None) 
     """Give a user other roles, or other groups; what is not named stays."""
     said = {key: value for key, value in (("roles", role), ("groups", group)) if value is not None}
     with call.client() as client:
-        _told(call, client.request("PATCH", f"/users/{name}", said))
+        _told(call, client.request("PATCH", f"/users/{segment(name)}", said))
 
 
 def list_users(call: Call) -> None:
@@ -66,7 +67,7 @@ def list_groups(call: Call) -> None:
 def delete(call: Call, name: Name) -> None:
     """Delete a user and their keys; what they did stays."""
     with call.client() as client:
-        client.request("DELETE", f"/users/{name}")
+        client.request("DELETE", f"/users/{segment(name)}")
     if call.json:
         put_json({"name": name})
     else:

@@ -70,9 +70,7 @@ def apply(
 ) -> None:
     """Make a definition the newest version of the workflow that it names."""
     definition = read_definition(_shipped(file) if shipped else file)
-    name = definition.get("name")
-    if not isinstance(name, str) or not name:
-        raise usage(f"{file}: it has no name")
+    name = named(file, definition)
     with call.client() as client:
         made = client.apply_workflow(name, definition)
     if call.json:
@@ -135,6 +133,14 @@ def as_written(part: Any) -> Any:
         for name, value in cast(dict[str, Any], part).items()
         if name not in _ADDED and not (name in _OPTIONAL and value in (None, []))
     }
+
+
+def named(file: Path, definition: object) -> str:
+    """The name that the definition in a file gives; usage when there is none."""
+    name = cast(dict[str, object], definition).get("name") if isinstance(definition, dict) else None
+    if not isinstance(name, str) or not name:
+        raise usage(f"{file}: it has no name")
+    return name
 
 
 def read_definition(file: Path) -> dict[str, Any]:

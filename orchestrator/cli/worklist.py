@@ -8,7 +8,7 @@ import typer
 from orchestrator.cli import text
 from orchestrator.cli.output import put_json, put_json_lines, put_table, say
 from orchestrator.cli.verb import Call, usage, verb
-from orchestrator.client import Client
+from orchestrator.client import Client, segment
 
 WORKLIST_EXAMPLES = "Examples:  orchestrator worklist    orchestrator worklist --group qa"
 DO_EXAMPLES = """Examples:
@@ -100,13 +100,13 @@ def do(
         said["step"] = step
     with call.client() as client:
         if task is not None:
-            told = client.request("POST", f"/tasks/{task}/actions/{event}", said)
+            told = client.request("POST", f"/tasks/{task}/actions/{segment(event)}", said)
             line = f"task {task} of job {job_id} is {told['state']}"
         elif event in _ANSWERS:
             told = _decide(client, job_id, {"answer": event} | said)
             line = f"{told['paths']:,} paths of {told['tasks']:,} tasks"
         else:
-            told = client.request("POST", f"/jobs/{job_id}/actions/{event}", said)
+            told = client.fire(job_id, event, **said)
             line = f"job {job_id} is {told['state']}"
     if call.json:
         put_json(told)

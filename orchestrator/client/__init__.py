@@ -15,6 +15,7 @@ from orchestrator.client.ask import SILENCE as SILENCE
 from orchestrator.client.ask import TIMEOUT as TIMEOUT
 from orchestrator.client.ask import ApiRefused as ApiRefused
 from orchestrator.client.ask import Document as Document
+from orchestrator.client.ask import segment as segment
 from orchestrator.client.follow import Following
 from orchestrator.client.follow import parse_events as parse_events
 from orchestrator.client.jobs import path_input as path_input

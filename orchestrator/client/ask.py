@@ -103,6 +103,15 @@ class Asker:
         except ValueError:
             raise Unreachable(f"what answers at {self.url} is not an orchestrator: no JSON") from None
 
+    def keep(self, path: str, name: str, document: Document) -> Document:
+        """Replace what a list has under this name, or add it where there is nothing."""
+        try:
+            return self.request("PUT", f"{path}/{segment(name)}", document)
+        except ApiRefused as refused:
+            if refused.status != 404:
+                raise
+        return self.request("POST", path, document)
+
     def repeatable(self, ask: Callable[[], T]) -> T:
         """Ask up to three times while the service does not answer: only for what is the same asked twice."""
         for pause in (0.5, 2.0):

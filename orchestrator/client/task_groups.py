@@ -14,6 +14,10 @@ class TaskGroups(Asker):
         body = {"name": name, "tasks": list(tasks)} | ({} if label is None else {"label": label})
         return self.request("POST", "/task-groups", body)
 
+    def apply_task_group(self, name: str, definition: Document) -> Document:
+        """Keep the definition of a task group, or replace the one of this name."""
+        return self.keep("/task-groups", name, definition)
+
     def start_group(self, task_group: str, **more: object) -> Document:
         """Start a group job; ``more`` is the rest of the body (name, advance, extent, attributes, priority, due_at)."""
         return self.request("POST", "/jobs", {"task_group": task_group, **more})

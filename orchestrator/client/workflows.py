@@ -1,6 +1,6 @@
 """Workflows."""
 
-from orchestrator.client.ask import ApiRefused, Asker, Document, segment
+from orchestrator.client.ask import Asker, Document, segment
 
 
 class Workflows(Asker):
@@ -12,12 +12,7 @@ class Workflows(Asker):
 
     def apply_workflow(self, name: str, definition: Document) -> Document:
         """Make the definition the workflow's newest version, or the workflow where there is none of this name."""
-        try:
-            return self.request("PUT", f"/workflows/{segment(name)}", definition)
-        except ApiRefused as refused:
-            if refused.status != 404:
-                raise
-        return self.request("POST", "/workflows", definition)
+        return self.keep("/workflows", name, definition)
 
     def delete_workflow(self, name: str) -> Document:
         """Delete a workflow; its jobs keep the version that they run."""

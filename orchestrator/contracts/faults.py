@@ -1,12 +1,15 @@
 """What Pydantic finds wrong, as faults: the place as a JSON path, the reason in words."""
 
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from orchestrator.domain.place import place_of
-from orchestrator.errors import Fault
+from orchestrator.domain.storable import storable_faults
+from orchestrator.errors import Fault, Invalid
+
+A = TypeVar("A", bound=BaseModel)
 
 MOST = 20
 """So many faults are told at once; who mends these may ask again."""
@@ -23,6 +26,21 @@ _REASONS = {
     "model_attributes_type": "has to be an object",
     "int_from_float": "has to be a whole number",
 }
+
+
+def read_as(model: type[A], document: object, refusal: str) -> A:
+    """A document as this model; Invalid, with the refusal, when it has another shape."""
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        raise Invalid(refusal, faults_of(error)) from None
+
+
+def read_storable(model: type[A], document: object, refusal: str, *, except_below: frozenset[str] = frozenset()) -> A:
+    """The same, of what is to be kept: Invalid also when the database could not hold it."""
+    if unfit := list(storable_faults(document, except_below=except_below)):
+        raise Invalid(refusal, unfit[:MOST])
+    return read_as(model, document, refusal)
 
 
 def faults_of(error: ValidationError, start: str = "$") -> list[Fault]:

@@ -9,6 +9,11 @@ class Answer(StrEnum):
     ACCEPT = "accept"  # processed: it goes on
     REJECT = "reject"  # failed, for the reason that is given: it stops here
 
+    @property
+    def told(self) -> str:
+        """As histories tell it."""
+        return "Accepted" if self is Answer.ACCEPT else "Rejected"
+
 
 class Default(StrEnum):
     """What is taken of a path that nobody has decided in time."""

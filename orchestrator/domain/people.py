@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeVar
 
 from orchestrator.domain.machine import Machine, edges
 from orchestrator.domain.roles import Role
-from orchestrator.errors import Forbidden, IllegalTransition
+from orchestrator.errors import Forbidden
 
 S = TypeVar("S", bound=StrEnum)
 E = TypeVar("E", bound=StrEnum)
@@ -58,12 +58,6 @@ class PeopleMachine(Machine[S, E]):
         if not any(which == event and not who.isdisjoint(asking) for (_, which), who in self.who.items()):
             raise Forbidden(f"{event} of this {self.name} is not yours to fire")
 
-    def must_be_now(self, event: E, asking: Collection[Who], state: S) -> None:
-        """IllegalTransition, with what they may fire instead, when the event is not open to them in this state."""
-        possible = self.open_to(asking, state)
-        if event not in possible:
-            raise IllegalTransition(self.name, state, event, possible)
-
     def named(self, event: str) -> E | None:
         """The event of this name, as it is spelled or in kebab case; None when there is none."""
         return next((known for known in self.events if event in (known.value, kebab(known))), None)
@@ -81,6 +75,11 @@ class Person:
     name: str
     roles: frozenset[Role] = frozenset()
     groups: frozenset[str] = frozenset()
+
+    @property
+    def leads(self) -> bool:
+        """Whether they may act for others."""
+        return not self.roles.isdisjoint(PLANNERS)
 
     def asking(self, assigned: "Assigned") -> frozenset[Who]:
         """All that they are to a job that is assigned so."""

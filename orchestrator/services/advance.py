@@ -21,6 +21,7 @@ from orchestrator.storage.task_rows import (
     count_percent,
     make_job,
     open_rows,
+    read_row,
     read_rows,
     set_group,
     set_reason,
@@ -84,51 +85,51 @@ def begin(tx: Connection, group: Row[Any], row: Row[Any], actor: str, comment: s
     reason = f"{told(row)}: job {job}"
     record(tx, group.id, GroupEvent.CREATE_JOB_FOR_TASK, actor=actor, reason=reason, comment=comment)
     if row.run is not None:
-        start_run(tx, group.id, row.id)
+        start_run(tx, row.id)
     return job
 
 
-def start_run(tx: Connection, group_id: int, row_id: int) -> None:
+def start_run(tx: Connection, row_id: int) -> None:
     """Submit the workflow of an automatic task that is Ready; what can not be submitted has failed."""
-    group, row = read_group(tx, group_id), _row(tx, group_id, row_id)
+    row = read_row(tx, row_id)
+    group = read_group(tx, row.group_id)
     body = row.run | {"priority": group.priority}
     try:
         with tx.begin_nested():
             run = submit(tx, body, group.owner, parent=row.job_id).job_id
     except Refused as refused:
-        work_began(tx, group_id, row, HUB)
+        work_began(tx, row, HUB)
         faults = "; ".join(f"{fault.place} {fault.reason}" for fault in refused.faults)
-        run_failed(tx, group_id, row_id, f"its workflow could not be started: {refused.detail}: {faults}".rstrip(": "))
+        run_failed(tx, row, f"its workflow could not be started: {refused.detail}: {faults}".rstrip(": "))
         return
     set_run(tx, row.id, run)
     record(tx, row.job_id, "RunStarted", actor=HUB, reason=f"job {run}")
 
 
-def work_began(tx: Connection, group_id: int, row: Row[Any], actor: str, **told: Any) -> None:
+def work_began(tx: Connection, row: Row[Any], actor: str, **told: Any) -> None:
     """Work on a task that is Ready has begun, and with it, maybe, that on its group."""
     change(tx, row, _E.START, actor, **told)
-    state = JobState(read_group(tx, group_id).state)
+    state = JobState(read_group(tx, row.group_id).state)
     if state is JobState.PENDING:
-        move(tx, GROUP_JOB, group_id, state, GroupEvent.TASK_STARTED, actor=actor, began=True)
+        move(tx, GROUP_JOB, row.group_id, state, GroupEvent.TASK_STARTED, actor=actor, began=True)
 
 
-def task_done(tx: Connection, group_id: int, row: Row[Any], actor: str, **told: Any) -> None:
+def task_done(tx: Connection, row: Row[Any], actor: str, **told: Any) -> None:
     """A task is complete; its group goes on."""
     change(tx, row, _E.COMPLETE, actor, **told)
     set_reason(tx, row.job_id, None)
     release_ended(tx, [row.job_id])
-    count_percent(tx, group_id)
-    advance(tx, group_id)
+    count_percent(tx, row.group_id)
+    advance(tx, row.group_id)
 
 
-def run_failed(tx: Connection, group_id: int, row_id: int, reason: str) -> None:
+def run_failed(tx: Connection, row: Row[Any], reason: str) -> None:
     """The workflow of a task that is Working has failed: a planner is needed, or the group has failed with it."""
-    row = _row(tx, group_id, row_id)
-    set_run(tx, row_id, None)
+    set_run(tx, row.id, None)
     set_reason(tx, row.job_id, reason)
     record(tx, row.job_id, "RunFailed", actor=HUB, reason=reason)
     if row.on_failure == "fail":
-        finish(tx, group_id, GroupEvent.SOME_FAILED, reason=f"{told(row)}: {reason}")
+        finish(tx, row.group_id, GroupEvent.SOME_FAILED, reason=f"{told(row)}: {reason}")
 
 
 def finish(tx: Connection, group_id: int, event: GroupEvent, *, actor: str = HUB, reason: str | None = None) -> None:
@@ -151,7 +152,3 @@ def end_rows(tx: Connection, group_id: int, actor: str) -> None:
 def told(row: Row[Any]) -> str:
     """A task, as histories name it."""
     return f"task {row.id}, {row.task}"
-
-
-def _row(tx: Connection, group_id: int, row_id: int) -> Row[Any]:
-    return next(row for row in read_rows(tx, group_id) if row.id == row_id)

@@ -17,12 +17,10 @@ from orchestrator.services.claim import must_have, taken_up, written
 from orchestrator.services.keys import Caller
 from orchestrator.services.manual import Manual, lock_jobs, must_run, read_manual, record_task
 from orchestrator.storage.history import record
-from orchestrator.storage.queries.asked import leads
 
 MOST_TASKS = 200
 MOST_PATHS = 20_000
 """Decided in one transaction: some tenths of a second."""
-_WORDS = {Answer.ACCEPT: "Accepted", Answer.REJECT: "Rejected"}
 _REFUSAL = "this can not be decided like that"
 
 
@@ -51,7 +49,7 @@ def answer(tx: Connection, task: int, who: Caller, said: Answer, read: Callable[
         must_have(manual, who, (asked := read()).attempt, said)
     comments = _named(manual, asked)
     _decide(manual, said, comments)
-    record_task(tx, [(manual, _WORDS[said], len(comments))], who.user, asked.comment)
+    record_task(tx, [(manual, said.told, len(comments))], who.user, asked.comment)
     written(tx, [manual], plan)
 
 
@@ -78,7 +76,7 @@ def decide(tx: Connection, job: int, who: Caller, read: Callable[[], DecisionAsk
     if row is None:
         raise NotFound(f"there is no job {job}")
     who.must_reach(row.site)
-    groups = None if leads(who.person) else sorted(who.groups)
+    groups = None if who.person.leads else sorted(who.groups)
     _refuse_strangers(tx, job, groups)
     must_run(tx, job, lock_jobs(tx, [job])[job], "decide")
     asked = read()
@@ -95,9 +93,9 @@ def decide(tx: Connection, job: int, who: Caller, read: Callable[[], DecisionAsk
     touched = [(manual, n) for manual in read_manual(tx, taken, plan) if (n := _decide_whole(manual, who, asked))]
     done = Decided(len(touched), sum(n for _, n in touched), _next(taken, len(rows)))
     if touched:
-        record_task(tx, [(manual, _WORDS[asked.answer], n) for manual, n in touched], who.user, asked.comment)
+        record_task(tx, [(manual, asked.answer.told, n) for manual, n in touched], who.user, asked.comment)
         what = f"{done.paths} paths of {done.tasks} tasks"
-        record(tx, job, _WORDS[asked.answer], actor=who.user, reason=what, comment=asked.comment)
+        record(tx, job, asked.answer.told, actor=who.user, reason=what, comment=asked.comment)
         written(tx, [manual for manual, _ in touched], plan)
     return done
 

@@ -8,7 +8,6 @@ from orchestrator.errors import Conflict, Forbidden, NotFound
 from orchestrator.services.keys import Caller
 from orchestrator.storage.files import Files, Received
 from orchestrator.storage.history import record
-from orchestrator.storage.queries.asked import leads
 
 MOST = 100
 """Of one job."""
@@ -36,7 +35,7 @@ def detach(tx: Connection, job: int, attachment: int, who: Caller) -> None:
     """Forget it; its file is to be removed once that is committed. Forbidden for another's, but to planners."""
     _lock(tx, job)
     row = found(tx, job, attachment)
-    if row.added_by != who.user and not leads(who.person):
+    if row.added_by != who.user and not who.person.leads:
         raise Forbidden(f"the attachment {row.name!r} is {row.added_by}'s")
     tx.execute(_FORGET, {"id": attachment})
     record(tx, job, "AttachmentDeleted", actor=who.user, comment=row.name)

@@ -15,8 +15,8 @@ def revoker(firing: Firing) -> Revoke:
 
 
 def _job(firing: Firing, wish: Wish) -> Locked:
-    job, (_, already) = firing.job, wish.value
-    return Locked(job.id, JobState(job.state), job.started_at is not None, JobState(job.state) in already)
+    job = firing.job
+    return Locked(job.id, JobState(job.state), job.started_at is not None, JobState(job.state) in wish.already)
 
 
 def _pause(firing: Firing, said: Asked) -> None:
@@ -33,8 +33,8 @@ def _cancel(firing: Firing, said: CancelAsked) -> None:
 
 
 ACTIONS: Actions = {
-    JobEvent.PAUSE_REQUESTED: Action(Asked, _pause, Wish.PAUSE.value[1]),
-    JobEvent.RESUMED: Action(Asked, _resume, Wish.RESUME.value[1]),
-    JobEvent.RESUMED_UNSTARTED: Action(Asked, _resume, Wish.RESUME.value[1]),
-    JobEvent.CANCEL_REQUESTED: Action(CancelAsked, _cancel, Wish.CANCEL.value[1]),
+    JobEvent.PAUSE_REQUESTED: Action(Asked, _pause, Wish.PAUSE.already),
+    JobEvent.RESUMED: Action(Asked, _resume, Wish.RESUME.already),
+    JobEvent.RESUMED_UNSTARTED: Action(Asked, _resume, Wish.RESUME.already),
+    JobEvent.CANCEL_REQUESTED: Action(CancelAsked, _cancel, Wish.CANCEL.already),
 }

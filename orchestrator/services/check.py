@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 import msgspec
-from pydantic import ValidationError
 from sqlalchemy import Connection
 
 from orchestrator.contracts.discovery_options import DISCOVERY_OPTIONS
-from orchestrator.contracts.faults import MOST, faults_of
+from orchestrator.contracts.faults import MOST, read_as
 from orchestrator.contracts.workflow import MAX_REFERENCES, Action, Workflow
 from orchestrator.domain.fields import FieldType, reference, references, shown, unknown_site
 from orchestrator.domain.place import inside
@@ -45,10 +44,7 @@ def read_definition(document: object) -> Workflow:
         raise Invalid("the workflow can not be taken", [Fault("$", "has to be an object")])
     if len(msgspec.json.encode(cast(object, document))) > MAX_BYTES:
         raise Invalid("the workflow can not be taken", [Fault("$", f"is larger than {MAX_BYTES} bytes")])
-    try:
-        return Workflow.model_validate(document)
-    except ValidationError as error:
-        raise Invalid("the workflow can not be taken", faults_of(error)) from None
+    return read_as(Workflow, cast(object, document), "the workflow can not be taken")
 
 
 def definition_faults(workflow: Workflow, offers: Offers) -> list[Fault]:

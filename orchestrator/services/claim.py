@@ -23,14 +23,13 @@ from orchestrator.services.manual import (
     write_manual,
 )
 from orchestrator.services.settle import settle
-from orchestrator.storage.queries.asked import leads
 
 CLAIM, GIVE_BACK = "claim", "give-back"
 
 
 def must_be_asked(who: Caller, group: str) -> None:
     """Raise Forbidden unless this is one of those who are asked."""
-    if group and group not in who.groups and not leads(who.person):
+    if group and group not in who.groups and not who.person.leads:
         raise Forbidden(f"{who.user} is not in the group {group}, which does this step")
 
 
@@ -52,10 +51,10 @@ def taken_up(tx: Connection, task: int, who: Caller, event: str) -> tuple[Row[An
     return row, manual, plan
 
 
-def written(tx: Connection, touched: Sequence[Manual], plan: Plan) -> None:
-    """Write what was done with them, and move their jobs on."""
+def written(tx: Connection, touched: Sequence[Manual], plan: Plan) -> list[int]:
+    """Write what was done with them, and move their jobs on; those that have ended by it."""
     write_manual(tx, touched, plan)
-    settle(tx, {manual.task.job for manual in touched}, jobs_begun(touched))
+    return settle(tx, {manual.task.job for manual in touched}, jobs_begun(touched))
 
 
 def claim(tx: Connection, task: int, who: Caller, read: Callable[[], Said] = Said) -> None:
@@ -77,7 +76,7 @@ def must_have(manual: Manual, who: Caller, attempt: int | None, event: str, *, o
     """Raise unless this person has the task (under this attempt): Forbidden, or what the moment does not allow."""
     if manual.claimed_by is None:
         raise IllegalTransition(TASK.name, manual.task.state, event, (CLAIM,))
-    if manual.claimed_by != who.user and not (or_lead and leads(who.person)):
+    if manual.claimed_by != who.user and not (or_lead and who.person.leads):
         raise Forbidden(f"task {manual.task.id} is claimed by {manual.claimed_by}")
     if attempt is not None and attempt != manual.task.attempt:
         raise Conflict(f"attempt {manual.task.attempt} is the present one, not {attempt}")

@@ -60,7 +60,7 @@ def collect(
     rows = _read(tx, {item.task for _, _, item in said})
     well = smooth(said, rows)
     others = [one for one in said if one[2].task not in well]
-    tasks = {item.task: _task(row, plan) for _, _, item in others if (row := rows.get(item.task))}
+    tasks = {item.task: task_of(row, plan) for _, _, item in others if (row := rows.get(item.task))}
     late: list[Late] = []
     lessons = Lessons(memory)
     for site, node, item in others:
@@ -98,7 +98,8 @@ def _read(tx: Connection, ids: Iterable[int]) -> dict[int, Row[Any]]:
     return {row.id: row for row in tx.execute(_READ, {"ids": array(ids), "bits": STEP_BITS})}
 
 
-def _task(row: Row[Any], plan: Plan) -> Task:
+def task_of(row: Row[Any], plan: Plan) -> Task:
+    """A task as its row, and that of its hand-out, tell it."""
     state, given, links = TaskState(row.state), number(row.given_bits, row.n), plan[row.job_id, row.rule]
     link = links[step_of(row.id)]
     return Task(

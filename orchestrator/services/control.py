@@ -41,6 +41,16 @@ class Wish(Enum):
     RESUME = (JobEvent.RESUMED, frozenset({JobState.PENDING, JobState.STARTED}))
     CANCEL = (JobEvent.CANCEL_REQUESTED, frozenset({JobState.DEQUEUING, JobState.CANCELLED}))
 
+    @property
+    def event(self) -> JobEvent:
+        """What is fired."""
+        return self.value[0]
+
+    @property
+    def already(self) -> frozenset[JobState]:
+        """Where asking again changes nothing."""
+        return self.value[1]
+
 
 @dataclass(frozen=True, slots=True)
 class Locked:
@@ -57,10 +67,9 @@ def locked(tx: Connection, job: int, wish: Wish) -> Locked:
     row = tx.execute(_LOCK, {"job": job}).one_or_none()
     if row is None:
         raise NotFound(f"there is no job {job}")
-    event, already = wish.value
-    found = Locked(job, JobState(row.state), row.begun, JobState(row.state) in already)
+    found = Locked(job, JobState(row.state), row.begun, JobState(row.state) in wish.already)
     if not found.so_already:
-        BATCH_JOB.fire(found.state, event)
+        BATCH_JOB.fire(found.state, wish.event)
     return found
 
 

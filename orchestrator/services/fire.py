@@ -49,7 +49,7 @@ class Action(Generic[B]):
 
 
 Actions = Mapping[StrEnum, Action[Any]]
-Read = Callable[[type[BaseModel]], BaseModel]
+Read = Callable[[type[BaseModel]], Any]
 """Reads what was said, as this model; raises Invalid."""
 
 

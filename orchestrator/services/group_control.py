@@ -22,7 +22,7 @@ _J, _G = JobState, GroupEvent
 def _pause(firing: Firing, said: Asked) -> None:
     """Nothing of it is with anybody but people: it is Paused at once, and its open jobs are held."""
     tx, group = firing.tx, firing.job
-    if group.state in Wish.PAUSE.value[1]:
+    if group.state in Wish.PAUSE.already:
         return
     state = move(tx, GROUP_JOB, group.id, _J(group.state), _G.PAUSE_REQUESTED, actor=firing.actor, reason=said.reason)
     for job in _open_jobs(tx, group.id):
@@ -32,7 +32,7 @@ def _pause(firing: Firing, said: Asked) -> None:
 
 def _resume(firing: Firing, said: Asked) -> None:
     tx, group = firing.tx, firing.job
-    if group.state in Wish.RESUME.value[1]:
+    if group.state in Wish.RESUME.already:
         return
     event = _G.RESUMED if group.started_at is not None else _G.RESUMED_UNSTARTED
     move(tx, GROUP_JOB, group.id, _J(group.state), event, actor=firing.actor, reason=said.reason)
@@ -92,8 +92,8 @@ def _live_run(tx: Connection, group: int) -> int | None:
 
 
 CONTROL: Actions = {
-    _G.PAUSE_REQUESTED: Action(Asked, _pause, Wish.PAUSE.value[1]),
-    _G.RESUMED: Action(Asked, _resume, Wish.RESUME.value[1]),
-    _G.RESUMED_UNSTARTED: Action(Asked, _resume, Wish.RESUME.value[1]),
-    _G.CANCEL_REQUESTED: Action(CancelAsked, _cancel, Wish.CANCEL.value[1]),
+    _G.PAUSE_REQUESTED: Action(Asked, _pause, Wish.PAUSE.already),
+    _G.RESUMED: Action(Asked, _resume, Wish.RESUME.already),
+    _G.RESUMED_UNSTARTED: Action(Asked, _resume, Wish.RESUME.already),
+    _G.CANCEL_REQUESTED: Action(CancelAsked, _cancel, Wish.CANCEL.already),
 }

@@ -4,9 +4,10 @@ Each is an event of the group job that leaves its state alone, and stands in its
 is an event of the task's own job: task_job_events.py.)
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from orchestrator.contracts.task_group import InsertAsked, Said, TaskGroupDefinition
 from orchestrator.domain.task_group import STATUSES, GroupEvent, TaskStatus, TaskStatusEvent
@@ -54,7 +55,7 @@ def _insert(firing: Firing, said: InsertAsked) -> None:
     definition = find_definition(tx, said.task_group)
     if definition is None:
         raise _wrong("$.task_group", f"there is no task group {said.task_group!r}")
-    before = _place(tx, group_id, said)
+    before = _place(rows, read_group(tx, group_id), said)
     add_rows(tx, group_id, before, definition.name, definition.tasks, firing.actor)
     count_percent(tx, group_id)
     what = f"{len(definition.tasks)} tasks of {definition.name}, from place {before} on"
@@ -63,9 +64,8 @@ def _insert(firing: Firing, said: InsertAsked) -> None:
     advance(tx, group_id)
 
 
-def _place(tx: Connection, group_id: int, said: InsertAsked) -> int:
+def _place(rows: Sequence[Row[Any]], group: Row[Any], said: InsertAsked) -> int:
     """The order that the first row to be inserted takes."""
-    rows, group = read_rows(tx, group_id), read_group(tx, group_id)
     if said.at == "start":
         return 1
     if said.at == "end":
@@ -77,7 +77,7 @@ def _place(tx: Connection, group_id: int, said: InsertAsked) -> int:
         return next((row.order for row in open_rows(rows)), len(rows) + 1)
     named = next((row for row in rows if row.id == said.at), None)
     if named is None:
-        raise _wrong("$.at", f"job {group_id} has no task {said.at}")
+        raise _wrong("$.at", f"job {group.id} has no task {said.at}")
     return named.order
 
 

@@ -49,7 +49,7 @@ def place(tx: Connection, asked: HoldAsked, author: str) -> int:
 
 
 def hold_job(tx: Connection, job: int, kind: str, reason: str) -> int:
-    """Hold a job, whose row is locked, because too much of it fails."""
+    """Hold a job, whose row is locked, in the hub's name; its id."""
     return _keep(tx, Scope(job=job), reason, HUB, kind, None)
 
 

@@ -5,13 +5,12 @@ from typing import NamedTuple
 from sqlalchemy import Connection, text
 
 from orchestrator.contracts.paths import indices, to_bits
-from orchestrator.domain.answer import Default
+from orchestrator.domain.answer import Answer, Default
 from orchestrator.domain.batch_job import RUNNING, JobState
 from orchestrator.services.chains import read_plan
+from orchestrator.services.claim import written
 from orchestrator.services.hold import DEADLINE, HUB, hold_job, is_held
-from orchestrator.services.manual import Manual, jobs_begun, lock_jobs, read_manual, record_task
-from orchestrator.services.manual import write_manual as write
-from orchestrator.services.settle import settle
+from orchestrator.services.manual import Manual, lock_jobs, read_manual, record_task, write_manual
 
 MOST = 500
 """Tasks of one turn."""
@@ -53,11 +52,10 @@ def lapse(tx: Connection) -> Lapsed:
     done = _Lapsing([], [], [])
     for manual in manuals:
         _look(tx, manual, states[manual.task.job], done, goes_on=manual.task.job in goes_on)
-    write(tx, done.touched, plan)
+    ended = written(tx, done.touched, plan)
     tx.execute(_LATER, {"tasks": done.later, "seconds": AGAIN_S})
     tx.execute(_NEVER, {"tasks": done.held})
-    jobs = {manual.task.job for manual in done.touched}
-    return Lapsed(len(done.touched), settle(tx, jobs, jobs_begun(done.touched)))
+    return Lapsed(len(done.touched), ended)
 
 
 def _look(tx: Connection, manual: Manual, state: JobState, done: _Lapsing, *, goes_on: bool) -> None:
@@ -86,8 +84,7 @@ def _take_default(tx: Connection, manual: Manual, default: Default) -> None:
         manual.accept(left, {})
     else:
         manual.reject(dict.fromkeys(indices(to_bits(left, task.batch_size), task.batch_size), LATE))
-    word = "Accepted" if default is Default.ACCEPT else "Rejected"
-    record_task(tx, [(manual, word, left.bit_count())], HUB, LATE)
+    record_task(tx, [(manual, Answer(default).told, left.bit_count())], HUB, LATE)
 
 
 _CLAIMED = text("""
@@ -105,5 +102,5 @@ def stop_claimed(tx: Connection, job: int) -> bool:
     for manual in manuals:
         manual.give_back()
     record_task(tx, [(manual, "Stopped", None) for manual in manuals], HUB, "its job is being cancelled")
-    write(tx, manuals, plan)
+    write_manual(tx, manuals, plan)
     return True

@@ -23,12 +23,11 @@ from orchestrator.domain.answer import Default
 from orchestrator.domain.batch_job import RUNNING, JobState
 from orchestrator.domain.cascade import Tally, ending
 from orchestrator.domain.chain import STEP_BITS, step_of
-from orchestrator.domain.retry import RetryPolicy
 from orchestrator.domain.task import TASK, TaskEvent, TaskState
 from orchestrator.errors import Conflict, IllegalTransition, NotFound
 from orchestrator.services.ask import answered
 from orchestrator.services.chains import Plan
-from orchestrator.services.collect import write_failures, write_tasks
+from orchestrator.services.collect import task_of, write_failures, write_tasks
 from orchestrator.services.decide import Task
 from orchestrator.services.failures import Failures
 from orchestrator.services.hold import refuse_held
@@ -141,8 +140,9 @@ def must_wait(row: Row[Any], event: str) -> None:
 
 
 _READ = text("""
-    select t.id, t.job_id, t.rule, t.attempt, t.state, t.given, t.given_bits, t.settled_bits, t.passed_bits,
-      t.processed, t.skipped, t.failed, t.aborted, t.tries, t.crashes, b.n, b.paths, c.carry, j.state as job_state,
+    select t.id, t.job_id, t.rule, t.attempt, t.state, t.given, t.given_bits, t.settled_bits, t.suspect_bits,
+      t.passed_bits, t.processed, t.skipped, t.failed, t.aborted, t.tries, t.crashes, b.n, b.paths, c.carry,
+      '' as site, '' as parcel, false as claimed, null as tried_bits, j.state as job_state,
       a.group_name, a.claimed_by, coalesce(a.claim_until <= clock_timestamp(), false) as claim_over,
       coalesce(a.due_at <= clock_timestamp(), false) as due
     from asks a join tasks t on t.id = a.task_id
@@ -160,35 +160,10 @@ def read_manual(tx: Connection, tasks: Collection[int], plan: Plan) -> list[Manu
 
 
 def _manual(row: Row[Any], plan: Plan) -> Manual:
-    links = plan[row.job_id, row.rule]
-    link = links[step_of(row.id)]
-    state, given = TaskState(row.state), number(row.given_bits, row.n)
-    task = Task(
-        id=row.id,
-        job=row.job_id,
-        rule=row.rule,
-        action=link.action,
-        site="",
-        parcel="",
-        claimed=False,
-        last_step=len(links) - 1,
-        batch_size=row.n,
-        attempt=row.attempt,
-        was=state,
-        state=state,
-        given=given,
-        tried=given,
-        settled=number(row.settled_bits or b"", row.n),
-        passed=number(row.passed_bits or b"", row.n),
-        tally=Tally(row.processed, row.skipped, row.failed, row.aborted),
-        tries=row.tries,
-        crashes=row.crashes,
-        dequeuing=row.job_state == JobState.DEQUEUING,
-        policy=RetryPolicy(),
-    )
+    link = plan[row.job_id, row.rule][step_of(row.id)]
     default = link.people.default if link.people is not None else None
     return Manual(
-        task=task,
+        task=task_of(row, plan),
         group=row.group_name,
         claimed_by=row.claimed_by,
         claim_over=row.claim_over,

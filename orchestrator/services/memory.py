@@ -70,6 +70,11 @@ class Memory:
                 most[step.job] = max(most[step.job], pace.tasks)
         return most
 
+    @property
+    def jobs(self) -> set[int]:
+        """Of which it remembers something."""
+        return {step.job for step in self.paces} | self._plans.keys()
+
     def forget(self, jobs: Iterable[int]) -> None:
         """These have ended."""
         ended = set(jobs)

@@ -5,15 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from pydantic import ValidationError
 from sqlalchemy import Connection, func, select
 
-from orchestrator.contracts.faults import MOST, faults_of
+from orchestrator.contracts.faults import MOST, read_storable
 from orchestrator.contracts.paths import PathList
 from orchestrator.contracts.submission import MAX_PATHS, Submission, read_paths, relative_faults
 from orchestrator.contracts.workflow import Workflow
 from orchestrator.domain.fields import bind, unknown_site
-from orchestrator.domain.storable import storable_faults
 from orchestrator.domain.walked import Walked
 from orchestrator.errors import Conflict, Fault, Invalid
 from orchestrator.services.attributes import attribute_faults
@@ -22,6 +20,7 @@ from orchestrator.services.offers import Offers, load_offers
 from orchestrator.services.plan import PlannedStep, Where, plan
 from orchestrator.storage.tables import workflow_versions, workflows
 
+_REFUSAL = "the job can not be taken"
 GIVEN = "given"
 """The discovery that finds exactly the paths given."""
 STREAM = "stream"
@@ -70,12 +69,7 @@ def read_order(tx: Connection, body: object) -> Order:
 
 def _read(body: object) -> tuple[Submission, PathList, list[Fault]]:
     """The submission, its paths and what is wrong with these; Invalid when the rest has not the right shape."""
-    if unfit := list(storable_faults(body, except_below=frozenset({"paths"}))):
-        raise _refusal(unfit)
-    try:
-        submission = Submission.model_validate(body)
-    except ValidationError as error:
-        raise _refusal(faults_of(error)) from None
+    submission = read_storable(Submission, body, _REFUSAL, except_below=frozenset({"paths"}))
     return submission, *read_paths(submission.paths)
 
 
@@ -139,4 +133,4 @@ def _steps(
 
 
 def _refusal(faults: Sequence[Fault]) -> Invalid:
-    return Invalid("the job can not be taken", faults[:MOST])
+    return Invalid(_REFUSAL, faults[:MOST])

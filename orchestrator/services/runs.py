@@ -12,7 +12,7 @@ from orchestrator.services.advance import advance, read_group, run_failed, task_
 from orchestrator.services.fire import locked
 from orchestrator.services.group_control import drained
 from orchestrator.services.hold import HUB
-from orchestrator.storage.task_rows import read_rows, set_run
+from orchestrator.storage.task_rows import read_row, set_run
 
 GOING_ON = ("Pending", "Started", "Dequeuing")
 """The states of a group in which it is heard: nothing happens in one that is paused."""
@@ -24,7 +24,7 @@ NEWS = f"""
 """SQL: the rows of which there is something to be heard."""
 DUE = "from group_jobs where due"
 """SQL: the groups that go on once nothing holds them."""
-_NEWS = text(f"select t.group_id, t.id, t.job_id {NEWS} order by t.group_id, t.id limit 100")
+_NEWS = text(f"select t.id, t.job_id {NEWS} order by t.group_id, t.id limit 100")
 _DUE = text(f"select job_id {DUE} order by job_id limit 100")
 _RUN = text("select id, state, started_at, ended_at from jobs where id = :run")
 
@@ -36,27 +36,27 @@ def hear_runs(tx: Connection) -> None:
     """
     for news in tx.execute(_NEWS).all():
         locked(tx, news.job_id)
-        _hear(tx, news.group_id, news.id)
+        _hear(tx, news.id)
     for group in tx.execute(_DUE).scalars().all():
         locked(tx, group)
         advance(tx, group)
 
 
-def _hear(tx: Connection, group_id: int, row_id: int) -> None:
-    row = next(row for row in read_rows(tx, group_id) if row.id == row_id)
-    if row.run_id is None or read_group(tx, group_id).state not in GOING_ON:
+def _hear(tx: Connection, row_id: int) -> None:
+    row = read_row(tx, row_id)
+    if row.run_id is None or read_group(tx, row.group_id).state not in GOING_ON:
         return
     run, status = tx.execute(_RUN, {"run": row.run_id}).one(), STATUSES[row.status]
     if status in TASK_JOB.terminal:  # the group is being cancelled, and the run was all that was left of it
-        drained(tx, group_id)
+        drained(tx, row.group_id)
         return
     if status is TaskStatus.READY:
-        work_began(tx, group_id, row, HUB, at=run.started_at or run.ended_at)
-        row = next(row for row in read_rows(tx, group_id) if row.id == row_id)
+        work_began(tx, row, HUB, at=run.started_at or run.ended_at)
+        row = read_row(tx, row_id)
     if run.ended_at is None:
         return
     if run.state == JobState.SUCCESS:
         set_run(tx, row_id, None)
-        task_done(tx, group_id, row, HUB, at=run.ended_at, reason=f"job {run.id} ended {run.state}")
+        task_done(tx, row, HUB, at=run.ended_at, reason=f"job {run.id} ended {run.state}")
     else:
-        run_failed(tx, group_id, row_id, f"job {run.id}, its workflow, ended {run.state}")
+        run_failed(tx, row, f"job {run.id}, its workflow, ended {run.state}")

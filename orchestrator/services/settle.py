@@ -54,6 +54,17 @@ def lock(tx: Connection, jobs: Iterable[int], tasks: Iterable[int]) -> set[int]:
     return set(tx.execute(_LOCK, {"jobs": sorted(set(jobs)), "tasks": array(set(tasks))}).scalars())
 
 
+def no_longer_open(tx: Connection, jobs: Iterable[int]) -> set[int]:
+    """Those of these jobs that have ended, whoever it was that ended them."""
+    return set(tx.execute(_NO_LONGER_OPEN, {"jobs": sorted(set(jobs))}).scalars())
+
+
+_NO_LONGER_OPEN = text("""
+    select u.id from unnest(cast(:jobs as bigint[])) as u(id)
+    where not exists (select from jobs j where j.id = u.id and j.ended_at is null)
+""")
+
+
 def settle(tx: Connection, jobs: Iterable[int], begun: Collection[int] = ()) -> list[int]:
     """Fire what is due for each of these locked jobs; the jobs that have ended by it."""
     ended: list[int] = []

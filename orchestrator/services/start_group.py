@@ -2,14 +2,12 @@
 
 from typing import Any, cast
 
-from pydantic import ValidationError
 from sqlalchemy import Connection, insert
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
-from orchestrator.contracts.faults import MOST, faults_of
+from orchestrator.contracts.faults import MOST, read_storable
 from orchestrator.contracts.task_group import GroupJobAsked, Said, TaskGroupDefinition
 from orchestrator.domain.kinds import Kind
-from orchestrator.domain.storable import storable_faults
 from orchestrator.domain.task_group import GROUP_JOB
 from orchestrator.errors import Fault, Invalid
 from orchestrator.services.attributes import attribute_faults
@@ -49,12 +47,7 @@ def start_group(tx: Connection, body: object, owner: str, idempotency_key: str |
 
 
 def _checked(tx: Connection, body: object) -> tuple[GroupJobAsked, TaskGroupDefinition]:
-    if unfit := list(storable_faults(body)):
-        raise Invalid(_REFUSAL, unfit[:MOST])
-    try:
-        asked = GroupJobAsked.model_validate(body)
-    except ValidationError as error:
-        raise Invalid(_REFUSAL, faults_of(error)) from None
+    asked = read_storable(GroupJobAsked, body, _REFUSAL)
     definition = find_definition(tx, asked.task_group)
     if definition is None:
         raise Invalid(_REFUSAL, [Fault("$.task_group", f"there is no task group {asked.task_group!r}")])

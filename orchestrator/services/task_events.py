@@ -1,9 +1,5 @@
 """What people may do with a task that waits for them, as events of the API."""
 
-from collections.abc import Callable
-from typing import Any
-
-from pydantic import BaseModel
 from sqlalchemy import Connection
 
 from orchestrator.contracts.answer import AnswerAsked, Said
@@ -11,10 +7,8 @@ from orchestrator.domain.answer import Answer
 from orchestrator.errors import NotFound
 from orchestrator.services.answer import answer
 from orchestrator.services.claim import CLAIM, GIVE_BACK, claim, give_back
+from orchestrator.services.fire import Read
 from orchestrator.services.keys import Caller
-
-Read = Callable[[type[BaseModel]], Any]
-"""Reads what was said, as this model; raises Invalid."""
 
 
 def fire_at_task(tx: Connection, task: int, event: str, who: Caller, read: Read) -> None:

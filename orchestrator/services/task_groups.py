@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from pydantic import ValidationError
 from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from orchestrator.contracts.faults import MOST, faults_of
+from orchestrator.contracts.faults import MOST, read_storable
 from orchestrator.contracts.task_group import TaskDefinition, TaskGroupDefinition
-from orchestrator.domain.storable import storable_faults
 from orchestrator.errors import Conflict, Fault, Invalid, NotFound, Refused
 from orchestrator.services.attributes import schema_faults
 from orchestrator.services.order import read_order
@@ -54,12 +52,7 @@ def _content(definition: TaskGroupDefinition) -> dict[str, object]:
 
 
 def _checked(tx: Connection, body: object) -> TaskGroupDefinition:
-    if unfit := list(storable_faults(body)):
-        raise Invalid(_REFUSAL, unfit[:MOST])
-    try:
-        definition = TaskGroupDefinition.model_validate(body)
-    except ValidationError as error:
-        raise Invalid(_REFUSAL, faults_of(error)) from None
+    definition = read_storable(TaskGroupDefinition, body, _REFUSAL)
     schema = schema_faults(definition.attributes_schema, "$.attributes_schema")
     if faults := [*schema, *_run_faults(tx, definition.tasks)]:
         raise Invalid(_REFUSAL, faults[:MOST])

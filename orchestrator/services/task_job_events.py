@@ -21,12 +21,12 @@ def _start(firing: Firing, said: TaskSaid) -> None:
     """Begin work on it, and so claim it; who has done so already changes nothing."""
     row = _row(firing, said)
     if STATUSES[row.status] is TaskStatus.READY:
-        work_began(firing.tx, row.group_id, row, firing.actor, **_words(said))
+        work_began(firing.tx, row, firing.actor, **_words(said))
 
 
 def _complete(firing: Firing, said: TaskSaid) -> None:
     row = _row(firing, said)
-    task_done(firing.tx, row.group_id, row, firing.actor, **_words(said))
+    task_done(firing.tx, row, firing.actor, **_words(said))
 
 
 def _give_up(firing: Firing, said: TaskSaid) -> None:
@@ -38,7 +38,7 @@ def _retry(firing: Firing, said: TaskSaid) -> None:
     row = _row(firing, said)
     change(firing.tx, row, _E.RETRY, firing.actor, **_words(said))
     set_reason(firing.tx, row.job_id, None)
-    start_run(firing.tx, row.group_id, row.id)
+    start_run(firing.tx, row.id)
 
 
 def _row(firing: Firing, said: TaskSaid) -> Row[Any]:

@@ -34,7 +34,7 @@ def end_webhook(tx: Connection, id: int, by: str) -> None:
 
 def send_again(tx: Connection, webhook: int, delivery: int | None, by: str) -> int:
     """Take what was given up into the outbox once more: one of them, or all; how many. NotFound when there is none."""
-    if tx.execute(_KNOWN, {"id": webhook}).one_or_none() is None:
+    if tx.execute(_AT_ONCE, {"id": webhook}).one_or_none() is None:
         raise NotFound(f"there is no webhook {webhook}")
     n = tx.execute(_AGAIN, {"webhook": webhook, "delivery": delivery}).rowcount
     if delivery is not None and not n:
@@ -47,7 +47,7 @@ _ADD = text("""
     insert into webhooks (url, events, workflow, owner) values (:url, :events, :workflow, :owner) returning id
 """)
 _END = text("delete from webhooks where id = :id")
-_KNOWN = text("update webhooks set retry_at = null where id = :id returning id")
+_AT_ONCE = text("update webhooks set retry_at = null where id = :id returning id")
 _AGAIN = text("""
     update deliveries set dead_at = null, attempts = 0, due_at = clock_timestamp()
     where webhook_id = :webhook and dead_at is not null and (cast(:delivery as bigint) is null or id = :delivery)

@@ -26,6 +26,11 @@ def read_rows(tx: Connection, group: int) -> Sequence[Row[Any]]:
     return tx.execute(query).all()
 
 
+def read_row(tx: Connection, row: int) -> Row[Any]:
+    """One of a list."""
+    return tx.execute(select(group_tasks).where(group_tasks.c.id == row)).one()
+
+
 def add_rows(
     tx: Connection, group: int, before: int, task_group: str, tasks: Sequence[TaskDefinition], actor: str
 ) -> None:
@@ -108,12 +113,10 @@ def change(
     return after
 
 
-def count_percent(tx: Connection, group: int) -> float:
+def count_percent(tx: Connection, group: int) -> None:
     """Write how much of the group job is done by now."""
     rows = read_rows(tx, group)
-    percent = percent_complete((STATUSES[row.status], row.effort) for row in rows)
-    tx.execute(update(group_jobs).where(group_jobs.c.job_id == group).values(percent_complete=percent))
-    return percent
+    set_group(tx, group, percent_complete=percent_complete((STATUSES[row.status], row.effort) for row in rows))
 
 
 def set_run(tx: Connection, row: int, run: int | None) -> None:
@@ -122,7 +125,7 @@ def set_run(tx: Connection, row: int, run: int | None) -> None:
 
 
 def set_group(tx: Connection, group: int, **values: Any) -> None:
-    """What a group job has beside a job's own columns: ``current_task``, ``due``."""
+    """What a group job has beside a job's own columns: ``current_task``, ``due``, ``percent_complete``."""
     tx.execute(update(group_jobs).where(group_jobs.c.job_id == group).values(values))
 
 

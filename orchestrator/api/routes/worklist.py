@@ -14,7 +14,6 @@ from orchestrator.contracts.answer import DecisionAsked
 from orchestrator.domain.roles import Permission
 from orchestrator.errors import Fault, Forbidden, Invalid
 from orchestrator.services.answer import decide
-from orchestrator.storage.queries.asked import leads
 from orchestrator.storage.queries.snapshot import snapshot
 from orchestrator.storage.queries.worklist import Wanted
 from orchestrator.storage.queries.worklist import list_worklist as read_worklist
@@ -32,9 +31,9 @@ class WorklistQuery(PageQuery):
 @router.get("/worklist", dependencies=[needs(Permission.READ)], summary="What waits for me")
 def list_worklist(engine: Db, who: Who, query: Annotated[WorklistQuery, Query()]) -> views.Page[views.WorklistItem]:
     """The highest priority first, then what is due first; with what can be done with each now."""
-    if query.all and not leads(who.person):
+    if query.all and not who.person.leads:
         raise Forbidden(f"{who.user} is no planner: ?all is for them")
-    if query.group is not None and query.group not in who.groups and not leads(who.person):
+    if query.group is not None and query.group not in who.groups and not who.person.leads:
         raise Forbidden(f"{who.user} is not in the group {query.group}")
     if query.all and query.group is not None:
         raise Invalid("the request is wrong", [Fault("?group", "is one group's, and ?all is everybody's")])

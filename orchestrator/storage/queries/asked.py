@@ -7,53 +7,45 @@ from sqlalchemy import Connection, Row, select, text
 from orchestrator.contracts import views
 from orchestrator.contracts.paths import indices, number, to_bits, unpack, unpack_carry
 from orchestrator.contracts.text import path_text
+from orchestrator.domain.batch_job import RUNNING
 from orchestrator.domain.chain import STEP_BITS
 from orchestrator.domain.people import Person
-from orchestrator.domain.roles import Permission, Role, granted
+from orchestrator.domain.roles import Permission, granted
 from orchestrator.domain.task import TaskState
 from orchestrator.errors import NotFound
-from orchestrator.storage.queries.keyset import decode, encode, page
+from orchestrator.storage.queries.holds import halted
+from orchestrator.storage.queries.keyset import decode, encode, page_by
 from orchestrator.storage.queries.tasks import read_task
 from orchestrator.storage.tables import task_history
 
-_LEADERS = frozenset({Role.PLANNER, Role.ADMIN})
 _ASKED = text("""
-    select a.*, j.state in ('Pending', 'Started') and j.awaits = 0 and not exists (
-      select from holds h where h.released_at is null and (h.job_id is null or h.job_id = j.id)
-        and h.site is null and h.queue is null and coalesce(h.until > clock_timestamp(), true)
-        and (h.workflow is null or h.workflow = j.workflow) and (h.owner is null or h.owner = j.owner)
-    ) as goes_on
+    select a.*, j.id, j.state, j.awaits, j.site, j.queue, j.workflow, j.owner
     from asks a join jobs j on j.id = a.job_id where a.task_id = :task
 """)
 
 
-def leads(person: Person) -> bool:
-    """Whether this is somebody who may act for others."""
-    return not person.roles.isdisjoint(_LEADERS)
-
-
 def task_events(person: Person, group: str, claimed_by: str | None, *, goes_on: bool) -> list[str]:
     """What somebody may do with a task that waits for people; ``goes_on``: its job runs, and nothing holds it."""
-    leader = leads(person)
-    asked = leader or not group or group in person.groups
+    asked = person.leads or not group or group in person.groups
     if not goes_on or not asked or Permission.WORK not in granted(person.roles):
         return []
     if claimed_by is None:
         return ["claim", "accept", "reject"]
     if claimed_by == person.name:
         return ["accept", "reject", "give-back"]
-    return ["give-back"] if leader else []
+    return ["give-back"] if person.leads else []
 
 
 def read_manual_task(tx: Connection, task: int, person: Person) -> views.ManualTask:
     """One task, and who is asked about it; NotFound when there is none."""
     told = read_task(tx, task).model_dump()
     row = tx.execute(_ASKED, {"task": task}).one_or_none()
-    return views.ManualTask(**told, asked=None if row is None else _asked(row, person))
+    return views.ManualTask(**told, asked=None if row is None else _asked(tx, row, person))
 
 
-def _asked(row: Row[Any], person: Person) -> views.Asked:
-    events = task_events(person, row.group_name, row.claimed_by, goes_on=row.goes_on)
+def _asked(tx: Connection, row: Row[Any], person: Person) -> views.Asked:
+    goes_on = row.state in RUNNING and not halted(tx, [row])
+    events = task_events(person, row.group_name, row.claimed_by, goes_on=goes_on)
     names = views.Asked.model_fields.keys() - {"group", "legal_events"}
     own = {name: getattr(row, name) for name in names}
     return views.Asked(**own, group=row.group_name or None, legal_events=events)
@@ -106,9 +98,7 @@ def list_task_history(tx: Connection, task: int, limit: int, cursor: str | None 
     """What people did with a task, oldest first. NotFound when there is none."""
     known = read_task(tx, task)
     query = select(task_history).where(task_history.c.job_id == known.job_id, task_history.c.task_id == task)
-    if cursor is not None:
-        query = query.where(task_history.c.seq > decode(cursor, int)[0])
-    return page(tx, query.order_by(task_history.c.seq), limit, _event, lambda row: [row.seq])
+    return page_by(tx, query, task_history.c.seq, limit, cursor, _event)
 
 
 def _event(row: Row[Any]) -> views.TaskEvent:

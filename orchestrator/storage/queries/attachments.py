@@ -5,16 +5,14 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from orchestrator.contracts import views
-from orchestrator.storage.queries.keyset import decode, page
+from orchestrator.storage.queries.keyset import page_by
 from orchestrator.storage.tables import attachments
 
 
 def list_attachments(tx: Connection, job: int, limit: int, cursor: str | None = None) -> views.Page[views.Attachment]:
     """Those of a job, the oldest first."""
-    query = select(attachments).where(attachments.c.job_id == job).order_by(attachments.c.id)
-    if cursor is not None:
-        query = query.where(attachments.c.id > decode(cursor, int)[0])
-    return page(tx, query, limit, attachment, lambda row: [row.id])
+    query = select(attachments).where(attachments.c.job_id == job)
+    return page_by(tx, query, attachments.c.id, limit, cursor, attachment)
 
 
 def attachment(row: Row[Any]) -> views.Attachment:

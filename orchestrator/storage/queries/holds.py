@@ -7,10 +7,11 @@ from sqlalchemy import Connection, Row, func, or_, select
 
 from orchestrator.contracts import views
 from orchestrator.errors import NotFound
-from orchestrator.storage.queries.keyset import decode, page
+from orchestrator.storage.queries.keyset import page_by
 from orchestrator.storage.tables import holds, job_steps
 
 _SCOPE = ("site", "queue", "workflow", "owner")
+_LANE = ("site", "queue")
 _OPEN = holds.c.released_at.is_(None) & func.coalesce(holds.c.until > func.clock_timestamp(), True)
 
 
@@ -18,14 +19,12 @@ def list_holds(
     tx: Connection, limit: int, cursor: str | None = None, *, job: int | None = None, released: bool = False
 ) -> views.Page[views.Hold]:
     """Those that hold, the newest first; with ``released`` also those that no longer do."""
-    query = select(holds).order_by(holds.c.id.desc())
+    query = select(holds)
     if not released:
         query = query.where(_OPEN)
     if job is not None:
         query = query.where(holds.c.job_id == job)
-    if cursor is not None:
-        query = query.where(holds.c.id < decode(cursor, int)[0])
-    return page(tx, query, limit, _view, lambda row: [row.id])
+    return page_by(tx, query, holds.c.id, limit, cursor, _view, falling=True)
 
 
 def read_hold(tx: Connection, hold_id: int) -> views.Hold:
@@ -51,6 +50,13 @@ def holds_of(tx: Connection, jobs: Sequence[Row[Any]]) -> dict[int, list[views.H
     for step in tx.execute(steps.distinct()):
         lanes[step.job_id].add((step.site, step.queue))
     return {job.id: [_view(hold) for hold in found if _holds(hold, job, lanes[job.id])] for job in jobs}
+
+
+def halted(tx: Connection, jobs: Sequence[Row[Any]]) -> set[int]:
+    """Those of these jobs that people can not go on with: one waits for another, or a hold stops the whole of it."""
+    held = holds_of(tx, jobs)
+    whole = {id for id, some in held.items() if any(hold.scope.keys().isdisjoint(_LANE) for hold in some)}
+    return whole | {job.id for job in jobs if job.awaits > 0}
 
 
 def _holds(hold: Row[Any], job: Row[Any], lanes: Iterable[tuple[str, str]]) -> bool:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, Select
+from sqlalchemy import Column, Connection, Row, Select
 
 from orchestrator.contracts.views import Page
 from orchestrator.errors import Fault, Invalid
@@ -46,6 +46,24 @@ def page(
     more = len(rows) > limit
     rows = rows[:limit]
     return Page[T](items=[view(row) for row in rows], next_cursor=encode(place(rows[-1])) if more else None)
+
+
+def page_by(
+    tx: Connection,
+    query: Select[Any],
+    column: Column[Any],
+    limit: int,
+    cursor: str | None,
+    view: Callable[[Row[Any]], T],
+    *,
+    falling: bool = False,
+) -> Page[T]:
+    """Up to ``limit`` rows behind the cursor, in the order of one column that tells them apart."""
+    if cursor is not None:
+        (last,) = decode(cursor, column.type.python_type)
+        query = query.where(column < last if falling else column > last)
+    ordered = query.order_by(column.desc() if falling else column)
+    return page(tx, ordered, limit, view, lambda row: [getattr(row, column.name)])
 
 
 def _fits(value: int | str) -> bool:

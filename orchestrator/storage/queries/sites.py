@@ -12,7 +12,7 @@ from orchestrator.contracts.names import Function
 from orchestrator.domain.chain import STEP_MASK
 from orchestrator.domain.health import GONE_AFTER_S, LONG_AFTER_S, LeftQueue, NodeView, Overdue, PoolView, site_health
 from orchestrator.errors import NotFound
-from orchestrator.storage.queries.keyset import decode, page
+from orchestrator.storage.queries.keyset import page_by
 from orchestrator.storage.queries.restarts import restarts_of
 from orchestrator.storage.tables import nodes, site_actions, sites
 
@@ -121,10 +121,7 @@ class _There:
 
 def list_sites(tx: Connection, limit: int, cursor: str | None = None) -> views.Page[views.Site]:
     """Every site that has announced itself, by name."""
-    query = select(sites).order_by(sites.c.name)
-    if cursor is not None:
-        query = query.where(sites.c.name > decode(cursor, str)[0])
-    found = page(tx, query, limit, lambda row: row, lambda row: [row.name])
+    found = page_by(tx, select(sites), sites.c.name, limit, cursor, lambda row: row)
     return views.Page[views.Site](items=_views(tx, found.items), next_cursor=found.next_cursor)
 
 

@@ -12,7 +12,7 @@ from orchestrator.domain.kinds import Kind
 from orchestrator.domain.percent import duration_s, durations
 from orchestrator.domain.task_group import STATUSES, TaskStatus
 from orchestrator.errors import NotFound
-from orchestrator.storage.queries.keyset import decode, page
+from orchestrator.storage.queries.keyset import page_by
 from orchestrator.storage.tables import group_jobs, group_tasks, jobs, task_groups
 
 MOST_TASKS = 100_000
@@ -21,10 +21,7 @@ MOST_TASKS = 100_000
 
 def list_definitions(tx: Connection, limit: int, cursor: str | None = None) -> views.Page[views.TaskGroup]:
     """Every task group, by name."""
-    query = select(task_groups).order_by(task_groups.c.name)
-    if cursor is not None:
-        query = query.where(task_groups.c.name > decode(cursor, str)[0])
-    return page(tx, query, limit, _definition, lambda row: [row.name])
+    return page_by(tx, select(task_groups), task_groups.c.name, limit, cursor, _definition)
 
 
 def read_definition(tx: Connection, name: str) -> views.TaskGroup:

@@ -6,16 +6,13 @@ from sqlalchemy import Connection, Row, Select, func, select
 
 from orchestrator.contracts import views
 from orchestrator.errors import NotFound
-from orchestrator.storage.queries.keyset import decode, page
+from orchestrator.storage.queries.keyset import page_by
 from orchestrator.storage.tables import group_members, groups, users
 
 
 def list_users(tx: Connection, limit: int, cursor: str | None = None) -> views.Page[views.User]:
     """Every user, by name."""
-    query = _users().order_by(users.c.name)
-    if cursor is not None:
-        query = query.where(users.c.name > decode(cursor, str)[0])
-    return page(tx, query, limit, _user, lambda row: [row.name])
+    return page_by(tx, _users(), users.c.name, limit, cursor, _user)
 
 
 def read_user(tx: Connection, name: str) -> views.User:
@@ -28,10 +25,7 @@ def read_user(tx: Connection, name: str) -> views.User:
 
 def list_groups(tx: Connection, limit: int, cursor: str | None = None) -> views.Page[views.Group]:
     """Every group, by name."""
-    query = _groups().order_by(groups.c.name)
-    if cursor is not None:
-        query = query.where(groups.c.name > decode(cursor, str)[0])
-    return page(tx, query, limit, _group, lambda row: [row.name])
+    return page_by(tx, _groups(), groups.c.name, limit, cursor, _group)
 
 
 def read_group(tx: Connection, name: str) -> views.Group:

@@ -6,16 +6,13 @@ from sqlalchemy import Connection, Row, Select, select
 
 from orchestrator.contracts import views
 from orchestrator.errors import NotFound
-from orchestrator.storage.queries.keyset import decode, page
+from orchestrator.storage.queries.keyset import page_by
 from orchestrator.storage.tables import deliveries, webhooks
 
 
 def list_webhooks(tx: Connection, limit: int, cursor: str | None = None) -> views.Page[views.Webhook]:
     """The newest first."""
-    query = _webhooks().order_by(webhooks.c.id.desc())
-    if cursor is not None:
-        query = query.where(webhooks.c.id < decode(cursor, int)[0])
-    return page(tx, query, limit, _view, lambda row: [row.id])
+    return page_by(tx, _webhooks(), webhooks.c.id, limit, cursor, _view, falling=True)
 
 
 def read_webhook(tx: Connection, webhook: int) -> views.Webhook:
@@ -31,11 +28,9 @@ def list_deliveries(
 ) -> views.Page[views.Delivery]:
     """What was given up, or is still to be sent, the oldest first. NotFound when there is no such webhook."""
     read_webhook(tx, webhook)
-    query = select(deliveries).where(deliveries.c.webhook_id == webhook).order_by(deliveries.c.id)
+    query = select(deliveries).where(deliveries.c.webhook_id == webhook)
     query = query.where(deliveries.c.dead_at.is_not(None) if dead else deliveries.c.dead_at.is_(None))
-    if cursor is not None:
-        query = query.where(deliveries.c.id > decode(cursor, int)[0])
-    return page(tx, query, limit, _delivery, lambda row: [row.id])
+    return page_by(tx, query, deliveries.c.id, limit, cursor, _delivery)
 
 
 def _webhooks() -> Select[Any]:

@@ -62,7 +62,7 @@ def _task(tx: Connection, job: Row[Any]) -> Iterator[Cause]:
         frees = f"orchestrator do {job.id} retry, or: orchestrator do {job.id} complete"
         yield Cause(cause="run_failed", detail=row.reason or "its workflow failed", frees=frees)
     elif row.claimed_by is not None:
-        detail = f"{row.claimed_by} is at it since {job.started_at:%Y-%m-%d %H:%M:%S} UTC"
+        detail = f"{row.claimed_by} is at it since {job.started_at:{WHEN}}"
         yield Cause(cause="at_work", detail=detail, frees=f"{row.claimed_by}: orchestrator do {job.id} complete")
     else:
         names = [row.assignee, row.assigned_group and f"the group {row.assigned_group}"]

@@ -17,7 +17,7 @@ from orchestrator.domain.batch_job import RUNNING
 from orchestrator.domain.chain import STEP_MASK
 from orchestrator.domain.people import Person
 from orchestrator.storage.queries.asked import task_events
-from orchestrator.storage.queries.holds import holds_of
+from orchestrator.storage.queries.holds import halted
 from orchestrator.storage.queries.keyset import decode, encode
 from orchestrator.storage.queries.legal import legal_events, read_facts
 
@@ -94,9 +94,8 @@ def _people_jobs(tx: Connection, wanted: Wanted, after: Sequence[int], most: int
     urgency, due, job, _ = after
     asked = {"urgency": urgency, "due": due, "job": job, "most": most}
     rows = tx.execute(_PEOPLE_JOBS, wanted.asked | asked).all()
-    held, facts = holds_of(tx, rows), read_facts(tx, rows)
+    stopped, facts = halted(tx, rows), read_facts(tx, rows)
     for row in rows:
-        stopped = bool(held.get(row.id)) or row.awaits > 0
         view = views.WorklistItem(
             **_of_job(row),
             task_id=None,
@@ -108,8 +107,8 @@ def _people_jobs(tx: Connection, wanted: Wanted, after: Sequence[int], most: int
             assignee=row.claimed_by or row.assignee,
             claim_until=None,
             paths=None,
-            held=stopped,
-            legal_events=legal_events(wanted.person, row, facts, held=stopped),
+            held=row.id in stopped,
+            legal_events=legal_events(wanted.person, row, facts, held=row.id in stopped),
         )
         yield _Item((row.urgency, row.due, row.id, 0), view)
 
@@ -174,18 +173,18 @@ def _manual_tasks(tx: Connection, wanted: Wanted, after: Sequence[int], most: in
         jobs = tx.execute(_ASKING[wanted.all], wanted.asked | place).all()
         if not jobs:
             return
-        held = holds_of(tx, jobs)
+        stopped = halted(tx, jobs)
         by_id = {row.id: row for row in jobs}
         start = {job: task} if not strictly else {}
         asked = {"jobs": list(by_id), "after": [start.get(id, 0) for id in by_id], "most": most, "mask": STEP_MASK}
         for row in tx.execute(_ASKS, wanted.asked | asked):
             owner = by_id[row.job_id]
-            stopped = bool(held.get(owner.id)) or owner.awaits > 0
-            yield _Item((owner.urgency, owner.due, owner.id, row.task_id), _asked(owner, row, wanted.person, stopped))
+            view = _asked(owner, row, wanted.person, stopped=owner.id in stopped)
+            yield _Item((owner.urgency, owner.due, owner.id, row.task_id), view)
         urgency, due, job, task, strictly = jobs[-1].urgency, jobs[-1].due, jobs[-1].id, 0, True
 
 
-def _asked(job: Row[Any], row: Row[Any], person: Person, stopped: bool) -> views.WorklistItem:
+def _asked(job: Row[Any], row: Row[Any], person: Person, *, stopped: bool) -> views.WorklistItem:
     goes_on = job.state in RUNNING and not stopped
     dues = [due for due in (row.due_at, job.due_at) if due is not None]
     return views.WorklistItem(

@@ -54,3 +54,25 @@ def test_webhooks_are_added_listed_and_deleted(typed: Type) -> None:
     assert typed("webhook", "send", id).stdout == "0 deliveries are sent once more\n"
     assert typed("webhook", "delete", id).stdout == f"webhook {id} is gone\n"
     assert typed("webhook", "delete", id).exit_code == 1
+
+
+def test_a_task_group_is_defined_and_defined_again(typed: Type, tmp_path: Path) -> None:
+    file = tmp_path / "sheet.yaml"
+    for tasks in (["draw"], ["draw", "check"]):
+        file.write_text(json.dumps({"name": "sheet", "tasks": [{"name": task} for task in tasks]}))
+        defined = typed("group", "define", str(file))
+        assert (defined.exit_code, defined.stdout) == (0, f"task group sheet: {', '.join(tasks)}\n")
+    assert len(typed("group", "list", "--json").stdout.splitlines()) == 1
+    file.write_text("tasks: []")
+    refused = typed("group", "define", str(file))
+    assert (refused.exit_code, "it has no name" in refused.stderr) == (2, True)
+
+
+def test_a_name_is_taken_whole(typed: Type) -> None:
+    made = typed("user", "create", "ann", "--role", "worker")
+    assert (made.exit_code, made.stdout) == (0, "user ann: worker\n")
+    for wrong in ("ann?really", "ann#1"):
+        assert typed("user", "change", wrong, "--role", "planner").exit_code == 1
+        assert typed("user", "delete", wrong).exit_code == 1
+    assert '"ann", "roles": ["worker"]' in typed("user", "list", "--json").stdout
+    assert typed("user", "delete", "ann").stdout == "user ann is deleted\n"

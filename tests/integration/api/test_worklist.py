@@ -210,6 +210,17 @@ def test_what_is_held_is_shown_and_can_not_be_done(as_: As, api: httpx.Client, e
     assert causes[1]["frees"] == "their decision: orchestrator worklist --group qa"
 
 
+def test_a_hold_of_a_part_of_a_job_does_not_stop_people(as_: As, api: httpx.Client, engine: Engine) -> None:
+    job, [task] = waiting(engine)
+    placed = api.post("/api/v1/holds", json={"scope": {"job": job, "queue": "qa"}, "reason": "only there"})
+    assert placed.json()["scope"] == {"job": job, "queue": "qa"}
+    assert [hold["id"] for hold in api.get(f"/api/v1/jobs/{job}").json()["holds"]] == [placed.json()["id"]]
+    [item] = as_("ann").get("/worklist").json()["items"]
+    assert (item["held"], item["legal_events"]) == (False, ["claim", "accept", "reject"])
+    assert as_("ann").get(f"/tasks/{task}").json()["asked"]["legal_events"] == item["legal_events"]
+    assert fire(as_("ann"), task, "claim").is_success
+
+
 def test_all_that_waits_in_a_job_is_decided_with_one_request(as_: As, engine: Engine) -> None:
     job, _ = waiting(engine, tasks=5)
     assert as_("eve").post(f"/jobs/{job}/decisions", json={"answer": "accept"}).status_code == 403

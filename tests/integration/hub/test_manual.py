@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.broker.permits import Permits
 from orchestrator.contracts.answer import AnswerAsked, DecisionAsked, Said
 from orchestrator.contracts.hold import HoldAsked
 from orchestrator.contracts.paths import indices, unpack_carry
@@ -68,6 +69,17 @@ def test_a_manual_step_is_handed_to_no_site_and_goes_on_when_it_is_accepted(worl
     assert progress(world, job) == (3, 3, 0, 0, 0)
     told = world.all("select actor, event, attempt, paths from task_history order by seq")
     assert [tuple(row) for row in told] == [("ann", "Claimed", 1, None), ("ann", "Accepted", 1, 3)]
+
+
+def test_nothing_is_kept_of_a_job_that_a_person_ends(world: World) -> None:
+    job, [task] = reviewed(world, chain=CHAIN[:2])
+    permits, sites = Permits(world.redis), ["london", "paris"]
+    world.hub.keeper.look()
+    assert permits.jobs(sites) == {job}
+    decided(world, task, ANN, Answer.ACCEPT)
+    assert world.state(job) == "Success"
+    world.hub.keeper.look()
+    assert permits.jobs(sites) == set()
 
 
 def test_a_job_can_begin_with_people(world: World) -> None:
