@@ -17,7 +17,6 @@ from orchestrator.contracts.names import Function
 from orchestrator.errors import ConfigError
 from workers.announce import EVERY_SECONDS
 from workers.app import make_app, node_name
-from workers.check import check
 from workers.limits import become, own
 from workers.queue_epoch import queue_epoch
 from workers.site import SiteFile, load_site
@@ -47,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arm(os.environ)
         site = load_site(options.config)
         if options.check:
+            from workers.check import check  # noqa: PLC0415 - its HTTP client is slow to import, and no pool has one
+
             _become_its_user(site)
             return check(site, options.config)
         if options.queue is None:

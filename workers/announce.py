@@ -23,7 +23,7 @@ from orchestrator.contracts.names import GENTLY, SITES_KEY, Function, reports_st
 from orchestrator.contracts.report import ActionOffer, Announcement, Reports
 from orchestrator.contracts.seal import seal
 from workers.admission import forbidden
-from workers.ending import legible, tail
+from workers.legible import legible, tail
 from workers.registry import REGISTRY, Action
 from workers.runtime import Runtime
 

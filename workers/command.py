@@ -7,13 +7,14 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import IO
 
 from workers.leftovers import marks
 from workers.lifeline import end_with_parent
+from workers.time_limit import unbroken
 
 OUTPUT_BYTES = 1024 * 1024
 """Kept of each output: its end."""
@@ -76,33 +77,39 @@ def run(
     """
     if isinstance(command, str | bytes) or not command:
         raise TypeError("a command is a list of arguments, the program first; it is never given to a shell")
-    with tempfile.TemporaryFile() as given:
-        given.write(input)
-        given.seek(0)
-        process = subprocess.Popen(
-            [os.fspath(argument) for argument in command],
-            stdin=given,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=cwd,
-            env={**_environment(inherit=inherit), **(env or {}), **marks()},
-            start_new_session=True,
-            # It must not outlive a worker that is killed; what it calls is one system call.
-            preexec_fn=partial(end_with_parent, os.getpid(), signal.SIGKILL),  # noqa: PLW1509
-        )
-    outputs = _Outputs([pipe for pipe in (process.stdout, process.stderr) if pipe], output_bytes)
-    try:
+    with ExitStack() as ending:
+        # A program whose start a time limit interrupts would be known to nobody, and ended by nobody.
+        with unbroken():
+            process = _start(command, input, cwd, {**_environment(inherit=inherit), **(env or {}), **marks()})
+            outputs = _Outputs([pipe for pipe in (process.stdout, process.stderr) if pipe], output_bytes)
+            ending.callback(_end, process, outputs)
         late = _wait(process, outputs, None if timeout is None else time.monotonic() + timeout, pause)
-    finally:
-        _end(process)
-        stdout, stderr = outputs.close()
-    ran = Ran(process.returncode, stdout, stderr)
+    ran = Ran(process.returncode, *outputs.kept)
     name = os.path.basename(os.fsdecode(command[0]))
     if late:
         raise CommandTimeout(f"{name} took longer than {timeout:g} s and was ended", ran)
     if check and ran.code:
         raise CommandFailed(f"{name} {_how(ran)}", ran)
     return ran
+
+
+def _start(
+    command: Sequence[Argument], given: bytes, cwd: Argument, env: Mapping[str, str]
+) -> "subprocess.Popen[bytes]":
+    with tempfile.TemporaryFile() as file:
+        file.write(given)
+        file.seek(0)
+        return subprocess.Popen(
+            [os.fspath(argument) for argument in command],
+            stdin=file,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=cwd,
+            env=env,
+            start_new_session=True,
+            # It must not outlive a worker that is killed; what it calls is one system call.
+            preexec_fn=partial(end_with_parent, os.getpid(), signal.SIGKILL),  # noqa: PLW1509
+        )
 
 
 class _Outputs:
@@ -131,13 +138,16 @@ class _Outputs:
                     self._selector.unregister(key.fd)
         return bool(ready)
 
-    def close(self) -> list[bytes]:
-        """What was kept of each."""
-        kept = [bytes(self._kept[pipe.fileno()]) for pipe in self._pipes]
+    @property
+    def kept(self) -> list[bytes]:
+        """The end of each."""
+        return [bytes(kept) for kept in self._kept.values()]
+
+    def close(self) -> None:
+        """Read no more."""
         self._selector.close()
         for pipe in self._pipes:
             pipe.close()
-        return kept
 
 
 def _wait(
@@ -156,17 +166,19 @@ def _wait(
     return False
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """End it, and all that is left of its group."""
-    try:
-        if process.poll() is None:
-            _signal(process, signal.SIGTERM)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(GRACE_SECONDS)
-    finally:
-        # Also when the time limit of the task interrupts the waiting.
-        _signal(process, signal.SIGKILL)
-        process.wait()
+def _end(process: "subprocess.Popen[bytes]", outputs: _Outputs) -> None:
+    """End it, and all that is left of its group, in its own time whatever the time limit of the task says."""
+    with unbroken():
+        try:
+            if process.poll() is None:
+                _signal(process, signal.SIGTERM)
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(GRACE_SECONDS)
+        finally:
+            # Also when this process is told to end while it waits.
+            _signal(process, signal.SIGKILL)
+            process.wait()
+            outputs.close()
 
 
 def _signal(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:

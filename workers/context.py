@@ -15,6 +15,7 @@ from orchestrator.contracts.failpoints import failpoint
 from orchestrator.contracts.report import Said, TaskProgress
 from workers.allowed import Allowed
 from workers.command import OUTPUT_BYTES, Argument, Ran, run
+from workers.legible import legible
 from workers.limits import out_of_memory
 from workers.path import Path
 from workers.roots import Roots
@@ -93,6 +94,7 @@ class Context:
         self._asked_to_stop, self._tell = asked_to_stop, tell
         self.told_to_stop = False
         """Whether the handler has been told that it is to stop."""
+        self._over = False
         self._at: Path | None = None
         self._log: TaskLog | None = None
         self._progress_due = 0.0
@@ -109,8 +111,11 @@ class Context:
         self._at = None
 
     def stop_if_cancelled(self) -> None:
-        """Raise Stopped when the job is being cancelled; for within the work on one path that takes long."""
-        if self.cancelled:
+        """Raise Stopped when the job is being cancelled; for within the work on one path that takes long.
+
+        Also when the task is over, in a thread of the handler's that has outlived it.
+        """
+        if self._over or self.cancelled:
             raise Stopped
 
     @contextmanager
@@ -198,7 +203,7 @@ class Context:
         if now >= self._progress_due:
             self._progress_due = now + _PROGRESS_SECONDS
             path = None if self._at is None else self._at.raw
-            said = note[:_MAX_NOTE].encode(errors="backslashreplace").decode().replace("\0", " ")
+            said = legible(note, _MAX_NOTE)
             self._tell(TaskProgress(self.facts.task, self.facts.attempt, min(max(share, 0.0), 1.0), said, path))
 
     def hear(self, record: logging.LogRecord) -> None:
@@ -209,7 +214,8 @@ class Context:
         self._log.add(record, path.raw if isinstance(path, Path) else None)
 
     def close(self) -> None:
-        """It is over: send what is left of the log."""
+        """It is over: send what is left of the log, and stop what goes on in threads all the same."""
+        self._over = True
         if self._log is not None:
             self._log.close()
 

@@ -10,6 +10,7 @@ from orchestrator.contracts.paths import Carry, PathList, bitmap, indices, pack_
 from orchestrator.contracts.report import Problem, TaskError
 from workers.aside import Aside
 from workers.context import ABORTED, DONE, FAILED, PROCESSED, SKIPPED, Verdict, reason_of
+from workers.legible import legible, tail
 from workers.path import Path
 
 MAX_MESSAGE = 2000
@@ -105,17 +106,6 @@ def task_error(error: BaseException) -> TaskError:
     except Exception:  # noqa: BLE001 - an exception that can not even be shown must not hide that there was one
         lines = "(its traceback can not be shown)"
     return TaskError(type(error).__name__, legible(reason_of(error), MAX_MESSAGE), tail(lines, MAX_TRACEBACK))
-
-
-def legible(text: str, limit: int) -> str:
-    """Text that can be sent and stored: halves of surrogate pairs and NUL escaped, cut at ``limit`` characters."""
-    safe = text[: limit + 1].encode(errors="backslashreplace").decode().replace("\0", "\\x00")
-    return safe if len(safe) <= limit else safe[: limit - 1] + "…"
-
-
-def tail(text: str, limit: int) -> str:
-    """The last ``limit`` characters, so that they can be sent and stored."""
-    return text[-limit:].encode(errors="backslashreplace").decode().replace("\0", "\\x00")[-limit:]
 
 
 def _problems(paths: Sequence[Path], final: Mapping[int, Verdict]) -> list[Problem]:

@@ -18,7 +18,7 @@ import msgspec
 from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport import redis as kombu_redis
 
-from workers.ending import legible
+from workers.legible import legible
 
 log = logging.getLogger(__name__)
 

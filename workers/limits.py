@@ -15,11 +15,11 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from orchestrator.contracts.names import Function
-from orchestrator.contracts.report import Item, Said, Started, TaskError
+from orchestrator.contracts.report import Item, Started, TaskError
 from orchestrator.domain.duration import seconds
 from orchestrator.errors import ConfigError
 from workers.lifeline import end_with_parent
-from workers.reporter import Reporter
+from workers.reporter import Onward, Reporter
 
 _UNITS = {"": 1, "kib": 1024, "mib": 1024**2, "gib": 1024**3, "kb": 1000, "mb": 1000**2, "gb": 1000**3}
 _SIZE = re.compile(r"([0-9]+)\s*([kmg]i?b)?", re.IGNORECASE)
@@ -86,11 +86,12 @@ class SiteLimits(Limits):
         return Limits.model_validate(general | own)
 
 
-class Budget:
+class Budget(Onward):
     """Passes on what is said, and gives every task that begins the CPU time of one."""
 
     def __init__(self, reporter: Reporter, cpu_time: float) -> None:
-        self._reporter, self._seconds = reporter, cpu_time
+        super().__init__(reporter)
+        self._seconds = cpu_time
 
     def send(self, item: Item) -> None:
         """Pass an item on."""
@@ -99,15 +100,7 @@ class Budget:
             # The kernel counts whole seconds. The hard limit stays: it could never be raised again.
             until = int(used.ru_utime + used.ru_stime + self._seconds) + 1
             resource.setrlimit(resource.RLIMIT_CPU, (until, resource.getrlimit(resource.RLIMIT_CPU)[1]))
-        self._reporter.send(item)
-
-    def tell(self, said: Said) -> None:
-        """Pass on what a task says of itself."""
-        self._reporter.tell(said)
-
-    def hurry(self) -> None:
-        """Pass it on."""
-        self._reporter.hurry()
+        super().send(item)
 
 
 def out_of_memory() -> str:

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from orchestrator.contracts.failpoints import failpoint
 from orchestrator.contracts.parcel import Parcel
-from orchestrator.contracts.report import Item, Said, Started
-from workers.reporter import Reporter
+from orchestrator.contracts.report import Item, Started
+from workers.reporter import Onward, Reporter
 
 
 class Doing(IntEnum):
@@ -61,24 +61,17 @@ PLACES = (_BYTES - _FIRST) // _ENTRY.size
 """Far more than one parcel has; should a page be full, what is not on it is left to its lease."""
 
 
-class Noted:
-    """Writes on a page what is said, before it is said."""
+class Noted(Onward):
+    """Writes on a page what is said, before it is said. Of what a task says of itself nothing has to be known."""
 
     def __init__(self, page: "Page", reporter: Reporter) -> None:
-        self._page, self._reporter = page, reporter
+        super().__init__(reporter)
+        self._page = page
 
     def send(self, item: Item) -> None:
         """Note an item and pass it on."""
         self._page.saying(item)
-        self._reporter.send(item)
-
-    def tell(self, said: Said) -> None:
-        """Pass it on: nothing has to be known of it when the process dies."""
-        self._reporter.tell(said)
-
-    def hurry(self) -> None:
-        """Pass it on."""
-        self._reporter.hurry()
+        super().send(item)
 
 
 class Page:

@@ -46,6 +46,25 @@ class Reporter(Protocol):
         ...
 
 
+class Onward:
+    """Passes on what is said; for those who look at it on its way."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+
+    def send(self, item: Item) -> None:
+        """Pass an item on."""
+        self._reporter.send(item)
+
+    def tell(self, said: Said) -> None:
+        """Pass on what a task says of itself."""
+        self._reporter.tell(said)
+
+    def hurry(self) -> None:
+        """Pass it on."""
+        self._reporter.hurry()
+
+
 def ignore(_items: Sequence[Item]) -> None:
     """For whoever need not know what has been sent."""
 

@@ -22,7 +22,8 @@ from workers import task_log
 from workers.allowed import Allowed
 from workers.aside import Aside
 from workers.context import Context, Facts, Stopped
-from workers.ending import Order, ending, legible, task_error
+from workers.ending import Order, ending, task_error
+from workers.legible import legible
 from workers.registry import Action
 from workers.reporter import Reporter
 from workers.roots import Roots

@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -35,6 +35,7 @@ Environment = Mapping[str, str]
 _MODEL = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 _Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 _KEY_BYTES = 32
+_Table = TypeVar("_Table", bound=BaseModel)
 
 
 def _key(key: SecretStr) -> SecretStr:
@@ -151,13 +152,13 @@ def load_site(file: Path, environment: Environment = os.environ) -> SiteFile:
     else:
         return site.model_copy(
             update={
-                "roots": [root.model_copy(update={"path": _absolute(folder, root.path)}) for root in site.roots],
-                "http": _http(folder, site.http),
-                "stores": [_store(folder, store) for store in site.stores],
+                "roots": [_placed(folder, root, "path") for root in site.roots],
+                "http": _placed(folder, site.http, "headers_file"),
+                "stores": [_placed(folder, store, "options_file") for store in site.stores],
                 "python_path": [_absolute(folder, path) for path in site.python_path],
                 "actions": [_module(folder, name) for name in site.actions],
-                "state": None if site.state is None else _absolute(folder, site.state),
-                "spool": None if site.spool is None else _absolute(folder, site.spool),
+                "state": site.state and _absolute(folder, site.state),
+                "spool": site.spool and _absolute(folder, site.spool),
             }
         )
     raise ConfigError(f"{file}: " + f"\n{file}: ".join(faults))
@@ -215,14 +216,10 @@ def _absolute(folder: Path, path: Path) -> Path:
     return Path(os.path.normpath(folder / path.expanduser()))
 
 
-def _http(folder: Path, http: HttpAllowed) -> HttpAllowed:
-    file = http.headers_file
-    return http.model_copy(update={"headers_file": None if file is None else _absolute(folder, file)})
-
-
-def _store(folder: Path, store: StoreEntry) -> StoreEntry:
-    file = store.options_file
-    return store.model_copy(update={"options_file": None if file is None else _absolute(folder, file)})
+def _placed(folder: Path, table: _Table, key: str) -> _Table:
+    """A table of the file with the path that it may have under this key made absolute."""
+    path: Path | None = getattr(table, key)
+    return table.model_copy(update={key: path and _absolute(folder, path)})
 
 
 def _module(folder: Path, name: str) -> str:

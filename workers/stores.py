@@ -5,13 +5,14 @@ the URL of one of its objects, as it is: nothing in it is encoded. fsspec, and w
 installed by those who have stores (``orchestrator[s3]``).
 """
 
+import io
 import os
 import re
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from workers.outside import OutsideRoots
 from workers.store_entry import StoreEntry
@@ -78,6 +79,10 @@ class Stores:
         """An object, for reading."""
         at = self._place(path)
         return at.fs.open(at.name, "rb")
+
+    def open_lines(self, path: bytes) -> BinaryIO:
+        """An object, for reading by lines: fsspec's own files can not read one of bounded length."""
+        return io.BufferedReader(cast(io.RawIOBase, self.open(path)))
 
     @contextmanager
     def write(self, path: bytes) -> Generator[BinaryIO, None, None]:

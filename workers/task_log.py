@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from typing import Protocol
 
 from orchestrator.contracts.report import LogLine
+from workers.legible import legible
 
 MOST_BYTES = 64 * 1024
 """Of one attempt of a task. Its first lines are sent as they come, and the last ones when it ends."""
@@ -47,9 +48,9 @@ class TaskLog:
             self._attempt,
             record.created,
             logging.INFO if printed else record.levelno,
-            _legible(_message_of(record), MAX_LINE),
+            legible(_message_of(record), MAX_LINE),
             path,
-            "print" if printed else _legible(record.name, _MAX_LOGGER),
+            "print" if printed else legible(record.name, _MAX_LOGGER),
         )
         size = len(line.message.encode()) + len(path or b"") + _LINE_BYTES
         if not self._last and size <= self._room:
@@ -140,8 +141,3 @@ def _message_of(record: logging.LogRecord) -> str:
     if record.exc_info and record.exc_info[0]:
         said += "\n" + "".join(traceback.format_exception(*record.exc_info)).rstrip()
     return said
-
-
-def _legible(text: str, limit: int) -> str:
-    safe = text[: limit + 1].encode(errors="backslashreplace").decode().replace("\0", "\\x00")
-    return safe if len(safe) <= limit else safe[: limit - 1] + "…"

@@ -2,7 +2,9 @@
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 from typing import TypeVar
 
@@ -16,6 +18,32 @@ class TimedOut(BaseException):
     """The time is over. No ``Exception``, so that no handler takes it for a failed path."""
 
 
+@dataclass(slots=True)
+class _Held:
+    """Whether the alarm has to wait, and whether one does."""
+
+    on: bool = False
+    missed: bool = False
+
+
+_held = _Held()
+
+
+@contextmanager
+def unbroken() -> Generator[None, None, None]:
+    """For what must not be left half done, and is short: an alarm that comes meanwhile is raised at its end."""
+    if _held.on or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    _held.on, _held.missed = True, False
+    try:
+        yield
+    finally:
+        _held.on = False
+        if _held.missed:
+            raise TimedOut
+
+
 def within(seconds: float | None, call: Callable[[], T]) -> T:
     """Call, and raise TimedOut when it takes longer; no limit for None, nor in a thread, where no alarm can be set."""
     if seconds is None or threading.current_thread() is not threading.main_thread():
@@ -26,8 +54,9 @@ def within(seconds: float | None, call: Callable[[], T]) -> T:
     def alarm(_signal: int, _frame: FrameType | None) -> None:
         nonlocal over
         if armed:
-            over = True
-            raise TimedOut
+            over = _held.missed = True
+            if not _held.on:
+                raise TimedOut
 
     previous = signal.signal(signal.SIGALRM, alarm)
     try:

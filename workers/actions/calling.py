@@ -17,7 +17,7 @@ import httpcore
 
 from orchestrator import __version__
 from workers.allowed import HttpAllowed
-from workers.ending import legible
+from workers.legible import legible
 
 _MOST_ANSWER = 64 * 1024
 _SHOWN = 300

@@ -14,7 +14,10 @@ from workers.path import Path
 from workers.registry import action
 from workers.stores import is_url
 
-Links = Literal["refuse", "follow", "keep"]
+Links = Annotated[
+    Literal["refuse", "follow", "keep"],
+    Field(description="symbolic links: fail, copy what they point to, or copy them as links"),
+]
 
 
 @action("fs.copy", version="2", changes=["destination"])
@@ -23,14 +26,10 @@ def copy(
     paths: list[Path],
     *,
     destination: Annotated[str, Field(min_length=1, description="the folder to copy into, made when it is missing")],
-    overwrite: Annotated[
-        Overwrite, Field(description="a file that is there: never replaced, only an older one, or always")
-    ] = "never",
+    overwrite: Overwrite = "never",
     verify: Annotated[bool, Field(description="read the copy back and compare it")] = False,
     sync: Annotated[bool, Field(description="have every copy on the disk before it gets its name")] = False,
-    links: Annotated[
-        Links, Field(description="symbolic links: fail, copy what they point to, or copy them as links")
-    ] = "refuse",
+    links: Links = "refuse",
     folders: Annotated[bool, Field(description="make the folders that are given, empty, in place of failing")] = False,
     go_on_as: Annotated[
         Literal["source", "copy"], Field(description="which of the two the next step is given")

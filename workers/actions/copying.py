@@ -7,15 +7,21 @@ import stat
 from dataclasses import dataclass
 from enum import Enum
 from io import FileIO
-from typing import BinaryIO, Literal
+from typing import Annotated, BinaryIO, Literal, cast
 
+from pydantic import Field
+
+from workers.actions.digests import digest_of
 from workers.actions.part import Part, part_of, passing_name, publish, sync_folder
-from workers.actions.source import CHUNK_BYTES, chunks
+from workers.actions.source import chunks
 from workers.context import Context
 from workers.path import Path
 from workers.renaming import is_there
 
-Overwrite = Literal["never", "older", "always"]
+Overwrite = Annotated[
+    Literal["never", "older", "always"],
+    Field(description="a file that is there: never replaced, only an older one, or always"),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,7 @@ def copy_link(ctx: Context, path: Path, source: os.stat_result, target: bytes, h
             os.utime(part, ns=(source.st_atime_ns, source.st_mtime_ns), dir_fd=folder, follow_symlinks=False)
             publish(part, name, folder, replace=how.overwrite != "never", sync=how.sync)
         except FileExistsError:
-            return _taken(ctx, path)
+            return taken(ctx, path)
         finally:
             if is_there(part, folder):
                 os.unlink(part, dir_fd=folder)
@@ -121,7 +127,7 @@ def room_for_time(ctx: Context, path: Path, mtime_ns: int, there_ns: int, how: H
     """Whether something of that time may be replaced by something of the first."""
     if how.overwrite == "always" or (how.overwrite == "older" and there_ns < mtime_ns):
         return Room.FREE
-    return _taken(ctx, path, "the one there is not older" if how.overwrite == "older" else "")
+    return taken(ctx, path, "the one there is not older") if how.overwrite == "older" else taken(ctx, path)
 
 
 def _alike(source: os.stat_result, there: os.stat_result) -> bool:
@@ -132,8 +138,9 @@ def _alike(source: os.stat_result, there: os.stat_result) -> bool:
     )
 
 
-def _taken(ctx: Context, path: Path, why: str = "") -> Room:
-    ctx.skip(path, why or "the destination has one already")
+def taken(ctx: Context, path: Path, why: str = "the destination has one already") -> Room:
+    """Say that what is there is not to be replaced."""
+    ctx.skip(path, why)
     return Room.TAKEN
 
 
@@ -142,7 +149,7 @@ def _published(ctx: Context, path: Path, part: Part, how: How) -> Room:
         part.publish(replace=how.overwrite != "never", sync=how.sync)
     except FileExistsError:
         # It has come meanwhile.
-        return _taken(ctx, path)
+        return taken(ctx, path)
     return Room.FREE
 
 
@@ -160,7 +167,7 @@ def _fill(ctx: Context, file: BinaryIO, out: FileIO, *, verify: bool) -> None:
             write_all(out, chunk)
         length += len(chunk)
     out.truncate(length)
-    if verify and _digest_of(ctx, out) != digest.digest():
+    if verify and _digest_on_disk(ctx, out) != digest.hexdigest():
         raise RuntimeError("the copy does not read back as it was written")
 
 
@@ -178,13 +185,9 @@ def _read(file: FileIO, length: int) -> bytes:
     return bytes(read)
 
 
-def _digest_of(ctx: Context, out: FileIO) -> bytes:
+def _digest_on_disk(ctx: Context, out: FileIO) -> str:
     # Out of the cache, as far as the system does as it is asked: what is compared should come from the disk.
     os.fsync(out.fileno())
     os.posix_fadvise(out.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     out.seek(0)
-    digest = hashlib.blake2b()
-    while chunk := out.read(CHUNK_BYTES):
-        digest.update(chunk)
-        ctx.stop_if_cancelled()
-    return digest.digest()
+    return digest_of(ctx, cast(BinaryIO, out), "blake2b")

@@ -40,7 +40,7 @@ def delete(
 
 
 def _delete(ctx: Context, path: Path, folders: Folders) -> None:
-    match _remove(ctx, path.raw, folders):
+    match remove(ctx, path.raw, folders):
         case "folder":
             ctx.fail(path, "is a folder; folders are only deleted when that is asked for", "NotARegularFile")
         case "full":
@@ -58,13 +58,13 @@ def _delete_counterpart(ctx: Context, path: Path, target: bytes, mirror: str, fo
     if exists(ctx, path.raw):
         ctx.skip(path, "is there again, so its counterpart stays")
         return
-    if _remove(ctx, target, folders) == "folder":
+    if remove(ctx, target, folders) == "folder":
         ctx.fail(path, "its counterpart is a folder; these are only deleted when that is asked for", "NotARegularFile")
     # A folder with something in it goes with the last that is deleted from it.
     leave_no_empty_folders(ctx, path, target, mirror)
 
 
-def _remove(ctx: Context, target: bytes, folders: Folders) -> Literal["removed", "gone", "folder", "full"]:
+def remove(ctx: Context, target: bytes, folders: Folders) -> Literal["removed", "gone", "folder", "full"]:
     """Remove what is there as far as that is asked for, and tell how it was."""
     if is_url(target):
         return _remove_object(ctx, target)

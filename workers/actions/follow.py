@@ -8,10 +8,9 @@ from pydantic import Field
 
 from workers.actions.copy import Links, copy_any
 from workers.actions.copying import How
-from workers.actions.delete import leave_no_empty_folders
+from workers.actions.delete import leave_no_empty_folders, remove
 from workers.actions.move import rename_over
 from workers.actions.objects import entry
-from workers.actions.removing import remove_empty, remove_file
 from workers.actions.source import exists, look, prepare
 from workers.actions.tree import counterpart, moved_from, was_at
 from workers.context import Context
@@ -28,9 +27,7 @@ def follow(
     destination: Annotated[str, Field(min_length=1, description="the folder that mirrors the tree")],
     verify: Annotated[bool, Field(description="what has to be copied: read the copy back and compare it")] = False,
     sync: Annotated[bool, Field(description="have it on the disk before it is done")] = False,
-    links: Annotated[
-        Links, Field(description="symbolic links: fail, copy what they point to, or copy them as links")
-    ] = "refuse",
+    links: Links = "refuse",
 ) -> None:
     """Move the counterpart of every path that has moved; where there is none that is alike, copy the path."""
     how = How("always", verify, sync)
@@ -43,7 +40,8 @@ def follow(
                 continue
             if not _follow(ctx, path, old, target, how):
                 copy_any(ctx, path, target, how, links=links, folders=True)
-                _clear(ctx, old)
+                # What is left where the counterpart was is of no use to anybody.
+                remove(ctx, old, "empty")
             leave_no_empty_folders(ctx, path, old, destination)
 
 
@@ -75,19 +73,3 @@ def _follow_object(ctx: Context, source: os.stat_result, old: bytes, target: byt
     ctx.roots.stores.copy(old, target)
     ctx.roots.stores.delete(old)
     return True
-
-
-def _clear(ctx: Context, old: bytes) -> None:
-    """What is left where the counterpart was is of no use to anybody."""
-    if is_url(old):
-        if (there := entry(ctx, old)) and there.kind == "f":
-            ctx.roots.stores.delete(old)
-        return
-    try:
-        found = ctx.roots.lstat(old)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    if stat.S_ISDIR(found.st_mode):
-        remove_empty(ctx.roots, old)
-    else:
-        remove_file(ctx.roots, old)

@@ -7,11 +7,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from workers.actions.copying import How, Overwrite, Room, copy_file, copy_link, room_for
+from workers.actions.copying import How, Overwrite, Room, copy_file, copy_link, room_for, taken
 from workers.actions.objects import copy_object
 from workers.actions.part import sync_folder
 from workers.actions.removing import remove_file
-from workers.actions.source import chunks, exists, look, open_source, prepare, refuse
+from workers.actions.source import exists, look, open_source, prepare, refuse, same_content
 from workers.actions.tree import counterpart, settle
 from workers.context import Context
 from workers.path import Path
@@ -26,9 +26,7 @@ def move(
     paths: list[Path],
     *,
     destination: Annotated[str, Field(min_length=1, description="the folder to move into, made when it is missing")],
-    overwrite: Annotated[
-        Overwrite, Field(description="a file that is there: never replaced, only an older one, or always")
-    ] = "never",
+    overwrite: Overwrite = "never",
     verify: Annotated[
         bool, Field(description="into another file system: read the copy back before the file is removed")
     ] = True,
@@ -83,7 +81,7 @@ def rename_over(ctx: Context, path: Path, old: bytes, new: bytes, found: os.stat
             try:
                 rename_new(old_name, new_name, from_folder=here, to_folder=there)
             except FileExistsError:
-                ctx.skip(path, "the destination has one already")
+                taken(ctx, path)
                 return False
         else:
             os.rename(old_name, new_name, src_dir_fd=here, dst_dir_fd=there)
@@ -115,7 +113,7 @@ def _same_content(ctx: Context, path: Path, target: bytes) -> bool:
         os.fdopen(ctx.roots.open(path.raw, os.O_RDONLY | os.O_NOFOLLOW), "rb") as one,
         os.fdopen(ctx.roots.open(target, os.O_RDONLY | os.O_NOFOLLOW), "rb") as other,
     ):
-        return all(chunk == other.read(len(chunk)) for chunk in chunks(ctx, one)) and not other.read(1)
+        return same_content(ctx, one, other)
 
 
 def _move_object(ctx: Context, path: Path, target: bytes, how: How, found: os.stat_result | None = None) -> bool:

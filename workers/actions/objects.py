@@ -11,6 +11,7 @@ from io import FileIO
 from typing import BinaryIO
 
 from workers.actions.copying import How, Room, room_for_time, write_all
+from workers.actions.digests import digest_of
 from workers.actions.part import part_of
 from workers.actions.source import chunks, open_source
 from workers.context import Context
@@ -29,7 +30,7 @@ def copy_object(ctx: Context, path: Path, target: bytes, how: How) -> Room | Non
     with source:
         size, mtime_ns = _told(ctx, source, path.raw)
         room = _room(ctx, path, (size, mtime_ns), target, how)
-        if room is Room.OURS and how.verify and not _alike(ctx, source, target):
+        if room is Room.OURS and how.verify and digest_of(ctx, source, "blake2b") != _digest(ctx, target):
             room = Room.FREE
         if room is not Room.FREE:
             return room
@@ -48,7 +49,7 @@ def copy_object(ctx: Context, path: Path, target: bytes, how: How) -> Room | Non
                     out.write(chunk)
             if length != size or _told(ctx, source, path.raw) != (size, mtime_ns):
                 raise RuntimeError("it changed while it was being copied")
-        if how.verify and _digest(ctx, target) != digest.digest():
+        if how.verify and _digest(ctx, target) != digest.hexdigest():
             raise RuntimeError("the copy does not read back as it was written")
     return Room.FREE
 
@@ -124,16 +125,6 @@ def _open(ctx: Context, place: bytes) -> BinaryIO:
     return os.fdopen(ctx.roots.open(place, os.O_RDONLY | os.O_NOFOLLOW), "rb", buffering=0)
 
 
-def _digest(ctx: Context, place: bytes) -> bytes:
-    digest = hashlib.blake2b()
+def _digest(ctx: Context, place: bytes) -> str:
     with _open(ctx, place) as file:
-        for chunk in chunks(ctx, file):
-            digest.update(chunk)
-    return digest.digest()
-
-
-def _alike(ctx: Context, source: BinaryIO, target: bytes) -> bool:
-    digest = hashlib.blake2b()
-    for chunk in chunks(ctx, source):
-        digest.update(chunk)
-    return digest.digest() == _digest(ctx, target)
+        return digest_of(ctx, file, "blake2b")

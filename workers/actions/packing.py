@@ -13,7 +13,7 @@ import zstandard
 
 from workers.actions.members import Content, Member
 from workers.actions.part import Part, part_of
-from workers.actions.source import CHUNK_BYTES, exists
+from workers.actions.source import CHUNK_BYTES, exists, same_content
 from workers.context import Context
 from workers.stores import is_url
 
@@ -70,14 +70,8 @@ def _publish(ctx: Context, part: Part, packing: Packing) -> bytes:
 
 def _same(ctx: Context, file: FileIO, place: bytes) -> bool:
     file.seek(0)
-    with os.fdopen(ctx.roots.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb", buffering=0) as other:
-        while True:
-            ctx.stop_if_cancelled()
-            ours = file.read(CHUNK_BYTES)
-            if ours != other.read(CHUNK_BYTES):
-                return False
-            if not ours:
-                return True
+    with os.fdopen(ctx.roots.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as other:
+        return same_content(ctx, cast(BinaryIO, file), other)
 
 
 def _into_store(ctx: Context, members: Sequence[Member], packing: Packing) -> bytes:

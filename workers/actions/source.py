@@ -1,10 +1,9 @@
 """Opening the file that a path names, or saying of the path why that can not be."""
 
-import io
 import os
 import stat
 from collections.abc import Iterator
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from workers.context import Context
 from workers.path import Path
@@ -94,8 +93,7 @@ def _open_object(ctx: Context, path: Path, place: bytes, at: bytes | None) -> Bi
 def open_bytes(ctx: Context, place: bytes) -> BinaryIO:
     """A file that is no path of the task, opened for reading; ValueError when it is no regular file."""
     if is_url(place):
-        # fsspec's own files can not read a line of bounded length.
-        return io.BufferedReader(cast(io.RawIOBase, ctx.roots.stores.open(place)))
+        return ctx.roots.stores.open_lines(place)
     if not stat.S_ISREG(ctx.roots.stat(place).st_mode):
         raise ValueError(f"{os.fsdecode(place)} is no regular file")
     return os.fdopen(ctx.roots.open(place, _READ), "rb")
@@ -106,6 +104,11 @@ def chunks(ctx: Context, file: BinaryIO) -> Iterator[bytes]:
     while chunk := file.read(CHUNK_BYTES):
         yield chunk
         ctx.stop_if_cancelled()
+
+
+def same_content(ctx: Context, one: BinaryIO, other: BinaryIO) -> bool:
+    """Whether the rest of two files is the same; the second one has a buffer, so that it gives what it is asked for."""
+    return all(chunk == other.read(len(chunk)) for chunk in chunks(ctx, one)) and not other.read(1)
 
 
 def exists(ctx: Context, place: bytes) -> bool:

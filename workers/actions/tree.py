@@ -3,6 +3,7 @@
 import os
 
 from workers.context import Context
+from workers.ending import MOVED_FROM
 from workers.path import Path
 
 _BELOW = "below"
@@ -26,7 +27,7 @@ def settle(ctx: Context, path: Path, target: bytes, tree: str) -> None:
 
 def moved_from(path: Path) -> bytes | None:
     """Where it was before, by the note that discovery has made; None when it says of none."""
-    noted = path.notes.get("moved_from")
+    noted = path.notes.get(MOVED_FROM)
     return noted.encode() if isinstance(noted, str) else None
 
 

@@ -1,7 +1,7 @@
 """``fs.verify``: is a file still what was noted of it, or what a file of digests says."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -108,34 +108,31 @@ def _beside(ctx: Context, path: Path, algorithm: Algorithm | None) -> Digest | N
 
 
 def _listed(ctx: Context, paths: list[Path], manifest: bytes, algorithm: Algorithm | None) -> dict[bytes, Digest]:
-    """What the manifest says of these paths; it may be as long as it likes."""
+    """What the manifest says of these paths."""
     wanted = {path.raw for path in paths}
-    found: dict[bytes, Digest] = {}
-    with open_bytes(ctx, manifest) as file:
-        for digest in digests_in(
-            iter(lambda: file.readline(LONGEST_LINE + 1), b""), algorithm or algorithm_named(manifest)
-        ):
-            ctx.stop_if_cancelled()
-            place = _named(manifest, digest)
-            if place in wanted:
-                found[place] = digest
-    return found
+    return {place: digest for place, digest in _read(ctx, manifest, algorithm) if place in wanted}
 
 
 def _check_complete(ctx: Context, path: Path, algorithm: Algorithm | None) -> None:
     """The manifest itself: it is good when everything that it names is there."""
     missing: list[str] = []
     count = 0
-    with open_bytes(ctx, path.raw) as file:
-        lines = iter(lambda: file.readline(LONGEST_LINE + 1), b"")
-        for digest in digests_in(lines, algorithm or algorithm_named(path.raw)):
-            ctx.stop_if_cancelled()
-            if not exists(ctx, _named(path.raw, digest)):
-                count += 1
-                missing += [os.fsdecode(digest.name)] if count <= _MOST_SHOWN else []
+    for place, digest in _read(ctx, path.raw, algorithm):
+        if not exists(ctx, place):
+            count += 1
+            missing += [os.fsdecode(digest.name)] if count <= _MOST_SHOWN else []
     if count:
         more = f" and {count - len(missing)} more" if count > len(missing) else ""
         ctx.fail(path, f"what it names is not there: {', '.join(missing)}{more}", "Incomplete")
+
+
+def _read(ctx: Context, manifest: bytes, algorithm: Algorithm | None) -> Iterator[tuple[bytes, Digest]]:
+    """What a manifest names, and what it says of that, line by line: it may be as long as it likes."""
+    with open_bytes(ctx, manifest) as file:
+        lines = iter(lambda: file.readline(LONGEST_LINE + 1), b"")
+        for digest in digests_in(lines, algorithm or algorithm_named(manifest)):
+            ctx.stop_if_cancelled()
+            yield _named(manifest, digest), digest
 
 
 def _named(manifest: bytes, digest: Digest) -> bytes:

@@ -98,7 +98,7 @@ def open_list(roots: Roots, path: bytes) -> Generator[tuple[BinaryIO, Stamp], No
 def _open(roots: Roots, path: bytes) -> tuple[BinaryIO, Stamp]:
     if is_url(path):
         seen = roots.stores.info(path)
-        return roots.stores.open(path), (seen.size or 0, seen.mtime_ns or 0)
+        return roots.stores.open_lines(path), (seen.size or 0, seen.mtime_ns or 0)
     fd = roots.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
     status = os.fstat(fd)
     if not stat.S_ISREG(status.st_mode):

@@ -1,5 +1,6 @@
 """Programs that an action runs: bounded in time and output, and ended with all that they have started."""
 
+import asyncio
 import os
 import sys
 import time
@@ -109,6 +110,55 @@ def test_when_the_time_of_the_task_is_over_it_ends_with_its_children(tmp_path: F
     )
     assert result.ended.late
     assert time.monotonic() - began < 30
+
+
+SLOW_TO_LEAVE = """
+import signal, sys, time
+def leave(*_):
+    time.sleep(1.2)
+    open(sys.argv[1], "w").write("in good order")
+    sys.exit()
+signal.signal(signal.SIGTERM, leave)
+open(sys.argv[2], "w")
+time.sleep(600)
+"""
+
+
+def test_the_time_of_the_task_leaves_it_time_to_end(tmp_path: File) -> None:
+    """Two seconds, although a handler is told each second that its time is over."""
+    note, begun = tmp_path / "note", tmp_path / "begun"
+
+    def handler(ctx: Context, paths: list[Path]) -> None:
+        ctx.run([sys.executable, "-ISsc", SLOW_TO_LEAVE, str(note), str(begun)])
+
+    assert run_action(handler, ["/x"], timeout=3.0).ended.late
+    assert begun.exists()
+    assert note.read_text() == "in good order"
+
+
+def test_whenever_the_time_of_the_task_is_over_no_program_is_left() -> None:
+    """Also when that is while the program is being started."""
+
+    def handler(ctx: Context, paths: list[Path]) -> None:
+        ctx.run(["sleep", "600"])
+
+    others = {child.pid for child in psutil.Process().children()}
+    for tenths in range(1, 100, 2):
+        assert run_action(handler, ["/x"], timeout=tenths / 10_000).ended.late
+    left = [child for child in psutil.Process().children() if child.pid not in others]
+    for program in left:
+        program.kill()
+    assert left == []
+
+
+def test_the_time_of_the_task_is_over_in_threads_of_the_handler_too(tmp_path: File) -> None:
+    async def handler(ctx: Context, paths: list[Path], *, command: list[str]) -> None:
+        await asyncio.to_thread(ctx.run, command)
+
+    result = ended_with_its_family(
+        lambda command: run_action(handler, ["/x"], params={"command": command}, timeout=2.0), tmp_path
+    )
+    assert result.ended.late
 
 
 def test_what_a_killed_process_left_behind_is_found_by_its_mark(tmp_path: File) -> None:
