@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python chooses the interpreter; ARGS="..." goes on to the command.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults bench bench-peers bench-plot check lint format lock clean setup
+.PHONY: help demo test faults bench bench-peers bench-plot check lint docs format lock clean setup
 
 export PYTHON
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
@@ -43,6 +43,9 @@ lint: setup ## Format, lint, types and layers.
 	@$(RUN) ruff check --quiet
 	@$(RUN) pyright
 	@.venv/bin/lint-imports --no-logo
+
+docs: setup ## The documentation as a site, with a reference made from the code: build/docs/index.html
+	@$(RUN) sphinx -q -W --keep-going -j auto -c docs . build/docs
 
 format: setup ## Put the code in its form, and draw the state diagrams in the docs anew.
 	@$(RUN) ruff format --quiet
