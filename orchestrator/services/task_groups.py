@@ -11,6 +11,7 @@ from orchestrator.errors import Conflict, Fault, Invalid, NotFound, Refused
 from orchestrator.services.attributes import schema_faults
 from orchestrator.services.order import read_order
 from orchestrator.services.users import ensure_groups, known_users
+from orchestrator.storage.audit import audit
 from orchestrator.storage.tables import task_groups
 
 _REFUSAL = "the task group can not be taken"
@@ -22,10 +23,11 @@ def define(tx: Connection, body: object, actor: str) -> str:
     row = insert(task_groups).values(name=definition.name, created_by=actor, **_content(definition))
     if tx.scalar(row.on_conflict_do_nothing().returning(task_groups.c.name)) is None:
         raise Conflict(f"there is a task group {definition.name!r} already; PUT replaces it")
+    audit(tx, actor, "task-group.define", definition.name)
     return definition.name
 
 
-def redefine(tx: Connection, name: str, body: object) -> None:
+def redefine(tx: Connection, name: str, body: object, actor: str) -> None:
     """Replace a definition; group jobs that have their list keep it. NotFound, or Invalid as ``define``."""
     known = select(task_groups.c.name).where(task_groups.c.name == name).with_for_update()
     if tx.scalar(known) is None:
@@ -35,6 +37,7 @@ def redefine(tx: Connection, name: str, body: object) -> None:
         raise Invalid(_REFUSAL, [Fault("$.name", f"has to be {name!r}, as in the address")])
     changed = update(task_groups).where(task_groups.c.name == name)
     tx.execute(changed.values(updated_at=func.clock_timestamp(), **_content(definition)))
+    audit(tx, actor, "task-group.define", name)
 
 
 def find_definition(tx: Connection, name: str) -> TaskGroupDefinition | None:

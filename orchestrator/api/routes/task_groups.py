@@ -62,10 +62,10 @@ def read_task_group(name: Name, engine: Db, _query: NoQuery) -> views.TaskGroup:
 
 
 @router.put("/task-groups/{name}", dependencies=_PLAN, openapi_extra=taking(TaskGroupDefinition, JSON, YAML))
-def replace_task_group(name: Name, engine: Db, body: RawBody, _query: NoQuery) -> views.TaskGroup:
+def replace_task_group(name: Name, engine: Db, who: Who, body: RawBody, _query: NoQuery) -> views.TaskGroup:
     """Replace a definition; the lists that are set already stay as they are."""
     with engine.begin() as tx:
-        redefine(tx, name, body.document())
+        redefine(tx, name, body.document(), who.user)
         return task_list.read_definition(tx, name)
 
 
