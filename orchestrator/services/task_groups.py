@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, exists, func, select, update
+from sqlalchemy import delete as sql_delete
 from sqlalchemy.dialects.postgresql import insert
 
 from orchestrator.contracts.faults import MOST, read_storable
@@ -12,7 +13,7 @@ from orchestrator.services.attributes import schema_faults
 from orchestrator.services.order import read_order
 from orchestrator.services.users import ensure_groups, known_users
 from orchestrator.storage.audit import audit
-from orchestrator.storage.tables import task_groups
+from orchestrator.storage.tables import group_jobs, group_tasks, jobs, task_groups
 
 _REFUSAL = "the task group can not be taken"
 
@@ -38,6 +39,21 @@ def redefine(tx: Connection, name: str, body: object, actor: str) -> None:
     changed = update(task_groups).where(task_groups.c.name == name)
     tx.execute(changed.values(updated_at=func.clock_timestamp(), **_content(definition)))
     audit(tx, actor, "task-group.define", name)
+
+
+def delete(tx: Connection, name: str, actor: str) -> None:
+    """Take a definition away; group jobs that have their list keep it, and it can no longer be inserted.
+
+    NotFound, or Conflict while a group job has yet to set its list from it.
+    """
+    if tx.scalar(sql_delete(task_groups).where(task_groups.c.name == name).returning(task_groups.c.name)) is None:
+        raise NotFound(f"there is no task group {name!r}")
+    unset = ~exists().where(group_tasks.c.group_id == group_jobs.c.job_id)
+    waiting = select(group_jobs.c.job_id).join(jobs, jobs.c.id == group_jobs.c.job_id)
+    waiting = waiting.where(group_jobs.c.task_group == name, jobs.c.ended_at.is_(None), unset)
+    if (job := tx.scalar(waiting.order_by(group_jobs.c.job_id).limit(1))) is not None:
+        raise Conflict(f"job {job} has not set its task list yet; set it, or cancel the job, first")
+    audit(tx, actor, "task-group.delete", name)
 
 
 def find_definition(tx: Connection, name: str) -> TaskGroupDefinition | None:

@@ -16,7 +16,7 @@ from orchestrator.contracts.task_group import InsertAsked, Said, StatusAsked, Ta
 from orchestrator.domain.kinds import Kind
 from orchestrator.domain.roles import Permission
 from orchestrator.domain.task_group import GroupEvent
-from orchestrator.services.task_groups import define, redefine
+from orchestrator.services.task_groups import define, delete, redefine
 from orchestrator.storage.queries import task_list
 from orchestrator.storage.queries.jobs import read_job
 from orchestrator.storage.queries.snapshot import snapshot
@@ -67,6 +67,13 @@ def replace_task_group(name: Name, engine: Db, who: Who, body: RawBody, _query: 
     with engine.begin() as tx:
         redefine(tx, name, body.document(), who.user)
         return task_list.read_definition(tx, name)
+
+
+@router.delete("/task-groups/{name}", status_code=204, dependencies=_PLAN)
+def delete_task_group(name: Name, engine: Db, who: Who, _query: NoQuery) -> None:
+    """Take a definition away; the lists that are set already stay as they are."""
+    with engine.begin() as tx:
+        delete(tx, name, who.user)
 
 
 @router.get("/jobs/{job_id}/task-list", dependencies=_READ, summary="A group job's tasks")
