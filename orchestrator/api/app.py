@@ -26,6 +26,7 @@ from orchestrator.api.requires import Parts
 from orchestrator.api.routes import (
     attachments,
     audit,
+    bulk,
     control,
     health,
     holds,
@@ -53,6 +54,7 @@ OPENAPI_PATH = "/openapi.json"
 ROUTERS: tuple[tuple[str, APIRouter], ...] = (
     (PREFIX, workflows.router),
     (PREFIX, submit.router),
+    (PREFIX, bulk.router),
     (PREFIX, stream.router),
     (PREFIX, control.router),
     (PREFIX, jobs.router),

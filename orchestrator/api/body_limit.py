@@ -11,7 +11,7 @@ MIB = 1024 * 1024
 
 
 _ATTACHMENTS = re.compile(r"/api/v1/jobs/[0-9]+/attachments")
-_STREAMED = re.compile(r"/api/v1/jobs/[0-9]+/paths")
+_STREAMED = re.compile(r"/api/v1/jobs/([0-9]+/paths|batch)")
 
 
 def largest(path: str, attachment: int = 100 * MIB) -> int | None:
@@ -20,7 +20,7 @@ def largest(path: str, attachment: int = 100 * MIB) -> int | None:
     None where it is streamed.
     """
     if _STREAMED.fullmatch(path):
-        return None  # there a line is limited, and never more than some thousands are in memory
+        return None  # there lines are limited, and few are in memory
     if path == "/api/v1/jobs":
         return 32 * MIB
     return attachment if _ATTACHMENTS.fullmatch(path) else MIB

@@ -4,14 +4,15 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AwareDatetime, Field
 from starlette.responses import StreamingResponse
 
 from orchestrator.api.feed import Feed
 from orchestrator.api.requires import Db, Id, NoQuery, PageQuery, Who, needs
 from orchestrator.contracts import views
+from orchestrator.contracts.bulk import State
 from orchestrator.domain.chain import MAX_STEPS
-from orchestrator.domain.kinds import STATES, Kind
+from orchestrator.domain.kinds import Kind
 from orchestrator.domain.roles import Permission
 from orchestrator.domain.task import TaskState
 from orchestrator.storage.queries import jobs, paths, tasks, why
@@ -42,18 +43,11 @@ _EVENT = {
 }
 
 
-def _known_state(state: str) -> str:
-    if state not in STATES:
-        raise ValueError(f"has to be one of {', '.join(STATES)}")
-    return state
-
-
 class JobsQuery(PageQuery):
     """Which jobs: those that match one value of every filter that has any."""
 
-    state: list[Annotated[str, AfterValidator(_known_state)]] = Field(
-        default_factory=list[str], max_length=100, json_schema_extra={"items": {"type": "string", "enum": list(STATES)}}
-    )
+    id: list[Id] = Field(default_factory=list[int], max_length=100)
+    state: list[State] = Field(default_factory=list[str], max_length=100)
     workflow: list[str] = _Several
     site: list[str] = _Several
     owner: list[str] = _Several

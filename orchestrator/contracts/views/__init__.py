@@ -8,6 +8,9 @@ from orchestrator.contracts.views.access import NewKey as NewKey
 from orchestrator.contracts.views.access import Readiness as Readiness
 from orchestrator.contracts.views.access import User as User
 from orchestrator.contracts.views.attachments import Attachment as Attachment
+from orchestrator.contracts.views.bulk import BulkDone as BulkDone
+from orchestrator.contracts.views.bulk import Line as Line
+from orchestrator.contracts.views.bulk import Skip as Skip
 from orchestrator.contracts.views.groups import DurationReport as DurationReport
 from orchestrator.contracts.views.groups import GroupTask as GroupTask
 from orchestrator.contracts.views.groups import NextTask as NextTask

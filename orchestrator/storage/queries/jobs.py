@@ -54,14 +54,32 @@ class JobFilter:
     parent: int | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
+    id: Sequence[int] = ()
 
 
 def list_jobs(
     tx: Connection, wanted: JobFilter, limit: int, cursor: str | None = None, person: Person | None = None
 ) -> views.Page[views.Job]:
     """The newest first; ``legal_events`` are those that this person may fire."""
-    query = _jobs().order_by(jobs.c.id.desc()).limit(limit + 1)
-    for name in ("state", "workflow", "site", "owner", "kind"):
+    query = _matching(_jobs(), wanted).order_by(jobs.c.id.desc()).limit(limit + 1)
+    if cursor is not None:
+        query = query.where(jobs.c.id < decode(cursor, int)[0])
+    rows = tx.execute(query).all()
+    items = _views(tx, rows[:limit], person)
+    return views.Page[views.Job](items=items, next_cursor=encode([items[-1].id]) if len(rows) > limit else None)
+
+
+def select_jobs(tx: Connection, wanted: JobFilter, limit: int, after: int | None) -> Sequence[Row[Any]]:
+    """The ids, kinds, states, sites and workflows of up to so many jobs behind this one, the oldest first."""
+    rows: Select[Any] = select(*(jobs.c[name] for name in ("id", "kind", "state", "site", "workflow")))
+    query = _matching(rows.where(jobs.c.pruned_at.is_(None)), wanted)
+    if after is not None:
+        query = query.where(jobs.c.id > after)
+    return tx.execute(query.order_by(jobs.c.id).limit(limit)).all()
+
+
+def _matching(query: Select[Any], wanted: JobFilter) -> Select[Any]:
+    for name in ("id", "state", "workflow", "site", "owner", "kind"):
         if values := getattr(wanted, name):
             query = query.where(jobs.c[name].in_(values))
     if wanted.parent is not None:
@@ -70,11 +88,7 @@ def list_jobs(
         query = query.where(jobs.c.created_at > wanted.created_after)
     if wanted.created_before is not None:
         query = query.where(jobs.c.created_at < wanted.created_before)
-    if cursor is not None:
-        query = query.where(jobs.c.id < decode(cursor, int)[0])
-    rows = tx.execute(query).all()
-    items = _views(tx, rows[:limit], person)
-    return views.Page[views.Job](items=items, next_cursor=encode([items[-1].id]) if len(rows) > limit else None)
+    return query
 
 
 def read_job(tx: Connection, job_id: int, person: Person | None = None) -> views.Job:

@@ -34,8 +34,9 @@ OLD: Mapping[str, tuple[str, str]] = {
     "dead_letters": ("reports", "at < {before}"),
     "nodes": ("reports", "last_heard < {before}"),
     "audit": ("audit", "at < {before}"),
+    "made_once": ("audit", "at < {before}"),
     "deliveries": ("reports", "dead_at < {before}"),
-    "holds": ("audit", "job_id is null and released_at < {before}"),
+    "holds": ("audit", "job_id is null and not keeps and released_at < {before}"),
     "remembered": ("reports", f"memory in {_FORGOTTEN}"),
     "memories": ("reports", f"id in {_FORGOTTEN}"),
 }
