@@ -80,8 +80,9 @@ def fire(
     facts = read_facts(tx, [job])
     who = asking(person, job, facts)
     machine.must_be_open(event, who)
-    action = actions[Kind(job.kind)][event]
-    possible = _possible(tx, job, event, person, facts, repeats=job.state in action.again)
+    action = actions[Kind(job.kind)].get(event)
+    possible = _possible(tx, job, event, person, facts, repeats=action is not None and job.state in action.again)
+    assert action is not None  # noqa: S101 - what is open to somebody has an action
     return action.do(Firing(tx, job, event, person.name, possible, revoke), read(action.said))
 
 
