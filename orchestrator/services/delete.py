@@ -9,13 +9,14 @@ from orchestrator.domain.kinds import EDITS, MACHINES, Kind
 from orchestrator.errors import Conflict, Forbidden, IllegalTransition
 from orchestrator.services.fire import locked
 from orchestrator.services.keys import Caller
+from orchestrator.storage.audit import audit
 from orchestrator.storage.queries.legal import legal_events, read_facts
 
 
 def delete(tx: Connection, job_id: int, who: Caller) -> None:
     """Delete it, with the jobs that it waited for; answers come in the order 403, 404, 409."""
     job = locked(tx, job_id)
-    who.must_reach(job.site)
+    who.must_reach(job.site, job.workflow)
     if job.kind in EDITS and not who.person.leads:
         raise Forbidden(f"{who.user} is no planner: edit jobs are deleted by them")
     if job.kind != Kind.EDIT or job.state != EditState.PROPOSED:
@@ -24,6 +25,7 @@ def delete(tx: Connection, job_id: int, who: Caller) -> None:
     _refuse_afoot(tx, job)
     for statement in (_LET_GO, _TELL, _DELETE):
         tx.execute(statement, {"job": job_id})
+    audit(tx, who.user, "job.Deleted", f"job {job_id}")
 
 
 def _refuse_afoot(tx: Connection, job: Row[Any]) -> None:

@@ -15,6 +15,7 @@ from orchestrator.services.edit_rules import edit_faults, refuse_late
 from orchestrator.services.fire import locked
 from orchestrator.services.keys import Caller
 from orchestrator.services.users import ensure_groups, known_users
+from orchestrator.storage.audit import audit
 from orchestrator.storage.history import record
 from orchestrator.storage.tables import edit_jobs, jobs
 
@@ -30,7 +31,7 @@ def change(tx: Connection, job_id: int, who: Caller, read: Callable[[], JobChang
     if isinstance(asked, JobChange) and "depends_on" in asked.model_fields_set:
         lock_dependents(tx, job_id, asked.depends_on)
     job = locked(tx, job_id)
-    who.must_reach(job.site)
+    who.must_reach(job.site, job.workflow)
     if job.kind in EDITS and not who.person.leads:
         raise Forbidden(f"{who.user} is no planner: edit jobs are planned by them")
     if job.state in ENDS:
@@ -44,6 +45,7 @@ def change(tx: Connection, job_id: int, who: Caller, read: Callable[[], JobChang
     _write(tx, job, asked)
     told = ", ".join(f"{name}{_show(asked, name)}" for name in _TOLD if name in asked.model_fields_set)
     record(tx, job_id, "Edited", actor=who.user, reason=told, comment=asked.comment)
+    audit(tx, who.user, "job.Edited", f"job {job_id}", told)
 
 
 def _write(tx: Connection, job: Row[Any], asked: JobChange) -> None:

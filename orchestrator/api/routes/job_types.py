@@ -51,10 +51,10 @@ def change_job_type(db: Db, who: Who, name: str, body: RawBody, _query: NoQuery)
 
 
 @router.delete("/job-types/{name}", status_code=204, dependencies=_WRITES)
-def delete_job_type(db: Db, name: str, _query: NoQuery) -> None:
+def delete_job_type(db: Db, who: Who, name: str, _query: NoQuery) -> None:
     """Take a type away. Its jobs stay, and go on."""
     with db.begin() as tx:
-        job_types.delete(tx, name)
+        job_types.delete(tx, name, who.user)
 
 
 @router.get("/job-types/{name}/versions", dependencies=_READS)
