@@ -63,7 +63,7 @@ def go_on(tx: Connection, workspaces: Workspaces) -> bool:
     except Exception:  # one that nobody foresaw must not stop all the others
         log.exception("edit job %d can not go on", job_id)
         put_off(tx, job_id, _LONGEST_S)
-    failpoint("hub.edit.uncommitted")
+    failpoint("edit.uncommitted")
     return True
 
 
@@ -95,7 +95,7 @@ def _begin(tx: Connection, job: Row[Any], workspaces: Workspaces) -> None:
     except Conflict as wrong:
         _after(tx, job, Verdict.BROKE, workspaces, reason=wrong.detail)
         return
-    failpoint("hub.edit.prepared")
+    failpoint("edit.prepared")
     definition = version_of(tx, job).step(STEPS[stage]) if not child or stage is Stage.VALIDATING else None
     if definition is None:
         record(tx, job.id, "StageBegun", actor=HUB, reason=stage)
