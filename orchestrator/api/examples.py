@@ -49,12 +49,22 @@ class Examples:
         for said in ("example", "const"):
             if said in schema:
                 return schema[said]
-        for several in ("examples", "enum"):
-            if schema.get(several):
-                return schema[several][0]
+        if schema.get("examples"):
+            return self._whole(schema, schema["examples"][0], depth)
+        if schema.get("enum"):
+            return schema["enum"][0]
         if options := [one for way in ("anyOf", "oneOf", "allOf") for one in schema.get(way, ())]:
             return self._one_of(options, name, depth)
         return self._made(schema, name, depth)
+
+    def _whole(self, schema: Schema, example: Any, depth: int) -> Any:
+        """The example with what it lacks: one that came from a model with fewer fields."""
+        fields = schema.get("properties", {})
+        if not isinstance(example, dict):
+            return example
+        given = cast(dict[str, Any], example)
+        lacking = [name for name in schema.get("required", ()) if name not in given and name in fields]
+        return given | {name: self.of(fields[name], name, depth + 1) for name in lacking}
 
     def _one_of(self, options: list[Schema], name: str, depth: int) -> Any:
         """Null where that is possible, and nothing better is known."""

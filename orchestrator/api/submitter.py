@@ -12,6 +12,7 @@ from orchestrator.contracts.failpoints import failpoint
 from orchestrator.domain.roles import Permission
 from orchestrator.errors import TooLarge
 from orchestrator.services.keys import Caller
+from orchestrator.services.start_edit import start_edit
 from orchestrator.services.start_group import start_group
 from orchestrator.services.submit import submit
 from orchestrator.storage.queries.jobs import read_job
@@ -30,6 +31,9 @@ def submitted(parts: Parts, who: Caller, request: object, key: str | None) -> tu
     if _names(request, "task_group"):
         who.must(Permission.PLAN)
         make = start_group
+    elif _names(request, "job_type"):
+        who.must(Permission.PLAN)
+        make = start_edit
     with parts.engine.begin() as tx:
         done = make(tx, request, who.user, key)
         job = read_job(tx, done.job_id, who.person)

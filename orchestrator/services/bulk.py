@@ -22,7 +22,7 @@ from orchestrator.services.fire import fire
 from orchestrator.services.hold import place, release
 from orchestrator.services.keys import Caller
 from orchestrator.services.redrive import redrive, sources
-from orchestrator.storage.queries.jobs import JobFilter, select_jobs
+from orchestrator.storage.queries.job_filter import JobFilter, select_jobs
 from orchestrator.storage.queries.snapshot import snapshot
 from orchestrator.storage.tables import holds, jobs
 

@@ -16,6 +16,7 @@ from orchestrator.domain.kinds import Kind
 from orchestrator.domain.roles import Permission
 from orchestrator.domain.task import TaskState
 from orchestrator.storage.queries import jobs, paths, tasks, why
+from orchestrator.storage.queries.job_filter import JobFilter
 from orchestrator.storage.queries.snapshot import snapshot
 
 router = APIRouter(tags=["jobs"])
@@ -55,6 +56,7 @@ class JobsQuery(PageQuery):
     parent: Id | None = None
     created_after: AwareDatetime | None = None
     created_before: AwareDatetime | None = None
+    archived: bool = Field(False, description="also those that are archived; these are found by state or parent, too")
 
 
 class TasksQuery(PageQuery):
@@ -74,7 +76,7 @@ class PathsQuery(PageQuery):
 @router.get("/jobs", dependencies=_READ, summary="List jobs, the newest first")
 def list_jobs(engine: Db, who: Who, query: Annotated[JobsQuery, Query()]) -> views.Page[views.Job]:
     """Filters that are given several times match any of their values."""
-    wanted = jobs.JobFilter(**query.model_dump(exclude={"limit", "cursor"}))
+    wanted = JobFilter(**query.model_dump(exclude={"limit", "cursor"}))
     with snapshot(engine) as tx:
         return jobs.list_jobs(tx, wanted, query.limit, query.cursor, who.person)
 

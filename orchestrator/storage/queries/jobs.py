@@ -3,7 +3,6 @@
 import operator
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,18 +11,21 @@ from sqlalchemy import true as sql_true
 
 from orchestrator.contracts import views
 from orchestrator.domain.discovery import DISCOVERY, DiscoveryState
-from orchestrator.domain.kinds import ENDS, Kind
+from orchestrator.domain.edit_job import EditState
+from orchestrator.domain.kinds import EDITS, ENDS, Kind
 from orchestrator.domain.people import Person
 from orchestrator.domain.task import TaskState
 from orchestrator.domain.task_group import TaskStatus
 from orchestrator.errors import NotFound
 from orchestrator.storage.queries.holds import holds_of
+from orchestrator.storage.queries.job_filter import JobFilter, matching
 from orchestrator.storage.queries.keyset import decode, encode
 from orchestrator.storage.queries.legal import Facts, legal_events, read_facts
 from orchestrator.storage.queries.tasks import whose
 from orchestrator.storage.tables import (
     dependencies,
     discoveries,
+    edit_jobs,
     group_jobs,
     group_tasks,
     history,
@@ -39,56 +41,27 @@ _FARTHEST = timedelta(days=3650)
 _STATES = [state.value for state in TaskState]
 _counts = operator.attrgetter(*_STATES)
 _TOLD_AS = ["rule", "step", "action", "label", "site", "queue", "function", *_STATES]
+_EDIT = [
+    edit_jobs.c[name]
+    for name in (
+        *("job_type", "job_type_version", "mode", "quarantine", "stage", "step_job_id", "planned_start"),
+        *("time_spent_s", "failures", "decision"),
+    )
+]
+_OF_EDITS = frozenset(column.name for column in _EDIT)
 _TOLD = [job_steps.c[name.lower()] for name in _TOLD_AS]
-
-
-@dataclass(frozen=True, slots=True)
-class JobFilter:
-    """Which jobs: those that match one value of every filter that has any."""
-
-    state: Sequence[str] = ()
-    workflow: Sequence[str] = ()
-    site: Sequence[str] = ()
-    owner: Sequence[str] = ()
-    kind: Sequence[str] = ()
-    parent: int | None = None
-    created_after: datetime | None = None
-    created_before: datetime | None = None
-    id: Sequence[int] = ()
 
 
 def list_jobs(
     tx: Connection, wanted: JobFilter, limit: int, cursor: str | None = None, person: Person | None = None
 ) -> views.Page[views.Job]:
     """The newest first; ``legal_events`` are those that this person may fire."""
-    query = _matching(_jobs(), wanted).order_by(jobs.c.id.desc()).limit(limit + 1)
+    query = matching(_jobs(), wanted).order_by(jobs.c.id.desc()).limit(limit + 1)
     if cursor is not None:
         query = query.where(jobs.c.id < decode(cursor, int)[0])
     rows = tx.execute(query).all()
     items = _views(tx, rows[:limit], person)
     return views.Page[views.Job](items=items, next_cursor=encode([items[-1].id]) if len(rows) > limit else None)
-
-
-def select_jobs(tx: Connection, wanted: JobFilter, limit: int, after: int | None) -> Sequence[Row[Any]]:
-    """The ids, kinds, states, sites and workflows of up to so many jobs behind this one, the oldest first."""
-    rows: Select[Any] = select(*(jobs.c[name] for name in ("id", "kind", "state", "site", "workflow")))
-    query = _matching(rows.where(jobs.c.pruned_at.is_(None)), wanted)
-    if after is not None:
-        query = query.where(jobs.c.id > after)
-    return tx.execute(query.order_by(jobs.c.id).limit(limit)).all()
-
-
-def _matching(query: Select[Any], wanted: JobFilter) -> Select[Any]:
-    for name in ("id", "state", "workflow", "site", "owner", "kind"):
-        if values := getattr(wanted, name):
-            query = query.where(jobs.c[name].in_(values))
-    if wanted.parent is not None:
-        query = query.where(jobs.c.parent_id == wanted.parent)
-    if wanted.created_after is not None:
-        query = query.where(jobs.c.created_at > wanted.created_after)
-    if wanted.created_before is not None:
-        query = query.where(jobs.c.created_at < wanted.created_before)
-    return query
 
 
 def read_job(tx: Connection, job_id: int, person: Person | None = None) -> views.Job:
@@ -172,7 +145,9 @@ def _jobs() -> Select[Any]:
             discoveries.c.state.label("discovery_state"),
             *rows.c,
             *(group_jobs.c[name] for name in ("task_group", "advance", "percent_complete")),
+            *_EDIT,
             streams.c.lines.label("streamed"),
+            func.coalesce(jobs.c.ended_at, func.now()).label("until"),
             *(func.coalesce(progress.c[name], 0).label(name) for name in _COUNTED),
             case((jobs.c.started_at.is_(None), 0), else_=elapsed).label("elapsed_s"),
             func.now().label("now"),
@@ -181,6 +156,7 @@ def _jobs() -> Select[Any]:
         .outerjoin(discoveries, discoveries.c.job_id == jobs.c.id)
         .outerjoin(group_jobs, group_jobs.c.job_id == jobs.c.id)
         .outerjoin(rows, sql_true())
+        .outerjoin(edit_jobs, edit_jobs.c.job_id == jobs.c.id)
         .outerjoin(streams, streams.c.job_id == jobs.c.id)
         .where(jobs.c.pruned_at.is_(None))
     )
@@ -210,10 +186,12 @@ def _view(
     facts: Facts,
     person: Person | None,
 ) -> views.Job:
-    own = {name: getattr(row, name) for name in views.Job.model_fields if name in jobs.c}
+    own = {name: getattr(row, name) for name in views.Job.model_fields if name in jobs.c or name in _OF_EDITS}
     return views.Job(
         **own | {"assignee": row.claimed_by or row.assignee},
         group=row.assigned_group,
+        overdue=row.due_at is not None and row.due_at < row.until,
+        start_overdue=row.started_at is None and row.planned_start is not None and row.planned_start < row.until,
         task_group=row.task_group,
         advance=row.advance,
         discovery=views.Discovery(
@@ -259,6 +237,9 @@ def _progress(row: Row[Any]) -> views.Progress:
     if row.kind == Kind.GROUP:
         percent, final = round(row.percent_complete, 1), row.ended_at is not None
         return _by_hand(row.rows_done, row.rows, percent, final=final)
+    if row.kind in EDITS:
+        done = int(row.ended_at is not None and row.state != EditState.ABANDONED)
+        return _by_hand(done, 1, 100.0 * done, final=True)
     if row.kind == Kind.TASK:
         done = int(row.state == TaskStatus.COMPLETE)
         return _by_hand(done, 1, 100.0 * done, final=True)
