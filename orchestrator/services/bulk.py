@@ -100,7 +100,7 @@ def _must_take(row: Row[Any], name: str) -> None:
         raise Conflict(f"a {machine.name} can not be asked for that")
     if row.state in action.again:
         raise _AsItIs
-    legal = machine.legal(machine.states(row.state))
+    legal = machine.legal(machine.state(row.state))
     if event not in legal:
         raise IllegalTransition(machine.name, row.state, event, legal)
 
