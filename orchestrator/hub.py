@@ -12,7 +12,6 @@ import sys
 import threading
 import time
 from collections.abc import Collection, Sequence
-from types import FrameType
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -33,6 +32,7 @@ from orchestrator.domain.pace import MOST
 from orchestrator.domain.rhythm import Rhythm
 from orchestrator.keeper import Keeper
 from orchestrator.lost import lost
+from orchestrator.scheduler import Scheduler
 from orchestrator.services.canary import forget_canaries
 from orchestrator.services.expire import pass_time
 from orchestrator.services.lease import renew_all
@@ -64,6 +64,7 @@ class Hub:
         self._streams, self._publisher = Streams(redis), Publisher(redis, secret)
         self._permits, self._memory = Permits(redis), Memory(most)
         self.dequeuer = Dequeuer(connection.engine.url, self._streams.wake)
+        self.scheduler = Scheduler(connection, self._permits.revoke)
         self.keeper = Keeper(connection, self._publisher, self._permits, Fleet(redis), self._memory, self._give_back)
         self._positions: dict[str, str] = {}
         self._unsent: list[Outbox] = []
@@ -99,6 +100,7 @@ class Hub:
         A Redis error says that nothing could be read or sent: what is committed stays, and is sent at the next turn.
         """
         self._send()
+        wait_s = self.scheduler.wait_s(wait_s)
         if wait_s and not self._more:
             time.sleep(self._rhythm.pause_s)
         began, self._applied = time.monotonic(), 0
@@ -110,6 +112,7 @@ class Hub:
         if entries:
             failpoint("hub.read")
             self._apply_all(entries)
+        self._moved = self.scheduler.work() or self._moved
         now = time.monotonic()
         if self._moved or now - self._handed_out_at >= IDLE_S:
             self._handed_out_at = now
@@ -127,6 +130,7 @@ class Hub:
             self._permits.allow(outbox.jobs)
         self._unsent.append(outbox)
         self._more = outbox.more
+        self.scheduler.told(outbox.due_s)
         if outbox.dequeuing:
             self.dequeuer.go_on()
 
@@ -282,12 +286,8 @@ def main() -> None:
     settings = load_settings()
     arm(os.environ)
     stop = threading.Event()
-
-    def asked(_signal: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    signal.signal(signal.SIGTERM, asked)
-    signal.signal(signal.SIGINT, asked)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _signal, _frame: stop.set())
     engine = make_engine(settings.require_database_url(), pool_size=1, name="orchestrator hub", by_key=True)
     run(engine, connect(settings.require_redis_url()), settings.require_secret(), stop, settings.parcel_tasks)
     engine.dispose()

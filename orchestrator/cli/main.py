@@ -28,6 +28,7 @@ SUBJECTS = {
     "watch": {"watch"},
     "control": {"pause", "resume", "cancel", "redrive", "why"},
     "holds": {"hold"},
+    "schedules": {"schedule"},
     "worklist": {"worklist", "do"},
     "workflows": {"workflows", "workflow"},
     "sites": {"sites", "site"},

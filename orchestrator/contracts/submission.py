@@ -66,6 +66,8 @@ class Submission(BaseModel):
     )
 
     workflow: Word
+    workflow_version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+    """This version of it; absent: the newest."""
     site: Word
     paths: Annotated[SkipValidation[list[str | GivenPath]], Field(max_length=MAX_PATHS)] = []
     """At least one, but for a stream, which is sent its paths afterwards."""

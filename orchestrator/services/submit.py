@@ -36,12 +36,19 @@ class Submitted(NamedTuple):
 
 
 def submit(
-    tx: Connection, body: object, owner: str, idempotency_key: str | None = None, *, parent: int | None = None
+    tx: Connection,
+    body: object,
+    owner: str,
+    idempotency_key: str | None = None,
+    *,
+    parent: int | None = None,
+    reason: str | None = None,
 ) -> Submitted:
     """Make a job of a request body (decoded JSON), as part of the transaction; ``parent`` is the job it is a part of.
 
-    The same key with the same body again is the same job. Raises Conflict for the same key with another body and for a
-    workflow that is disabled, Invalid with places in the body for everything else that is wrong.
+    ``reason`` is what its history says of why, where nobody did it by hand. The same key with the same body again is
+    the same job. Raises Conflict for the same key with another body and for a workflow that is disabled, Invalid with
+    places in the body for everything else that is wrong.
     """
     digest = body_digest(body)
     if idempotency_key is not None and (job := repeated(tx, owner, idempotency_key, digest)) is not None:
@@ -58,7 +65,7 @@ def submit(
     if order.submission.depends_on:
         depend(tx, job, order.submission.depends_on)
     event, state = BATCH_JOB.start
-    record(tx, job, event, actor=owner, after=state)
+    record(tx, job, event, actor=owner, after=state, reason=reason)
     return Submitted(job, created=True)
 
 

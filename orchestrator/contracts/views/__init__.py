@@ -37,6 +37,9 @@ from orchestrator.contracts.views.logs import TaskProgress as TaskProgress
 from orchestrator.contracts.views.page import Page as Page
 from orchestrator.contracts.views.page import Problem as Problem
 from orchestrator.contracts.views.page import Wrong as Wrong
+from orchestrator.contracts.views.schedules import Firing as Firing
+from orchestrator.contracts.views.schedules import Schedule as Schedule
+from orchestrator.contracts.views.schedules import ScheduleLine as ScheduleLine
 from orchestrator.contracts.views.sites import Node as Node
 from orchestrator.contracts.views.sites import OfferedAction as OfferedAction
 from orchestrator.contracts.views.sites import PartlyOffered as PartlyOffered

@@ -30,6 +30,7 @@ OLD: Mapping[str, tuple[str, str]] = {
     "audit": ("audit", "at < {before}"),
     "deliveries": ("reports", "dead_at < {before}"),
     "holds": ("audit", "job_id is null and released_at < {before}"),
+    "firings": ("reports", "job_id is null and outcome <> 'queued' and at < {before}"),
 }
 """Table -> the period that it goes by, and what is then old, of what belongs to no job."""
 

@@ -16,6 +16,7 @@ from orchestrator.storage.tables.jobs import history, holds, job_steps, jobs, pr
 from orchestrator.storage.tables.logs import task_logs, task_progress
 from orchestrator.storage.tables.people import group_jobs, group_tasks, task_groups
 from orchestrator.storage.tables.restarts import restarts
+from orchestrator.storage.tables.schedules import firings, schedules
 from orchestrator.storage.tables.streams import streams
 from orchestrator.storage.tables.tasks import carries, error_groups, handouts, later, outcomes, parcels, ready, tasks
 from orchestrator.storage.tables.webhooks import deliveries, webhooks
@@ -34,6 +35,7 @@ __all__ = [
     "dependencies",
     "discoveries",
     "error_groups",
+    "firings",
     "group_jobs",
     "group_members",
     "group_tasks",
@@ -56,6 +58,7 @@ __all__ = [
     "ready",
     "remembered",
     "restarts",
+    "schedules",
     "site_actions",
     "sites",
     "stale_reports",
