@@ -19,7 +19,7 @@ class Scheduler:
 
     def __init__(self, connection: Connection, revoke: Revoke) -> None:
         self._connection, self._revoke = connection, revoke
-        self._look_at = 0.0
+        self._look_at = self._not_before = 0.0
         """By the monotonic clock."""
 
     def wait_s(self, most: float) -> float:
@@ -28,15 +28,20 @@ class Scheduler:
 
     def told(self, due_s: float | None) -> None:
         """In how many seconds something is due, by the database; None: nothing is."""
-        self._look_at = math.inf if due_s is None else time.monotonic() + max(due_s, AGAIN_S)
+        due_at = math.inf if due_s is None else time.monotonic() + due_s
+        self._look_at = max(due_at, self._not_before)
 
     def work(self) -> bool:
         """Fire what is due; whether anything was."""
         if time.monotonic() < self._look_at:
             return False
-        for fired in range(AT_ONCE):
-            with self._connection.begin():
-                if not come_due(self._connection, self._revoke):
-                    self._look_at = math.inf if fired else time.monotonic() + AGAIN_S
-                    return fired > 0
-        return True
+        fired = 0
+        while fired < AT_ONCE and self._fire():
+            fired += 1
+        if not fired:
+            self._look_at = self._not_before = time.monotonic() + AGAIN_S
+        return fired > 0
+
+    def _fire(self) -> bool:
+        with self._connection.begin():
+            return come_due(self._connection, self._revoke)

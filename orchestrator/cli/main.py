@@ -26,6 +26,7 @@ SUBJECTS = {
     "jobs": {"jobs", "job", "tasks", "errors", "paths", "history"},
     "logs": {"logs", "task"},
     "watch": {"watch"},
+    "forecast": {"forecast"},
     "control": {"pause", "resume", "cancel", "redrive", "why"},
     "holds": {"hold"},
     "schedules": {"schedule"},

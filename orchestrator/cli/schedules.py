@@ -79,7 +79,7 @@ def add(
     if sum(time is not None for time in (cron, every, at)) != 1:
         raise usage("give one of --cron, --every and --at")
     with call.client() as client:
-        definition = client.workflow(workflow)
+        definition = client.workflow(workflow) if version is None else client.workflow_version(workflow, version)
         walked = (discovery or definition.get("discovery")) in ("recursive", "changes", "listing")
         body: Document = {
             "name": name,

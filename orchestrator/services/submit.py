@@ -22,7 +22,7 @@ from orchestrator.services.recall import CHANGES, recall
 from orchestrator.services.users import ensure_groups
 from orchestrator.storage.copy import copy_in
 from orchestrator.storage.history import record
-from orchestrator.storage.tables import discoveries, job_steps, jobs, progress, streams, walks
+from orchestrator.storage.tables import discoveries, forecasts, job_steps, jobs, progress, streams, walks
 
 MOST_WALKS = 8
 """So many a job begins with; walkers that are idle share what the others have before them."""
@@ -110,7 +110,7 @@ def _add_job(
             due_at=order.submission.due_at,
             extent=order.submission.extent,
             attributes=order.submission.attributes,
-            limits=order.workflow.limits,
+            limits=None if order.submission.dry_run else order.workflow.limits,
             state=BATCH_JOB.start[1],
             idempotency_key=key,
             request_hash=digest,
@@ -155,3 +155,6 @@ def _add_discovery(tx: Connection, job: int, order: Order) -> None:
     if order.method == STREAM:
         tx.execute(insert(streams).values(job_id=job))
     copy_in(tx, walks, ("job_id", "subtree", "input", "state", "by_hub"), rows)
+    if order.submission.dry_run:
+        rules = range(len(order.workflow.filter_rules))
+        tx.execute(insert(forecasts), [{"job_id": job, "rule": rule} for rule in rules])

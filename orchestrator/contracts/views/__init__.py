@@ -7,6 +7,9 @@ from orchestrator.contracts.views.access import NewKey as NewKey
 from orchestrator.contracts.views.access import Readiness as Readiness
 from orchestrator.contracts.views.access import User as User
 from orchestrator.contracts.views.attachments import Attachment as Attachment
+from orchestrator.contracts.views.forecasts import Forecast as Forecast
+from orchestrator.contracts.views.forecasts import ForecastRule as ForecastRule
+from orchestrator.contracts.views.forecasts import ForecastStep as ForecastStep
 from orchestrator.contracts.views.groups import DurationReport as DurationReport
 from orchestrator.contracts.views.groups import GroupTask as GroupTask
 from orchestrator.contracts.views.groups import NextTask as NextTask
@@ -52,6 +55,8 @@ from orchestrator.contracts.views.webhooks import SentAgain as SentAgain
 from orchestrator.contracts.views.webhooks import Webhook as Webhook
 from orchestrator.contracts.views.why import Cause as Cause
 from orchestrator.contracts.views.why import Why as Why
+from orchestrator.contracts.views.workflows import WorkflowChange as WorkflowChange
+from orchestrator.contracts.views.workflows import WorkflowDifference as WorkflowDifference
 from orchestrator.contracts.views.worklist import Asked as Asked
 from orchestrator.contracts.views.worklist import Decided as Decided
 from orchestrator.contracts.views.worklist import ManualTask as ManualTask

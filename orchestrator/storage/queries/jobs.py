@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, case, extract, func, select
+from sqlalchemy import Connection, Row, Select, case, exists, extract, func, select
 from sqlalchemy import true as sql_true
 
 from orchestrator.contracts import views
@@ -24,6 +24,7 @@ from orchestrator.storage.queries.tasks import whose
 from orchestrator.storage.tables import (
     dependencies,
     discoveries,
+    forecasts,
     group_jobs,
     group_tasks,
     history,
@@ -161,6 +162,7 @@ def _jobs() -> Select[Any]:
             streams.c.lines.label("streamed"),
             *(func.coalesce(progress.c[name], 0).label(name) for name in _COUNTED),
             case((jobs.c.started_at.is_(None), 0), else_=elapsed).label("elapsed_s"),
+            exists().where(forecasts.c.job_id == jobs.c.id).label("dry_run"),
             func.now().label("now"),
         )
         .outerjoin(progress, progress.c.job_id == jobs.c.id)
@@ -200,6 +202,7 @@ def _view(
     return views.Job(
         **own | {"assignee": row.claimed_by or row.assignee},
         group=row.assigned_group,
+        dry_run=row.dry_run,
         task_group=row.task_group,
         advance=row.advance,
         discovery=views.Discovery(

@@ -11,6 +11,7 @@ from orchestrator.storage.tables.columns import metadata
 from orchestrator.storage.tables.dependencies import dependencies
 from orchestrator.storage.tables.discovery import batches, discoveries, walks
 from orchestrator.storage.tables.fleet import lanes, nodes, site_actions, sites, stances
+from orchestrator.storage.tables.forecasts import forecasts
 from orchestrator.storage.tables.hub import broker, dead_letters, hub_heartbeat, stale_reports, stream_positions
 from orchestrator.storage.tables.jobs import history, holds, job_steps, jobs, progress
 from orchestrator.storage.tables.logs import task_logs, task_progress
@@ -36,6 +37,7 @@ __all__ = [
     "discoveries",
     "error_groups",
     "firings",
+    "forecasts",
     "group_jobs",
     "group_members",
     "group_tasks",

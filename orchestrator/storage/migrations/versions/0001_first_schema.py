@@ -906,6 +906,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
     _changes()
     _streams()
     _schedules()
+    _forecasts()
     op.execute(guards.FUNCTION)
     for trigger in guards.triggers().values():
         op.execute(trigger)
@@ -1344,6 +1345,22 @@ def _schedules() -> None:
         ["schedule_id", "due_at"],
         unique=False,
         postgresql_where=sa.text("outcome = 'queued'"),
+    )
+
+
+def _forecasts() -> None:
+    """Dry runs: what would run."""
+    op.create_table(
+        "forecasts",
+        sa.Column("job_id", sa.BigInteger(), nullable=False),
+        sa.Column("rule", sa.SmallInteger(), nullable=False),
+        sa.Column("batches", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("paths", sa.BigInteger(), server_default="0", nullable=False),
+        sa.CheckConstraint("batches >= 0 and paths >= 0", name=op.f("ck_forecasts_not_negative")),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_forecasts_job_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("job_id", "rule", name=op.f("pk_forecasts")),
+        comment="A row for each rule of a job that is a dry run: what took it. A job without one is run.",
+        postgresql_with={"fillfactor": "50"},
     )
 
 
