@@ -18,7 +18,7 @@ from orchestrator.storage.history import record
 def sources(tx: Connection, job: int) -> list[int]:
     """The job, whose row is then locked, and its redrives, which all have ended and are kept until this is done.
 
-    NotFound, IllegalTransition while the job itself goes on, Conflict while a redrive of it does, or when it is a dry run.
+    NotFound, IllegalTransition while the job itself goes on, Conflict while a redrive of it does, and of a dry run.
     """
     row = tx.execute(_LOCK, {"job": job}).one_or_none()
     if row is None:

@@ -21,7 +21,8 @@ _RECORD = text("""
       'reason', e.reason, 'comment', e.comment
     )
     from entry e join jobs j on j.id = e.job_id
-    join webhooks w on not exists (select from forecasts f where f.job_id = e.job_id) and (w.events is null or e.event = any(w.events)) and (w.workflow is null or w.workflow = j.workflow)
+    join webhooks w on (w.events is null or e.event = any(w.events)) and (w.workflow is null or w.workflow = j.workflow)
+    where not exists (select from forecasts f where f.job_id = e.job_id)
 """)
 
 
