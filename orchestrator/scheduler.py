@@ -5,6 +5,7 @@ import time
 
 from sqlalchemy import Connection
 
+from orchestrator.contracts.failpoints import failpoint
 from orchestrator.services.come_due import come_due
 from orchestrator.services.control import Revoke
 
@@ -44,4 +45,8 @@ class Scheduler:
 
     def _fire(self) -> bool:
         with self._connection.begin():
-            return come_due(self._connection, self._revoke)
+            if not come_due(self._connection, self._revoke):
+                return False
+            failpoint("schedule.firing")
+        failpoint("schedule.fired")
+        return True

@@ -40,18 +40,20 @@ FREE = """
 NEXT = "cast((select extract(epoch from min(next_at) - statement_timestamp()) from schedules) as float8)"
 """SQL: in how many seconds a schedule is due next, less than 0 where one is overdue."""
 
-_SCHEDULE = "s.*, statement_timestamp() as now, j.id is not null and j.ended_at is null as running"
-_DUE = text(f"""
-    select {_SCHEDULE} from schedules s left join jobs j on j.id = s.job_id
-    where s.next_at <= statement_timestamp() order by s.next_at, s.id limit 1 for update of s skip locked
-""")  # noqa: S608 - our own words
-_QUEUED = text(f"""
-    select {_SCHEDULE}, f.id as firing, f.due_at, f.by {FREE} order by f.due_at, f.id limit 1
-    for update of s skip locked
+# What has been locked is looked at anew: who had the lock before may have started a job.
+_DUE = text("""
+    select *, statement_timestamp() as now from schedules where next_at <= statement_timestamp()
+    order by next_at, id limit 1 for update skip locked
 """)
-_ONE = text(f"""
-    select {_SCHEDULE} from schedules s left join jobs j on j.id = s.job_id where s.id = :id for update of s
-""")  # noqa: S608
+_FREED = text(f"""
+    select *, statement_timestamp() as now from schedules
+    where id = (select f.schedule_id {FREE} order by f.due_at, f.id limit 1) for update skip locked
+""")  # noqa: S608 - our own words
+_QUEUED = text("""
+    select id, due_at, by from firings where schedule_id = :schedule and outcome = 'queued' order by due_at, id limit 1
+""")
+_ONE = text("select *, statement_timestamp() as now from schedules where id = :id for update")
+_RUNNING = text("select id from jobs where id = :job and ended_at is null")
 
 
 def come_due(tx: Connection, revoke: Revoke) -> bool:
@@ -59,10 +61,13 @@ def come_due(tx: Connection, revoke: Revoke) -> bool:
     if (row := tx.execute(_DUE).one_or_none()) is not None:
         _pass_on(tx, row, revoke)
         return True
-    if (row := tx.execute(_QUEUED).one_or_none()) is not None:
-        _begin(tx, row, row.firing, row.due_at, row.by)
-        return True
-    return False
+    row = tx.execute(_FREED).one_or_none()
+    if row is None or _running(tx, row) is not None:
+        return False
+    queued = tx.execute(_QUEUED, {"schedule": row.id}).one_or_none()
+    if queued is not None:
+        _begin(tx, row, queued.id, queued.due_at, queued.by)
+    return queued is not None
 
 
 def run_now(tx: Connection, id: int, by: str, revoke: Revoke | None) -> int:
@@ -79,7 +84,7 @@ def run_now(tx: Connection, id: int, by: str, revoke: Revoke | None) -> int:
 
 
 def lock_schedule(tx: Connection, id: int) -> Row[Any]:
-    """The schedule, with the time (``now``) and whether its last job is ``running``; NotFound when there is none."""
+    """The schedule's row, locked, with the time (``now``); NotFound when there is none."""
     row = tx.execute(_ONE, {"id": id}).one_or_none()
     if row is None:
         raise NotFound(f"there is no schedule {id}")
@@ -124,16 +129,19 @@ def _fire(tx: Connection, row: Row[Any], due: datetime, by: str | None, revoke: 
         return None
     overlap = ScheduleAsked.model_validate(row.definition).overlap
     queued = tx.execute(_COUNT_QUEUED, {"schedule": row.id, "but": firing}).scalar_one()
-    match decide(overlap, running=row.running, queued=queued):
+    running = _running(tx, row)
+    match decide(overlap, running=running is not None, queued=queued):
         case Verdict.START:
             _begin(tx, row, firing, due, by, told=by is not None)
         case Verdict.SKIP:
-            _skip(tx, row, firing, by, f"job {row.job_id} has not ended")
+            before = "a firing that is queued" if running is None else f"job {running}"
+            _skip(tx, row, firing, by, f"{before} has not ended")
         case Verdict.REFUSE:
             _skip(tx, row, firing, by, f"{MOST_QUEUED} firings are queued already")
         case Verdict.REPLACE:
             drop_queued(tx, row.id, f"the one that was due at {due:{WHEN}} took its place", but=firing)
-            _cancel(tx, row, due, by, revoke)
+            if running is not None:
+                _cancel(tx, row, running, due, by, revoke)
         case Verdict.QUEUE:
             pass
     return firing
@@ -168,15 +176,18 @@ def _skip(tx: Connection, row: Row[Any], firing: int, by: str | None, reason: st
     _end(tx, row, firing, Outcome.SKIPPED, reason)
 
 
-def _cancel(tx: Connection, row: Row[Any], due: datetime, by: str | None, revoke: Revoke | None) -> None:
+def _cancel(tx: Connection, row: Row[Any], job: int, due: datetime, by: str | None, revoke: Revoke | None) -> None:
     """Cancel the job that is replaced; what is queued begins when it has ended."""
-    if not row.running:
-        return
     if revoke is None:
         raise Unreachable("the API was given no broker: what is queued could not be taken back")
     reason = f"schedule {row.id} ({row.name}), due {due:{WHEN}}, takes its place"
     with suppress(IllegalTransition):  # it has ended meanwhile
-        cancel(tx, locked(tx, row.job_id, Wish.CANCEL), by or HUB, reason, revoke)
+        cancel(tx, locked(tx, job, Wish.CANCEL), by or HUB, reason, revoke)
+
+
+def _running(tx: Connection, row: Row[Any]) -> int | None:
+    """Its last job, while that has not ended."""
+    return tx.scalar(_RUNNING, {"job": row.job_id})
 
 
 def _refuse_owner(tx: Connection, owner: str) -> None:
