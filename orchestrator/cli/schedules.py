@@ -1,11 +1,13 @@
 """Schedules: what is submitted by itself, and when."""
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from orchestrator.cli.control import Why
+from orchestrator.cli.definition import named, read_definition
 from orchestrator.cli.fields import read_fields
 from orchestrator.cli.moments import moment_from
 from orchestrator.cli.output import put_facts, put_json, put_json_lines, put_table, say
@@ -29,6 +31,7 @@ def add_to(app: typer.Typer) -> None:
     group = typer.Typer(name="schedule", help="Submit jobs by the clock.", no_args_is_help=True)
     verb(group, "list", epilog="Example:  orchestrator schedule list --site london")(list_schedules)
     verb(group, "add", epilog=EXAMPLES)(add)
+    verb(group, "apply", epilog="Example:  orchestrator schedule apply nightly.yaml")(apply)
     verb(group, "show", epilog="Example:  orchestrator schedule show nightly")(show)
     verb(group, "firings", epilog="Example:  orchestrator schedule firings nightly --limit 100")(firings)
     verb(group, "run", epilog="Example:  orchestrator schedule run nightly")(run)
@@ -100,10 +103,17 @@ def add(
             "enabled": not paused,
         }
         made = client.add_schedule({key: value for key, value in body.items() if value is not None})
-    if call.json:
-        put_json(made)
-    else:
-        say(f"schedule {made['id']} ({safe(made['name'])}) is {_next(made)}")
+    _tell(call, made)
+
+
+def apply(call: Call, file: Annotated[Path, typer.Argument(metavar="FILE", help="YAML or JSON; - reads it")]) -> None:
+    """Make the schedule that a file describes, or change the one of its name; a paused one stays so."""
+    definition = read_definition(file)
+    name = named(file, definition)
+    with call.client() as client:
+        known = next(client.schedules(name=name, limit=1), None)
+        kept = client.add_schedule(definition) if known is None else client.change_schedule(known["id"], definition)
+    _tell(call, kept)
 
 
 def list_schedules(

@@ -92,6 +92,11 @@ class ScheduleAsked(BaseModel):
         read_zone(timezone)
         return timezone
 
+    @field_validator("at")
+    @classmethod
+    def _is_told_in_utc(cls, at: datetime | None) -> datetime | None:
+        return None if at is None else at.astimezone(UTC)
+
     @field_validator("every")
     @classmethod
     def _is_an_interval(cls, every: float | None) -> float | None:
@@ -121,7 +126,7 @@ class ScheduleAsked(BaseModel):
             return cron_after(self.cron, read_zone(self.timezone), moment)
         if self.every is not None:
             return every_after(anchor, timedelta(seconds=self.every), moment)
-        return self.at.astimezone(UTC) if self.at is not None and self.at > moment else None
+        return self.at if self.at is not None and self.at > moment else None
 
     def due_from(self, anchor: datetime, due: datetime | None) -> Iterator[datetime]:
         """This due time, and those that follow."""

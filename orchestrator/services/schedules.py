@@ -24,7 +24,7 @@ def create(tx: Connection, body: object, owner: str) -> int:
     now = tx.execute(select(func.clock_timestamp())).scalar_one()
     if asked.at is not None and asked.at <= now:
         raise Invalid(_REFUSAL, [Fault("$.at", "has passed already")])
-    values = _columns(asked, owner) | {"anchor": now, "next_at": _next(asked, now, now)}
+    values = _columns(asked, owner) | _begin(asked, now)
     row = insert_or_not(schedules).values(**values).on_conflict_do_nothing(index_elements=[schedules.c.name])
     id = tx.execute(row.returning(schedules.c.id)).scalar_one_or_none()
     if id is None:
@@ -47,7 +47,7 @@ def change(tx: Connection, id: int, body: object, by: str) -> None:
     if not asked.same_times(before):
         if asked.at is not None and asked.at <= row.now:
             raise Invalid(_REFUSAL, [Fault("$.at", "has passed already")])
-        values |= {"anchor": row.now, "next_at": _next(asked, row.now, row.now)}
+        values |= _begin(asked, row.now)
     elif asked.enabled != row.enabled:
         values |= {"next_at": _next(asked, row.anchor, row.now)}
     try:
@@ -103,6 +103,12 @@ def _columns(asked: ScheduleAsked, owner: str) -> dict[str, Any]:
 
 def _write(tx: Connection, id: int, values: dict[str, Any]) -> None:
     tx.execute(update(schedules).where(schedules.c.id == id).values(**values, updated_at=func.clock_timestamp()))
+
+
+def _begin(asked: ScheduleAsked, now: datetime) -> dict[str, Any]:
+    """From when its interval counts, in whole seconds, and when it is due first."""
+    anchor = now.replace(microsecond=0)
+    return {"anchor": anchor, "next_at": _next(asked, anchor, now)}
 
 
 def _next(asked: ScheduleAsked, anchor: datetime, now: datetime) -> datetime | None:

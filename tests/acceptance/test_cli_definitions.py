@@ -102,6 +102,11 @@ def test_a_schedule_from_beginning_to_end(whole: Whole) -> None:
     shown = whole.cli("schedule", "show", name)
     assert "every 1 s" in shown
     assert "paused" in shown
+    file = whole.data / f"{name}.yaml"
+    said = {"name": name, "workflow": workflow, "site": "london", "paths": [str(folder)], "every": "6h"}
+    file.write_text(yaml.safe_dump(said))
+    [changed] = whole.cli_json("schedule", "apply", str(file))
+    assert (changed["every"], changed["enabled"]) == (6 * 3600, False)
     [firing] = whole.cli_json("schedule", "run", name)
     assert firing["by"] == "admin"
     whole.end(firing["job_id"])
