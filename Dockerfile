@@ -17,8 +17,8 @@ FROM python:3.12-slim
 COPY --from=build /opt/orchestrator /opt/orchestrator
 # The folders are there, and the user's, so that volumes mounted on them are the user's too.
 RUN useradd --uid 10001 --home-dir /var/lib/orchestrator --create-home orchestrator \
-    && mkdir -p /data /keys/admin /keys/london /keys/paris /var/lib/orchestrator/attachments \
-    && chown -R orchestrator: /data /keys /var/lib/orchestrator/attachments
+    && mkdir -p /data /workspaces /keys/admin /keys/london /keys/paris /var/lib/orchestrator/attachments \
+    && chown -R orchestrator: /data /workspaces /keys /var/lib/orchestrator/attachments
 ENV PATH=/opt/orchestrator/bin:$PATH PYTHONUNBUFFERED=1
 USER orchestrator
 WORKDIR /var/lib/orchestrator

@@ -61,8 +61,12 @@ class Settings(BaseSettings):
 
     attachment_mib: int = Field(default=100, ge=1, le=1024 * 1024)
     """The largest file that can be attached to a job."""
+    workspaces: Path | None = None
+    """The folder of the edit jobs' data, which the sites see at the same path; absent: ``workspaces`` in the home."""
+    edits_mib: int = Field(default=1024, ge=1, le=1024 * 1024)
+    """The largest file of edits that can be sent."""
 
-    @field_validator("home", "secret_file")
+    @field_validator("home", "secret_file", "workspaces")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return path and path.expanduser().absolute()
@@ -81,6 +85,11 @@ class Settings(BaseSettings):
     @classmethod
     def _http(cls, url: str | None) -> str | None:
         return _with_scheme(url, "http", "https")
+
+    @property
+    def workspaces_root(self) -> Path:
+        """The folder of the edit jobs' data."""
+        return self.workspaces or self.home / "workspaces"
 
     @property
     def retention(self) -> Periods:

@@ -14,6 +14,7 @@ from orchestrator.services.depend import depend_instead, lock_dependents
 from orchestrator.services.fire import locked
 from orchestrator.services.keys import Caller
 from orchestrator.services.users import ensure_groups, known_users
+from orchestrator.storage.audit import audit
 from orchestrator.storage.history import record
 from orchestrator.storage.tables import jobs
 
@@ -28,7 +29,7 @@ def change(tx: Connection, job_id: int, who: Caller, read: Callable[[], JobChang
     if isinstance(asked, JobChange) and "depends_on" in asked.model_fields_set:
         lock_dependents(tx, job_id, asked.depends_on)
     job = locked(tx, job_id)
-    who.must_reach(job.site)
+    who.must_reach(job.site, job.workflow)
     if job.state in ENDS:
         raise Conflict(f"job {job_id} has ended: {job.state}", legal=())
     if isinstance(asked, Invalid):
@@ -48,12 +49,13 @@ def change(tx: Connection, job_id: int, who: Caller, read: Callable[[], JobChang
         depend_instead(tx, job_id, asked.depends_on)
     told = ", ".join(f"{name}{_told(asked, name)}" for name in (*_OWN, "depends_on") if name in said)
     record(tx, job_id, "Edited", actor=who.user, reason=told, comment=asked.comment)
+    audit(tx, who.user, "job.Edited", f"job {job_id}", told)
 
 
 def refuse_to_delete(tx: Connection, job_id: int, who: Caller) -> None:
     """Only what nobody has begun with can be deleted, and no kind of job that there is can be so; NotFound."""
     job = locked(tx, job_id)
-    who.must_reach(job.site)
+    who.must_reach(job.site, job.workflow)
     machine = MACHINES[Kind(job.kind)]
     raise IllegalTransition(machine.name, job.state, "Deleted", machine.legal(machine.states(job.state)))
 

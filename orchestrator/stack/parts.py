@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import os
+import re
 import signal
 import sys
 from collections.abc import Mapping
@@ -19,8 +20,10 @@ WORKER_PATIENCE = 10.0
 """Seconds a pool has for the tasks it is at when it is asked to end; what is cut short is handed out again."""
 
 FLOWER_USER = "admin"
-HUB_SETTINGS = ("ORCHESTRATOR_PARCEL_TASKS",)
+HUB_SETTINGS = ("ORCHESTRATOR_PARCEL_TASKS", "ORCHESTRATOR_WORKSPACES")
 """Settings of whoever starts the stack that its hub is told too."""
+API_SETTINGS = re.compile(r"ORCHESTRATOR_(RETENTION_.*|.*_MIB|WORKSPACES)")
+"""The same of its API."""
 _SETTINGS = {f"ORCHESTRATOR_{name.upper()}" for name in Settings.model_fields}
 
 
@@ -51,7 +54,7 @@ class Installation:
 
     def api(self, port: int) -> Program:
         """What answers over HTTP, and prunes."""
-        kept = {name: os.environ[name] for name in _SETTINGS & os.environ.keys() if "_RETENTION_" in name}
+        kept = {name: os.environ[name] for name in _SETTINGS & os.environ.keys() if API_SETTINGS.fullmatch(name)}
         return self._program("api", ["-m", "orchestrator.api", "--port", str(port)], self._service() | kept)
 
     def flower(self, port: int) -> Program:

@@ -57,7 +57,7 @@ class UpOptions:
     """None: without Flower."""
     sites: tuple[str, ...] = ("london", "paris")
     roots: tuple[Path, ...] = ()
-    """What the sites may touch; none given: the current folder and the home's ``sites``."""
+    """What the sites may touch beside the workspaces; none given: the current folder and the home's ``sites``."""
     actions: tuple[str, ...] = ()
     """Python modules of actions, found from the current folder."""
     concurrency: int = 2
@@ -73,7 +73,7 @@ def run(options: UpOptions) -> int:
     """
     settings = load_settings().with_home(options.home)
     check_names(options.sites)
-    plan = _site_plan(options, settings.home)
+    plan = _site_plan(options, settings)
     home = make_home(settings.home)
 
     def serve(say: Say, ready: Callable[[], None]) -> int:
@@ -99,6 +99,7 @@ def run(options: UpOptions) -> int:
 
 def _start(supervisor: Supervisor, settings: Settings, options: UpOptions, plan: SitePlan, say: Say) -> None:
     """Everything, in order, up to the word ``ready``."""
+    _make_folder(settings.workspaces_root)
     installation = _start_servers(supervisor, settings, say)
     _migrate(installation.database_url)
     engine = make_engine(installation.database_url, pool_size=1)
@@ -190,13 +191,22 @@ def _make_profile(engine: Engine, installation: Installation, options: UpOptions
     )
 
 
-def _site_plan(options: UpOptions, home: Path) -> SitePlan:
+def _make_folder(workspaces: Path) -> None:
+    try:
+        workspaces.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{workspaces} can not be made: {error.strerror} (ORCHESTRATOR_WORKSPACES)") from error
+
+
+def _site_plan(options: UpOptions, settings: Settings) -> SitePlan:
     """What the sites are given; ConfigError for a root that is no folder."""
     here = Path.cwd()
     for root in options.roots:
         if not root.is_dir():
             raise ConfigError(f"--root {root}: there is no such folder")
-    roots = [root.absolute() for root in options.roots] or [here, home / "sites"]
+    roots = [root.absolute() for root in options.roots] or [here, settings.home / "sites"]
+    if not any(settings.workspaces_root.is_relative_to(root) for root in roots):
+        roots.append(settings.workspaces_root)
     # A file is named from here; a module is found from here by the sites' python_path.
     actions = [str(here / name) if "/" in name or name.endswith(".py") else name for name in options.actions]
     return SitePlan(roots, actions, here, options.concurrency)

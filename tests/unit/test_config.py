@@ -12,8 +12,8 @@ def test_without_variables_everything_is_absent_that_has_no_default() -> None:
     settings = load_settings()
     assert settings.home.is_absolute()
     assert settings.parcel_tasks == 256
-    assert (settings.attachment_mib, settings.webhooks_private) == (100, False)
-    given = {"home", "parcel_tasks", "attachment_mib", "webhooks_private"}
+    assert (settings.attachment_mib, settings.edits_mib, settings.webhooks_private) == (100, 1024, False)
+    given = {"home", "parcel_tasks", "attachment_mib", "edits_mib", "webhooks_private"}
     assert settings.model_dump(exclude=given) == dict.fromkeys(set(Settings.model_fields) - given)
 
 

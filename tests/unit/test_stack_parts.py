@@ -16,6 +16,17 @@ def test_the_hub_is_told_how_many_tasks_travel_together(tmp_path: Path, monkeypa
     assert here.hub().environment["ORCHESTRATOR_PARCEL_TASKS"] == "1"
 
 
+def test_hub_and_api_are_told_where_the_workspaces_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Installation(tmp_path, "postgresql://", "redis://", b"secret", {})
+    told = {"ORCHESTRATOR_WORKSPACES": "/srv/workspaces", "ORCHESTRATOR_EDITS_MIB": "7"}
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    assert here.hub().environment["ORCHESTRATOR_WORKSPACES"] == "/srv/workspaces"
+    assert told.items() <= here.api(8080).environment.items()
+    pool = here.pool("london", tmp_path / "site.toml", Function.WORKER)
+    assert "ORCHESTRATOR_WORKSPACES" not in pool.environment, "a site sees them as one of its roots"
+
+
 def test_nobody_is_told_of_another_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORCHESTRATOR_DATABASE_URL", "postgresql://elsewhere")
     here = Installation(tmp_path, "postgresql://here", "redis://", b"secret", {})

@@ -71,7 +71,8 @@ def redrive_job(
     What earlier redrives of it left without a good end is taken over as well; what they took over is not done twice.
     """
     with parts.engine.begin() as tx:
-        who.must_reach(read_job(tx, job_id).site)
+        job = read_job(tx, job_id)
+        who.must_reach(job.site, job.workflow)
         left_by = sources(tx, job_id)
         job = read_job(tx, redrive(tx, job_id, left_by, body.model(RedriveAsked, _REFUSAL), who.user), who.person)
     response.headers["Location"] = f"/api/v1/jobs/{job.id}"

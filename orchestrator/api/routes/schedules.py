@@ -18,9 +18,9 @@ from orchestrator.storage.queries.schedules import (
     ScheduleFilter,
     list_firings,
     list_schedules,
+    reach_of,
     read_firing,
     read_schedule,
-    site_of,
 )
 from orchestrator.storage.queries.snapshot import snapshot
 
@@ -48,7 +48,7 @@ def create_schedule(
 ) -> views.Schedule:
     """Everything is checked as for a job. 409 when there is one of this name. Its jobs are those of who makes it."""
     said: object = body.json()
-    who.must_reach(_site(said))
+    who.must_reach(*_reach(said))
     with parts.engine.begin() as tx:
         made = read_schedule(tx, schedules.create(tx, said, who.user))
     response.headers["Location"] = f"/api/v1/schedules/{made.id}"
@@ -77,9 +77,9 @@ def change_schedule(
 ) -> views.Schedule:
     """Say anew all that it says. Who does that owns it; without `enabled` it stays paused, or not. Jobs go on."""
     with parts.engine.begin() as tx:
-        who.must_reach(site_of(tx, schedule_id))
+        who.must_reach(*reach_of(tx, schedule_id))
         said: object = body.json()
-        who.must_reach(_site(said))
+        who.must_reach(*_reach(said))
         schedules.change(tx, schedule_id, said, who.user)
         changed = read_schedule(tx, schedule_id)
     background.add_task(wake, parts.redis_url)
@@ -90,7 +90,7 @@ def change_schedule(
 def delete_schedule(schedule_id: ScheduleId, engine: Db, who: Who, _query: NoQuery) -> None:
     """It goes with its record of firings; its jobs stay, and go on."""
     with engine.begin() as tx:
-        who.must_reach(site_of(tx, schedule_id))
+        who.must_reach(*reach_of(tx, schedule_id))
         schedules.end(tx, schedule_id, who.user)
 
 
@@ -98,7 +98,7 @@ def delete_schedule(schedule_id: ScheduleId, engine: Db, who: Who, _query: NoQue
 def get_firings(schedule_id: ScheduleId, engine: Db, query: Annotated[PageQuery, Query()]) -> views.Page[views.Firing]:
     """The newest first. Those with a job are kept as long as it is, the last thousand others too."""
     with snapshot(engine) as tx:
-        site_of(tx, schedule_id)
+        reach_of(tx, schedule_id)
         return list_firings(tx, schedule_id, query.limit, query.cursor)
 
 
@@ -108,7 +108,7 @@ def run_schedule(
 ) -> views.Firing:
     """As if it were due, paused or not. 409 where that would be skipped, since its job before has not ended."""
     with parts.engine.begin() as tx:
-        who.must_reach(site_of(tx, schedule_id))
+        who.must_reach(*reach_of(tx, schedule_id))
         firing = read_firing(tx, run_now(tx, schedule_id, who.user, revoke_by(parts)))
     background.add_task(wake, parts.redis_url)
     return firing
@@ -138,13 +138,14 @@ def _enable(
     id: int, parts: AllParts, who: Who, body: RawBody, background: BackgroundTasks, *, enabled: bool
 ) -> views.Schedule:
     with parts.engine.begin() as tx:
-        who.must_reach(site_of(tx, id))
+        who.must_reach(*reach_of(tx, id))
         schedules.enable(tx, id, who.user, body.model(Asked, _REFUSAL).reason, enabled=enabled)
         schedule = read_schedule(tx, id)
     background.add_task(wake, parts.redis_url)
     return schedule
 
 
-def _site(said: object) -> object:
-    """Where its jobs are to run, as it says; None when it does not."""
-    return cast(dict[str, object], said).get("site") if isinstance(said, dict) else None
+def _reach(said: object) -> tuple[object, object]:
+    """The site and the workflow of its jobs, as it says; None for what it does not."""
+    words = cast(dict[str, object], said) if isinstance(said, dict) else {}
+    return words.get("site"), words.get("workflow")

@@ -48,7 +48,7 @@ def submit_job(
 ) -> Job:
     """Start a job: a workflow over paths at a site, or a task group. Everything is checked before anything starts."""
     request: object = body.json()
-    who.must_reach(_site(request))
+    who.must_reach(_said(request, "site"), _said(request, "workflow"))
     make = submit
     if _names(request, "task_group"):
         who.must(Permission.PLAN)
@@ -68,6 +68,6 @@ def _names(request: object, key: str) -> bool:
     return isinstance(request, dict) and key in request
 
 
-def _site(request: object) -> object:
-    """Where it is to run, as it says; None when it does not."""
-    return cast(dict[str, object], request).get("site") if isinstance(request, dict) else None
+def _said(request: object, key: str) -> object:
+    """What it says of this, before it is checked; None when it does not."""
+    return cast(dict[str, object], request).get(key) if isinstance(request, dict) else None

@@ -1,5 +1,6 @@
 """What the API answers: one model a thing, the same words as in the database and the domain."""
 
+from orchestrator.contracts.views.access import AuditEntry as AuditEntry
 from orchestrator.contracts.views.access import Group as Group
 from orchestrator.contracts.views.access import Key as Key
 from orchestrator.contracts.views.access import Live as Live

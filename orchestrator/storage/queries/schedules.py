@@ -66,12 +66,12 @@ def read_firing(tx: Connection, id: int) -> views.Firing:
     return _firing(tx.execute(select(firings).where(firings.c.id == id)).one())
 
 
-def site_of(tx: Connection, id: int) -> str:
-    """Where its jobs run; NotFound when there is no such schedule."""
-    site = tx.scalar(select(schedules.c.site).where(schedules.c.id == id))
-    if site is None:
+def reach_of(tx: Connection, id: int) -> tuple[str, str]:
+    """The site and the workflow of its jobs; NotFound when there is no such schedule."""
+    row = tx.execute(select(schedules.c.site, schedules.c.workflow).where(schedules.c.id == id)).one_or_none()
+    if row is None:
         raise NotFound(f"there is no schedule {id}")
-    return site
+    return row.site, row.workflow
 
 
 def _schedules() -> Select[Any]:

@@ -51,6 +51,16 @@ def test_a_site_is_started_by_a_command_of_ours_from_a_file_that_loads(site: str
     assert f"{site}-key:/keys/{site}:ro" in SERVICES[site]["volumes"]
 
 
+def test_hub_api_and_sites_see_the_workspaces_at_one_path() -> None:
+    for name in ("hub", "api"):
+        assert SERVICES[name]["environment"]["ORCHESTRATOR_WORKSPACES"] == "/workspaces"
+    for name in ("hub", "api", "london", "paris"):
+        assert "workspaces:/workspaces" in SERVICES[name]["volumes"]
+    for site in ("london", "paris"):
+        assert 'path = "/workspaces"' in COMPOSE["configs"][site]["content"]
+    assert " /workspaces " in (ROOT / "Dockerfile").read_text()
+
+
 def test_the_api_takes_its_arguments() -> None:
     _, _, module, *arguments = SERVICES["api"]["command"]
     options = [word for word in arguments if word.startswith("--")]

@@ -1,0 +1,114 @@
+"""Folders that others may write to as well: what is in them is opened by descriptors, and no link is ever followed.
+
+A path is never checked first and opened later: each name is opened in the folder that is open already.
+"""
+
+import errno
+import os
+import shutil
+import stat
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from orchestrator.errors import Conflict
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # a pipe must not keep us waiting
+_NO_FOLDER = (errno.ELOOP, errno.ENOTDIR)
+_CHUNK = 1024 * 1024
+
+
+@contextmanager
+def folder(top: Path, *names: str, make: bool = False) -> Generator[int, None, None]:
+    """The folder ``top`` (which is ours, links and all), or one below it by these names, as a ``dir_fd``.
+
+    ``make`` makes what is missing below it. FileNotFoundError; Conflict where a name is no folder, or a link.
+    """
+    fd = os.open(top, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for name in names:
+            inner = _enter(fd, name, make=make)
+            os.close(fd)
+            fd = inner
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def open_file(at: int, name: str) -> BinaryIO:
+    """A file in an open folder, for reading. FileNotFoundError; Conflict for what is no plain file."""
+    try:
+        fd = os.open(name, _FILE, dir_fd=at)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            raise _odd(name) from None
+        raise
+    file = os.fdopen(fd, "rb")
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        file.close()
+        raise _odd(name)
+    return file
+
+
+def files(at: int, inside: str = "") -> Iterator[tuple[str, BinaryIO]]:
+    """Every file in an open folder and the folders in it, by its path from there, in order; Conflict for what is none.
+
+    Each is open until the next one is asked for.
+    """
+    with os.scandir(at) as entries:
+        found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+    for name, is_folder in found:
+        if is_folder:
+            inner = _enter(at, name)
+            try:
+                yield from files(inner, f"{inside}{name}/")
+            finally:
+                os.close(inner)
+        else:
+            with open_file(at, name) as file:
+                yield inside + name, file
+
+
+def copy_file(source: BinaryIO, at: int, name: str) -> None:
+    """Put a copy into an open folder, in place of what has its name; it is there whole, or not at all."""
+    draft = f".{name[:200]}.draft"
+    remove(at, draft)
+    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666, dir_fd=at)
+    with os.fdopen(fd, "wb") as target:
+        while chunk := source.read(_CHUNK):
+            target.write(chunk)
+        target.flush()
+        os.fsync(target.fileno())
+    os.replace(draft, name, src_dir_fd=at, dst_dir_fd=at)
+
+
+def remove(at: int, name: str) -> None:
+    """Remove a file or a link from an open folder, if it is there."""
+    with suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=at)
+
+
+def remove_tree(at: int, name: str) -> None:
+    """Remove a folder and all that is in it, or a link or a file as itself. OSError where that can not be done."""
+    try:
+        os.unlink(name, dir_fd=at)
+    except IsADirectoryError:
+        shutil.rmtree(name, dir_fd=at)
+
+
+def _enter(at: int, name: str, *, make: bool = False) -> int:
+    if make:
+        with suppress(FileExistsError):
+            os.mkdir(name, dir_fd=at)
+    try:
+        return os.open(name, _FOLDER, dir_fd=at)
+    except OSError as error:
+        if error.errno in _NO_FOLDER:
+            raise Conflict(f"{name!r} is not a folder, or a link to one") from None
+        raise
+
+
+def _odd(name: str) -> Conflict:
+    return Conflict(f"{name!r} is neither a file nor a folder: links are not followed here")
