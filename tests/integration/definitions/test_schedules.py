@@ -41,14 +41,14 @@ def made(api: httpx.Client, body: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def as_user(api: httpx.Client, offering: Engine) -> Iterator[Any]:
-    """A client of somebody with this role, maybe with a key that is bound to a site."""
+    """A client of somebody with this role, maybe with a key that is bound to a site or a workflow."""
     clients: list[httpx.Client] = []
 
-    def make(role: str, site: str | None = None) -> httpx.Client:
+    def make(role: str, **bound: str) -> httpx.Client:
         name = f"{role}{len(clients)}"
         with offering.begin() as tx:
             tx.execute(text("insert into users (name, roles) values (:name, :roles)"), {"name": name, "roles": [role]})
-            key = make_key(tx, name, site=site).plain
+            key = make_key(tx, name, **bound).plain
         clients.append(httpx.Client(base_url=api.base_url, headers={"Authorization": f"Bearer {key}"}))
         return clients[-1]
 
@@ -218,7 +218,7 @@ def test_who_may_not_start_jobs_may_only_look(
         assert asked.status_code == 403
 
 
-def test_a_key_that_is_bound_to_a_site_reaches_its_schedules_only(
+def test_a_key_that_is_bound_reaches_its_schedules_only(
     as_user: Any, api: httpx.Client, made: dict[str, Any], body: dict[str, Any]
 ) -> None:
     bound, address = as_user("operator", site="paris"), f"{URL}/{made['id']}"
@@ -233,3 +233,8 @@ def test_a_key_that_is_bound_to_a_site_reaches_its_schedules_only(
     assert own.status_code == 201
     assert bound.put(f"{URL}/{own.json()['id']}", json=body | {"name": "other"}).status_code == 403
     assert bound.post(f"{URL}/{own.json()['id']}/run").status_code == 202
+    other = {"name": "other", "filter_rules": [{"action": [{"name": "noop"}]}]}
+    assert api.post("/workflows", json=other).status_code == 201
+    for_another = as_user("operator", workflow="other")
+    assert for_another.post(f"{address}/run").status_code == 403
+    assert for_another.post(URL, json=body | {"name": "more"}).status_code == 403
