@@ -10,15 +10,14 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from pydantic import ValidationError
 from sqlalchemy import Connection, Row, select, text
 from sqlalchemy.exc import OperationalError
 
-from orchestrator.contracts.faults import faults_of
+from orchestrator.contracts.faults import read_as
 from orchestrator.contracts.schedule import ScheduleAsked
 from orchestrator.domain.roles import Permission, Role, granted
 from orchestrator.domain.schedule import MOST_QUEUED, Outcome, Verdict, before_window, decide, is_missed
-from orchestrator.errors import Conflict, Forbidden, IllegalTransition, NotFound, Refused, Unreachable
+from orchestrator.errors import Conflict, Forbidden, IllegalTransition, Invalid, NotFound, Refused, Unreachable
 from orchestrator.services.control import Revoke, Wish, cancel, locked
 from orchestrator.services.hold import HUB
 from orchestrator.services.submit import submit
@@ -91,6 +90,11 @@ def lock_schedule(tx: Connection, id: int) -> Row[Any]:
     return row
 
 
+def read_kept(row: Row[Any]) -> ScheduleAsked:
+    """What a schedule says; Invalid when that could not be taken any more."""
+    return read_as(ScheduleAsked, row.definition, f"schedule {row.id} can not be read any more")
+
+
 def drop_queued(tx: Connection, schedule: int, reason: str, *, but: int = 0) -> None:
     """Start none of the firings that are queued, but for this one."""
     tx.execute(_DROP, {"schedule": schedule, "reason": reason, "but": but})
@@ -99,9 +103,9 @@ def drop_queued(tx: Connection, schedule: int, reason: str, *, but: int = 0) -> 
 def _pass_on(tx: Connection, row: Row[Any], revoke: Revoke) -> None:
     """Fire what is due, unless it is too late, and go on to what is due next."""
     try:
-        asked = ScheduleAsked.model_validate(row.definition)
-    except ValidationError as error:  # such as a time zone that this machine does not know any more
-        _give_up(tx, row, "; ".join(f"{fault.place} {fault.reason}" for fault in faults_of(error)))
+        asked = read_kept(row)
+    except Invalid as unread:  # such as a time zone that this machine does not know any more
+        _give_up(tx, row, unread)
         return
     catch_up = timedelta(seconds=asked.catch_up)
     done: datetime = row.next_at
@@ -115,10 +119,10 @@ def _pass_on(tx: Connection, row: Row[Any], revoke: Revoke) -> None:
     tx.execute(_MOVE_ON, {"id": row.id, "next": asked.due_after(row.anchor, done)})
 
 
-def _give_up(tx: Connection, row: Row[Any], why: str) -> None:
+def _give_up(tx: Connection, row: Row[Any], why: Refused) -> None:
     """When it is due next can not be told: it is due no more until somebody mends it."""
     if (firing := _note(tx, row, row.next_at, None)) is not None:
-        _end(tx, row, firing, Outcome.FAILED, f"the schedule can not be read, and is due no more: {why}")
+        _end(tx, row, firing, Outcome.FAILED, f"it is due no more: {_in_words(why)}")
     tx.execute(_MOVE_ON, {"id": row.id, "next": None})
 
 
@@ -127,7 +131,7 @@ def _fire(tx: Connection, row: Row[Any], due: datetime, by: str | None, revoke: 
     firing = _note(tx, row, due, by)
     if firing is None:
         return None
-    overlap = ScheduleAsked.model_validate(row.definition).overlap
+    overlap = read_kept(row).overlap
     queued = tx.execute(_COUNT_QUEUED, {"schedule": row.id, "but": firing}).scalar_one()
     running = _running(tx, row)
     match decide(overlap, running=running is not None, queued=queued):
@@ -149,17 +153,15 @@ def _fire(tx: Connection, row: Row[Any], due: datetime, by: str | None, revoke: 
 
 def _begin(tx: Connection, row: Row[Any], firing: int, due: datetime, by: str | None, *, told: bool = False) -> None:
     """Start the job of a firing, or write down why it can not be: raised where somebody waits to be ``told``."""
-    asked = ScheduleAsked.model_validate(row.definition)
     reason = f"schedule {row.id} ({row.name}), " + (f"due {due:{WHEN}}" if by is None else f"run by {by}")
     try:
         with tx.begin_nested():
             _refuse_owner(tx, row.owner)
-            job = submit(tx, asked.submission, row.owner, reason=reason).job_id
+            job = submit(tx, read_kept(row).submission, row.owner, reason=reason).job_id
     except Refused as refused:
         if told:
             raise
-        faults = "; ".join(f"{fault.place} {fault.reason}" for fault in refused.faults)
-        _end(tx, row, firing, Outcome.FAILED, f"{refused.detail}: {faults}".rstrip(": "))
+        _end(tx, row, firing, Outcome.FAILED, _in_words(refused))
     except OperationalError:
         raise
     except Exception as error:  # one schedule that nobody foresaw must not stop the others
@@ -197,6 +199,11 @@ def _refuse_owner(tx: Connection, owner: str) -> None:
         raise Forbidden(f"{owner}, who owns it, may not start jobs any more: somebody who may has to save it anew")
 
 
+def _in_words(refused: Refused) -> str:
+    faults = "; ".join(f"{fault.place} {fault.reason}" for fault in refused.faults)
+    return f"{refused.detail}: {faults}".rstrip(": ")
+
+
 def _note(tx: Connection, row: Row[Any], due: datetime, by: str | None) -> int | None:
     """Write down that this time has come, as queued; the firing's id, None when that was done before."""
     return tx.scalar(_NOTE, {"schedule": row.id, "due": due, "by": by})
@@ -205,7 +212,7 @@ def _note(tx: Connection, row: Row[Any], due: datetime, by: str | None) -> int |
 def _end(tx: Connection, row: Row[Any], firing: int, outcome: Outcome, reason: str) -> None:
     """It comes to no job. Of those that did not, the oldest are forgotten from time to time."""
     tx.execute(_END, {"firing": firing, "outcome": outcome, "reason": reason[:MOST_REASON]})
-    if firing % 100 == 0:
+    if firing % 97 == 0:  # a prime, so that all of some that take turns come by
         tx.execute(_FORGET, {"schedule": row.id, "kept": KEPT})
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from orchestrator.contracts.faults import read_storable
 from orchestrator.contracts.schedule import ScheduleAsked
 from orchestrator.errors import Conflict, Fault, Invalid
-from orchestrator.services.come_due import drop_queued, lock_schedule
+from orchestrator.services.come_due import drop_queued, lock_schedule, read_kept
 from orchestrator.services.order import STREAM, read_order
 from orchestrator.storage.audit import audit
 from orchestrator.storage.tables import schedules
@@ -40,7 +40,7 @@ def change(tx: Connection, id: int, body: object, by: str) -> None:
     name, Invalid when its job could not run.
     """
     row = lock_schedule(tx, id)
-    asked, before = _checked(tx, body), ScheduleAsked.model_validate(row.definition)
+    asked, before = _checked(tx, body), ScheduleAsked.shown(row.definition)
     if "enabled" not in asked.model_fields_set:
         asked = asked.model_copy(update={"enabled": row.enabled})
     values = _columns(asked, by)
@@ -61,11 +61,14 @@ def change(tx: Connection, id: int, body: object, by: str) -> None:
 
 
 def enable(tx: Connection, id: int, by: str, reason: str | None, *, enabled: bool) -> None:
-    """Let it come due again from now on, or pause it; so already: nothing changes. NotFound when there is none."""
+    """Let it come due again from now on, or pause it; so already: nothing changes.
+
+    NotFound when there is none, Invalid when it can not be read any more: then it has to be said anew.
+    """
     row = lock_schedule(tx, id)
     if row.enabled == enabled:
         return
-    asked = ScheduleAsked.model_validate(row.definition).model_copy(update={"enabled": enabled})
+    asked = read_kept(row).model_copy(update={"enabled": enabled})
     values: dict[str, Any] = {"enabled": enabled, "next_at": _next(asked, row.anchor, row.now)}
     _write(tx, id, values)
     if not enabled:
