@@ -116,11 +116,11 @@ def compare(tx: Connection, name: str, before: int | None, after: int | None) ->
     row = _alive(tx, name)
     if row is None:
         raise _missing(name)
-    after = row.version if after is None else after
-    before = max(after - 1, 1) if before is None else before
-    old, new = (_version(tx, name, version).definition for version in (before, after))
+    to: int = row.version if after is None else after
+    from_ = max(to - 1, 1) if before is None else before
+    old, new = (_version(tx, name, version).definition for version in (from_, to))
     changes = [WorkflowChange(**asdict(one)) for one in differences(old, new)]
-    return WorkflowDifference(name=name, from_=before, to=after, changes=changes)
+    return WorkflowDifference(name=name, from_=from_, to=to, changes=changes)
 
 
 def list_workflows(tx: Connection, limit: int, cursor: str | None = None) -> Page[WorkflowVersion]:

@@ -44,11 +44,11 @@ def as_user(api: httpx.Client, offering: Engine) -> Iterator[Any]:
     """A client of somebody with this role, maybe with a key that is bound to a site or a workflow."""
     clients: list[httpx.Client] = []
 
-    def make(role: str, **bound: str) -> httpx.Client:
+    def make(role: str, site: str | None = None, workflow: str | None = None) -> httpx.Client:
         name = f"{role}{len(clients)}"
         with offering.begin() as tx:
             tx.execute(text("insert into users (name, roles) values (:name, :roles)"), {"name": name, "roles": [role]})
-            key = make_key(tx, name, **bound).plain
+            key = make_key(tx, name, site=site, workflow=workflow).plain
         clients.append(httpx.Client(base_url=api.base_url, headers={"Authorization": f"Bearer {key}"}))
         return clients[-1]
 

@@ -28,7 +28,7 @@ def told(before: Any, after: Any) -> list[str]:
         ([1, 2, 3], [1, 3], ["- $[1]"]),
         ([{"n": "x", "t": 1}, {"n": "y"}], [{"n": "x", "t": 2}, {"n": "y"}], ["~ $[0].t"]),
         ([{"n": "x"}], [{"n": "w"}, {"n": "x"}], ["+ $[0]"]),
-        ({"a b": 1}, {"a b": None}, ['~ $["a b"]']),
+        ({"a b": 1}, {"a b": None}, ["~ $['a b']"]),
     ],
 )
 def test_each_place_is_told(before: Any, after: Any, expected: list[str]) -> None:
