@@ -33,7 +33,7 @@ def test_what_belongs_to_no_job_goes_by_its_own_period(engine: Engine, database_
           values ('a', 'b', 'c', 'd', false, '{}')""",
         f"""insert into firings (schedule_id, due_at, outcome, at)
           select id, {long_ago} + n * interval '1 s', outcome, at from schedules,
-            (values (1, 'skipped', {long_ago}), (2, 'queued', {long_ago}), (3, 'missed', now())) as f(n, outcome, at)""",
+            (values (1, 'skipped', {long_ago}), (2, 'queued', {long_ago}), (3, 'missed', now())) f(n, outcome, at)""",
         f"update nodes set last_heard = {long_ago} where site = 'site-3'",
         f"""insert into workflows (name, version, deleted_at)
           values ('gone', 1, {long_ago}), ('just gone', 1, now()), ('here', 1, null)""",
