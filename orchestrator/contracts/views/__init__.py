@@ -26,7 +26,6 @@ from orchestrator.contracts.views.groups import TaskList as TaskList
 from orchestrator.contracts.views.holds import Hold as Hold
 from orchestrator.contracts.views.jobs import DependsOn as DependsOn
 from orchestrator.contracts.views.jobs import Discovery as Discovery
-from orchestrator.contracts.views.jobs import ErrorGroup as ErrorGroup
 from orchestrator.contracts.views.jobs import Failure as Failure
 from orchestrator.contracts.views.jobs import HistoryEntry as HistoryEntry
 from orchestrator.contracts.views.jobs import Job as Job
