@@ -63,7 +63,7 @@ class Firer:
 
             def act() -> int:
                 nonlocal done
-                done = fire(tx, job_id, event, self._who, self._read, ACTIONS, revoker(self._parts), kind=kind)
+                done = fire(tx, job_id, event, self._who, self._read, ACTIONS, revoke_by(self._parts), kind=kind)
                 return job_id
 
             if once is None:
@@ -98,6 +98,6 @@ class Firer:
 Fired = Annotated[Firer, Depends()]
 
 
-def revoker(parts: Parts) -> Revoke | None:
-    """What takes back what the sites have; None without a broker."""
+def revoke_by(parts: Parts) -> Revoke | None:
+    """What takes back from the sites; None where the API was given no broker."""
     return None if parts.redis_url is None else Permits(shared(parts.redis_url)).revoke

@@ -8,7 +8,7 @@ from pydantic import Field
 from starlette.exceptions import HTTPException
 
 from orchestrator.api.bodies import JSON, RawBody, taking
-from orchestrator.api.fired import revoker
+from orchestrator.api.fired import revoke_by
 from orchestrator.api.idempotency import Key
 from orchestrator.api.requires import AllParts, NoQuery, Who, needs
 from orchestrator.api.routes.stream import NDJSON, TAKEN_AS_NDJSON
@@ -62,7 +62,7 @@ def do_in_bulk(
     """
     asked = body.model(BulkAsked, "this can not be done with many jobs")
     cursor = None if asked.cursor is None else decode(asked.cursor, int)[0]
-    done = do_with_many(parts.engine, asked, who, cursor, revoker(parts))
+    done = do_with_many(parts.engine, asked, who, cursor, revoke_by(parts))
     if not asked.dry_run:
         background.add_task(wake, parts.redis_url)
     return views.BulkDone(
