@@ -5,6 +5,7 @@ A path is never checked first and opened later: each name is opened in the folde
 
 import errno
 import os
+import secrets
 import shutil
 import stat
 from collections.abc import Generator, Iterator
@@ -52,6 +53,11 @@ def open_file(at: int, name: str) -> BinaryIO:
     return file
 
 
+def open_new(at: int, name: str) -> BinaryIO:
+    """A file of our own in an open folder, for writing. FileExistsError."""
+    return os.fdopen(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666, dir_fd=at), "wb")
+
+
 def files(at: int, inside: str = "") -> Iterator[tuple[str, BinaryIO]]:
     """Every file in an open folder and the folders in it, by its path from there, in order; Conflict for what is none.
 
@@ -73,15 +79,15 @@ def files(at: int, inside: str = "") -> Iterator[tuple[str, BinaryIO]]:
 
 def copy_file(source: BinaryIO, at: int, name: str) -> None:
     """Put a copy into an open folder, in place of what has its name; it is there whole, or not at all."""
-    draft = f".{name[:200]}.draft"
-    remove(at, draft)
-    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666, dir_fd=at)
-    with os.fdopen(fd, "wb") as target:
-        while chunk := source.read(_CHUNK):
-            target.write(chunk)
-        target.flush()
-        os.fsync(target.fileno())
-    os.replace(draft, name, src_dir_fd=at, dst_dir_fd=at)
+    draft = f".{secrets.token_hex(8)}.draft"
+    try:
+        with open_new(at, draft) as target:
+            shutil.copyfileobj(source, target, _CHUNK)
+            target.flush()
+            os.fsync(target.fileno())
+        os.replace(draft, name, src_dir_fd=at, dst_dir_fd=at)
+    finally:
+        remove(at, draft)
 
 
 def remove(at: int, name: str) -> None:
