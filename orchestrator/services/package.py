@@ -12,7 +12,7 @@ import time
 import zipfile
 from contextlib import closing
 from dataclasses import dataclass
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from orchestrator.errors import Conflict
 from orchestrator.services.workspace import DELIVERY, PACKAGE, Workspaces
@@ -86,6 +86,6 @@ def _entry(path: str, file: BinaryIO) -> zipfile.ZipInfo:
     """With the time of the file: the same, however often it is packed."""
     moment = time.gmtime(os.fstat(file.fileno()).st_mtime)[:6]
     first = (1980, 1, 1, 0, 0, 0)  # that a ZIP can tell
-    entry = zipfile.ZipInfo(path, cast(tuple[int, int, int, int, int, int], max(moment, first)))
+    entry = zipfile.ZipInfo(path, max(moment, first))
     entry.compress_type = zipfile.ZIP_DEFLATED
     return entry

@@ -8,15 +8,15 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from io import BufferedRandom, BufferedReader, BufferedWriter
 from pathlib import Path
 from typing import BinaryIO
 
 from orchestrator.errors import Conflict
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # a pipe must not keep us waiting
 _NO_FOLDER = (errno.ELOOP, errno.ENOTDIR)
 _CHUNK = 1024 * 1024
 
@@ -38,27 +38,32 @@ def folder(top: Path, *names: str, make: bool = False) -> Generator[int, None, N
         os.close(fd)
 
 
-def open_file(at: int, name: str) -> BinaryIO:
-    """A file in an open folder, for reading. FileNotFoundError; Conflict for what is no plain file."""
+@contextmanager
+def inside(at: int, name: str, *, make: bool = False) -> Generator[int, None, None]:
+    """The same for a folder in an open one."""
+    fd = _enter(at, name, make=make)
     try:
-        fd = os.open(name, _FILE, dir_fd=at)
-    except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENXIO):
-            raise _odd(name) from None
-        raise
-    file = os.fdopen(fd, "rb")
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        file.close()
-        raise _odd(name)
-    return file
+        yield fd
+    finally:
+        os.close(fd)
 
 
-def open_new(at: int, name: str) -> BinaryIO:
+def open_file(at: int, name: str) -> BufferedReader:
+    """A file in an open folder, for reading. FileNotFoundError; Conflict for what is no plain file."""
+    return os.fdopen(_plain(at, name, os.O_RDONLY), "rb")
+
+
+def open_again(at: int, name: str) -> BufferedRandom:
+    """A file in an open folder, made where there is none, for reading and writing; Conflict for what is no file."""
+    return os.fdopen(_plain(at, name, os.O_RDWR | os.O_CREAT), "r+b")
+
+
+def open_new(at: int, name: str) -> BufferedWriter:
     """A file of our own in an open folder, for writing. FileExistsError."""
     return os.fdopen(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666, dir_fd=at), "wb")
 
 
-def files(at: int, inside: str = "") -> Iterator[tuple[str, BinaryIO]]:
+def files(at: int, above: str = "") -> Generator[tuple[str, BufferedReader], None, None]:
     """Every file in an open folder and the folders in it, by its path from there, in order; Conflict for what is none.
 
     Each is open until the next one is asked for.
@@ -67,14 +72,11 @@ def files(at: int, inside: str = "") -> Iterator[tuple[str, BinaryIO]]:
         found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
     for name, is_folder in found:
         if is_folder:
-            inner = _enter(at, name)
-            try:
-                yield from files(inner, f"{inside}{name}/")
-            finally:
-                os.close(inner)
+            with inside(at, name) as inner:
+                yield from files(inner, f"{above}{name}/")
         else:
             with open_file(at, name) as file:
-                yield inside + name, file
+                yield above + name, file
 
 
 def copy_file(source: BinaryIO, at: int, name: str) -> None:
@@ -114,6 +116,20 @@ def _enter(at: int, name: str, *, make: bool = False) -> int:
         if error.errno in _NO_FOLDER:
             raise Conflict(f"{name!r} is not a folder, or a link to one") from None
         raise
+
+
+def _plain(at: int, name: str, flags: int) -> int:
+    try:
+        # A pipe must not keep us waiting.
+        fd = os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666, dir_fd=at)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            raise _odd(name) from None
+        raise
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise _odd(name)
+    return fd
 
 
 def _odd(name: str) -> Conflict:

@@ -7,6 +7,8 @@ from orchestrator.contracts.views.access import NewKey as NewKey
 from orchestrator.contracts.views.access import Readiness as Readiness
 from orchestrator.contracts.views.access import User as User
 from orchestrator.contracts.views.attachments import Attachment as Attachment
+from orchestrator.contracts.views.edits import Edits as Edits
+from orchestrator.contracts.views.edits import SentEdits as SentEdits
 from orchestrator.contracts.views.groups import DurationReport as DurationReport
 from orchestrator.contracts.views.groups import GroupTask as GroupTask
 from orchestrator.contracts.views.groups import NextTask as NextTask
