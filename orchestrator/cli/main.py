@@ -29,6 +29,7 @@ SUBJECTS = {
     "control": {"pause", "resume", "cancel", "redrive", "why"},
     "holds": {"hold"},
     "worklist": {"worklist", "do"},
+    "edits": {"package", "edits"},
     "workflows": {"workflows", "workflow"},
     "sites": {"sites", "site"},
     "plugin": {"plugin"},

@@ -19,10 +19,11 @@ from orchestrator.client.ask import segment as segment
 from orchestrator.client.follow import Following
 from orchestrator.client.follow import parse_events as parse_events
 from orchestrator.client.jobs import path_input as path_input
+from orchestrator.client.packages import Packages
 from orchestrator.client.sites import Sites
 from orchestrator.client.task_groups import TaskGroups
 from orchestrator.client.workflows import Workflows
 
 
-class Client(Following, TaskGroups, Workflows, Sites):
+class Client(Following, TaskGroups, Packages, Workflows, Sites):
     """One service and one key; a context manager that closes its connections."""
