@@ -55,7 +55,7 @@ def refuse_to_delete(tx: Connection, job_id: int, who: Caller) -> None:
     job = locked(tx, job_id)
     who.must_reach(job.site)
     machine = MACHINES[Kind(job.kind)]
-    raise IllegalTransition(machine.name, job.state, "Deleted", machine.legal(machine.states(job.state)))
+    raise IllegalTransition(machine.name, job.state, "Deleted", machine.legal(machine.state(job.state)))
 
 
 _ROW = text("""

@@ -51,7 +51,7 @@ def asking(person: Person, job: Row[Any], facts: Facts) -> frozenset[Who]:
 def legal_events(person: Person | None, job: Row[Any], facts: Facts, *, held: bool) -> list[str]:
     """The events that they may fire at a job now, in the order of its machine; None: all that somebody might."""
     machine = MACHINES[Kind(job.kind)]
-    state = machine.states(job.state)
+    state = machine.state(job.state)
     possible = machine.legal(state) if person is None else machine.open_to(asking(person, job, facts), state)
     against = facts.out_of_question.get(job.id, ())
     return [str(event) for event in possible if event not in against and (not held or event in DESPITE_HOLDS)]
