@@ -42,6 +42,8 @@ def main() -> int:
             webhooks_private=settings.webhooks_private,
             attachments_folder=settings.home / "attachments",
             attachment_mib=settings.attachment_mib,
+            workspaces=settings.workspaces_root,
+            edits_mib=settings.edits_mib,
         )
     except ConfigError as error:
         print(error, file=sys.stderr)  # noqa: T201 - there is no log yet

@@ -40,7 +40,7 @@ class Packages(Asker):
         with file.open("rb") as opened:
             digest = hashlib.file_digest(opened, "sha256").digest()
         size = file.stat().st_size
-        return _Patience(patience_s).until_done(lambda moved: self._send(job_id, file, size, digest, moved))
+        return _Patience(patience_s).until_done(lambda moved: self._send(job_id, file, size, digest, moved), busy=True)
 
     def edits(self, job_id: int, sha256: str | None = None) -> Document:
         """What edits of a job have come in, and how much of the file with this checksum (in hexadecimal)."""
@@ -91,8 +91,8 @@ class _Patience:
         self._seconds = seconds
         self._until = time.monotonic() + seconds
 
-    def until_done(self, ask: Callable[[Callable[[], None]], T]) -> T:
-        """What is asked, once it is answered."""
+    def until_done(self, ask: Callable[[Callable[[], None]], T], *, busy: bool = False) -> T:
+        """What is asked, once it is answered; ``busy``: a 409 may be because a request before has not been given up."""
         while True:
             try:
                 return ask(self._moved)
@@ -100,9 +100,8 @@ class _Patience:
                 if time.monotonic() > self._until:
                     raise error if isinstance(error, Unreachable) else Unreachable(f"no answer: {error}") from error
             except ApiRefused as refused:
-                # 409 without legal events: another request of ours has not been given up yet.
-                busy = refused.status in _AWAY or (refused.status == 409 and refused.legal_events is None)
-                if not busy or time.monotonic() > self._until:
+                passes = refused.status in _AWAY or (busy and refused.status == 409 and refused.legal_events is None)
+                if not passes or time.monotonic() > self._until:
                     raise
             time.sleep(_PAUSE_S)
 

@@ -14,7 +14,6 @@ import hashlib
 import os
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from io import BufferedRandom, BytesIO
 
 from orchestrator.contracts.views import Edits, SentEdits
@@ -72,15 +71,17 @@ class Part:
             raise Invalid("the file is not what it was to be: send it again from its beginning", [fault])
         return found
 
-    def keep(self, workspaces: Workspaces, job: int, sha256: str, who: str) -> SentEdits:
-        """Make it the job's edits; Conflict when the workspace that it came into is no longer the job's."""
+    def keep(self, workspaces: Workspaces, job: int) -> int:
+        """Make it the job's edits; their size. Conflict when the workspace that it came into is no longer the job's."""
         with workspaces.opened(job) as now:
             if not os.path.sameopenfile(now, self._place):
                 raise Conflict(f"job {job} was claimed anew while the edits came in")
-        sent = SentEdits(size=self._at, sha256=sha256, sent_at=datetime.now(UTC), sent_by=who)
         os.replace(_name(self._piece), EDITS, src_dir_fd=self._incoming, dst_dir_fd=self._place)
+        return self._at
+
+    def note(self, sent: SentEdits) -> None:
+        """That it has come in whole is known for good: whoever sends it again may spare it."""
         copy_file(BytesIO(sent.model_dump_json().encode()), self._incoming, _SENT)
-        return sent
 
     def close(self) -> None:
         """Let others write; what has come stays, unless nobody could go on with it."""

@@ -2,10 +2,12 @@
 
 import hashlib
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from orchestrator.contracts.views import SentEdits
 from orchestrator.errors import Conflict, Invalid
 from orchestrator.services.receive import Part, Piece, begin, received
 from orchestrator.services.workspace import Workspaces
@@ -31,7 +33,8 @@ def whole(workspaces: Workspaces, part: Part, content: bytes = CONTENT) -> str |
             part.write(content[place : place + 30_000])
         found = part.end()
         if found is not None:
-            part.keep(workspaces, 1, found, "ed")
+            size = part.keep(workspaces, 1)
+            part.note(SentEdits(size=size, sha256=found, sent_at=datetime.now(UTC), sent_by="ed"))
         return found
     finally:
         part.close()
