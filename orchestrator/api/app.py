@@ -16,6 +16,7 @@ from starlette.routing import compile_path
 import orchestrator
 from orchestrator.api.body_limit import MIB, BodyLimit, largest
 from orchestrator.api.callers import Callers
+from orchestrator.api.denied import Denials
 from orchestrator.api.feed import Feed, Look
 from orchestrator.api.gate import Door, Gate
 from orchestrator.api.moves import moves_of
@@ -24,10 +25,12 @@ from orchestrator.api.problems import response_to
 from orchestrator.api.requires import Parts
 from orchestrator.api.routes import (
     attachments,
+    audit,
     control,
     edits,
     health,
     holds,
+    job_types,
     jobs,
     keys,
     logs,
@@ -57,6 +60,7 @@ ROUTERS: tuple[tuple[str, APIRouter], ...] = (
     (PREFIX, control.router),
     (PREFIX, jobs.router),
     (PREFIX, task_groups.router),
+    (PREFIX, job_types.router),
     (PREFIX, attachments.router),
     (PREFIX, edits.router),
     (PREFIX, tasks.router),
@@ -66,6 +70,7 @@ ROUTERS: tuple[tuple[str, APIRouter], ...] = (
     (PREFIX, holds.router),
     (PREFIX, keys.router),
     (PREFIX, users.router),
+    (PREFIX, audit.router),
     (PREFIX, webhooks.router),
     ("", health.router),
 )
@@ -113,19 +118,21 @@ def make_app(
     app.add_exception_handler(RequestValidationError, _answer)
     app.add_exception_handler(HTTPException, _answer)
     app.add_middleware(BodyLimit, limit=lambda path: largest(path, attachment_mib * MIB, edits_mib * MIB))
-    app.add_middleware(Gate, doors=doors(), callers=app.state.callers)
+    app.add_middleware(Gate, doors=doors(), callers=app.state.callers, denials=Denials(engine))
     app.openapi = lambda: describe(app, ROUTERS)
     return app
 
 
-def doors() -> list[Door]:
-    """Every route, as the gate sees it."""
+def doors(routers: Sequence[tuple[str, APIRouter]] = ROUTERS) -> list[Door]:
+    """Every route, as the gate sees it; TypeError for one that does not say what it needs: it can not be served."""
     found = [Door(compile_path(OPENAPI_PATH)[0], frozenset({"GET"}), Permission.READ)]
-    for prefix, router in ROUTERS:
+    for prefix, router in routers:
         for route in router.routes:
-            if isinstance(route, APIRoute):
-                path, _, _ = compile_path(prefix + route.path)
-                found.append(Door(path, frozenset(route.methods or ()), permission_of(route)))
+            permission = permission_of(route) if isinstance(route, APIRoute) else None
+            if not isinstance(route, APIRoute) or permission is None:
+                raise TypeError(f"{route} declares no permission: give it dependencies=[needs(...)]")
+            path, _, _ = compile_path(prefix + route.path)
+            found.append(Door(path, frozenset(route.methods or ()), permission))
     return found
 
 

@@ -38,7 +38,7 @@ class Intake:
         """See whether the job takes paths, and theirs: NotFound, Conflict, Forbidden."""
         with self._parts.engine.begin() as tx:
             self._stream = look(tx, self._job, repeated=self._repeats)
-            who.must_reach(self._stream.site)
+            who.must_reach(self._stream.site, self._stream.workflow)
             self._rules = rules_of(tx, self._job)
 
     def add(self, lines: Sequence[bytes]) -> None:

@@ -37,6 +37,7 @@ SUBJECTS = {
     "task_groups": {"group"},
     "keys": {"key"},
     "users": {"user"},
+    "audit": {"audit"},
     "webhooks": {"webhook"},
     "database": {"db"},
     "doctor": {"doctor"},

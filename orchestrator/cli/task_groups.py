@@ -8,6 +8,7 @@ import typer
 
 from orchestrator.cli import text
 from orchestrator.cli.output import put_json, put_json_lines, put_table, say
+from orchestrator.cli.plot import FORMATS, NoPlotter, draw_durations
 from orchestrator.cli.verb import Call, usage, verb
 from orchestrator.cli.workflows import named
 from orchestrator.contracts.document import read_yaml
@@ -23,6 +24,7 @@ def add_to(app: typer.Typer) -> None:
     )
     verb(group, "define", epilog="Example:  orchestrator group define map_sheet.yaml")(define)
     verb(group, "list")(list_definitions)
+    verb(group, "delete")(delete)
     verb(group, "start", epilog='Example:  orchestrator group start map_sheet --name "sheet 12"')(start)
     verb(group, "tasks", epilog="Example:  orchestrator group tasks 12")(tasks)
     verb(group, "task-list")(set_list)
@@ -60,6 +62,16 @@ def list_definitions(call: Call) -> None:
         rows = ((one["name"], one["label"], ", ".join(task["name"] for task in one["tasks"])) for one in found)
         put_table(["task group", "label", "tasks~"], rows, empty="no task groups")
     return None
+
+
+def delete(call: Call, name: Annotated[str, typer.Argument(metavar="GROUP", help="The task group")]) -> None:
+    """Delete a task group; group jobs keep the lists that they have set."""
+    with call.client() as client:
+        answer = client.delete_task_group(name)
+    if call.json:
+        put_json(answer)
+    else:
+        say(f"task group {text.safe(name)} is deleted")
 
 
 def start(
@@ -164,11 +176,18 @@ def report(
     task_group: Annotated[str | None, typer.Option(metavar="GROUP", help="Only tasks of this task group")] = None,
     job: Annotated[int | None, typer.Option(metavar="ID", min=1, help="Only tasks of this group job")] = None,
     csv: Annotated[bool, typer.Option("--csv", help="As CSV, in seconds")] = False,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE", help="Draw it: a .png, .svg or .pdf file")
+    ] = None,
 ) -> None:
     """Say how long complete tasks took, by stage and by person."""
+    if plot is not None and plot.suffix.lower() not in FORMATS:
+        raise usage(f"--plot {plot}: a report is drawn as {', '.join(FORMATS)}")
     asked = {"task_group": task_group, "parent": job}
     with call.client() as client:
         told = client.request("GET", "/reports/durations", params={k: v for k, v in asked.items() if v is not None})
+    if plot is not None:
+        _draw(told, plot)
     if call.json:
         return put_json(told)
     rows = [(one["task_group"], one["task"], None, *_sums(one, csv=csv)) for one in told["stages"]]
@@ -180,6 +199,15 @@ def report(
     else:
         put_table(columns, rows, empty="no task is complete yet")
     return None
+
+
+def _draw(told: dict[str, Any], file: Path) -> None:
+    try:
+        draw_durations(told, file)
+    except NoPlotter:
+        raise usage("--plot needs matplotlib: pip install 'orchestrator[plot]'") from None
+    except OSError as error:
+        raise usage(f"{file}: {error.strerror}") from None
 
 
 def _sums(one: dict[str, Any], *, csv: bool) -> tuple[object, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from orchestrator.client.ask import Asker, Document
+from orchestrator.client.ask import Asker, Document, segment
 
 
 class TaskGroups(Asker):
@@ -17,6 +17,10 @@ class TaskGroups(Asker):
     def apply_task_group(self, name: str, definition: Document) -> Document:
         """Keep the definition of a task group, or replace the one of this name."""
         return self.keep("/task-groups", name, definition)
+
+    def delete_task_group(self, name: str) -> Document:
+        """Delete a definition; group jobs keep the lists that they have set."""
+        return self.request("DELETE", f"/task-groups/{segment(name)}")
 
     def start_group(self, task_group: str, **more: object) -> Document:
         """Start a group job; ``more`` is the rest of the body (name, advance, extent, attributes, priority, due_at)."""

@@ -1,4 +1,4 @@
-"""The type of an edit job, as it is posted, kept and answered: how it is worked on, what is checked, and by which steps."""
+"""The type of an edit job, as it is posted, kept and answered: how it is worked on, and by which steps it is merged."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self

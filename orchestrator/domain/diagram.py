@@ -32,7 +32,7 @@ def mermaid(machine: Machine[S, E]) -> str:
         arrows.setdefault((source, target), []).append(event)
     lines = ["stateDiagram-v2", *(f"[*] --> {first}: {event}" for event, first in machine.starts)]
     lines += [f"{source} --> {target}: {', '.join(events)}" for (source, target), events in arrows.items()]
-    lines += [f"{state} --> [*]" for state in machine.states if state in machine.terminal]
+    lines += [f"{state} --> [*]" for state in machine.states if state in machine.ends]
     return "\n    ".join(lines) + "\n"
 
 

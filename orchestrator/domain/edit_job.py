@@ -1,7 +1,7 @@
 """Edit jobs: a person checks data out, edits it, and it is merged under control (design: lifecycles, section 4).
 
-Three machines: that of the edit job itself, and those of the jobs that it waits for: rework (kinds ``correction`` and
-``conflict``), whose edits are merged into those of the parent, and ``review``, whose decision is an event of the parent.
+Three machines: that of the edit job itself, and those of the jobs that it waits for. Of rework (kinds ``correction``
+and ``conflict``) the edits are merged into those of the parent; of a ``review`` the decision is an event of the parent.
 """
 
 from collections.abc import Mapping
@@ -174,6 +174,6 @@ def ruled_out(mode: str, *, merged: bool) -> frozenset[EditEvent]:
 WORKABLE = frozenset(_WITH_THE_WORKER)
 """The states in which it waits for the person whose it is, or may become."""
 ANYTIME = frozenset({"due_at", "planned_start", "priority", "comment"})
-"""What of a job may be changed until it ends; all else only while it is Proposed, but for who of its group it is for."""
+"""What of a job may be changed until it ends; all else only while it is Proposed, but for who of its group it is of."""
 CONSEQUENCE: Mapping[str, EditEvent] = {"correction": _E.CORRECTED, "conflict": _E.RESOLVED}
 """Kind of rework -> what its completion is for the parent."""

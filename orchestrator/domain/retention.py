@@ -12,7 +12,8 @@ class Periods:
     cancelled: float | None = None
     """Jobs that ended so, with all that is theirs."""
     reports: float | None = None
-    """What the hub could not use (late reports, dead letters), and workers that are gone."""
+    """What the hub could not use (late reports, dead letters), workers that are gone, and what `changes` remembered for
+    workflows that are."""
     audit: float | None = None
     """The audit, and released holds that were of no job."""
 

@@ -28,6 +28,7 @@ class Permission(StrEnum):
     FLEET = "fleet"  # enable, disable and drain sites
     KEYS = "keys"  # make and revoke keys, and say who there is
     WEBHOOKS = "webhooks"  # say where events are sent to
+    AUDIT = "audit"  # read who did what, and who was turned away
 
 
 _SEES = frozenset({Permission.OPEN, Permission.READ})
@@ -47,6 +48,9 @@ AT_A_SITE = frozenset(
     {Permission.OPEN, Permission.READ, Permission.SUBMIT, Permission.CONTROL, Permission.WORK, Permission.FLEET}
 )
 """What a key may that is bound to a site: nothing that is for all sites alike."""
+
+OF_A_WORKFLOW = AT_A_SITE - {Permission.FLEET}
+"""What a key may that is bound to a workflow: nothing that concerns others."""
 
 
 def granted(roles: Iterable[Role]) -> frozenset[Permission]:

@@ -62,7 +62,7 @@ _WAITING = text("""
       and (cast(:step as int) is null or (a.task_id & :mask) = :step)
     order by a.task_id limit :most
 """)
-_KNOWN = text("select site from jobs where id = :job and pruned_at is null")
+_KNOWN = text("select site, workflow from jobs where id = :job and pruned_at is null")
 _ANY_GROUP = text("select distinct group_name from asks where job_id = :job limit 20")
 
 
@@ -75,7 +75,7 @@ def decide(tx: Connection, job: int, who: Caller, read: Callable[[], DecisionAsk
     row = tx.execute(_KNOWN, {"job": job}).one_or_none()
     if row is None:
         raise NotFound(f"there is no job {job}")
-    who.must_reach(row.site)
+    who.must_reach(row.site, row.workflow)
     groups = None if who.person.leads else sorted(who.groups)
     _refuse_strangers(tx, job, groups)
     must_run(tx, job, lock_jobs(tx, [job])[job], "decide")

@@ -56,10 +56,10 @@ def _lock(tx: Connection, job: int, who: Caller) -> None:
     row = tx.execute(_LOCK, {"job": job}).one_or_none()
     if row is None:
         raise NotFound(f"there is no job {job}")
-    who.must_reach(row.site)
+    who.must_reach(row.site, row.workflow)
 
 
-_LOCK = text("select site from jobs where id = :job and pruned_at is null for update")
+_LOCK = text("select site, workflow from jobs where id = :job and pruned_at is null for update")
 _THERE = text(
     "select count(*) as n, coalesce(bool_or(name = :name), false) as same from attachments where job_id = :job"
 )

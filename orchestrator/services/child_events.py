@@ -16,8 +16,10 @@ _E = EditEvent
 def _decide(firing: Firing, said: Said) -> None:
     """The review is over; what was decided is fired at the edit job that waits for it."""
     tx, review, event = firing.tx, read_edit(firing.tx, firing.job.id), _E(firing.event)
-    told = {"reason": said.reason, "comment": said.comment}
-    change(tx, review, event, firing.actor, discard=True, decision=kebab(event), **told)
+    change(
+        tx, review, event, firing.actor,
+        reason=said.reason, comment=said.comment, discard=True, decision=kebab(event),
+    )  # fmt: skip
     release_ended(tx, [review.id])
     tell_parent(tx, review, event, firing.actor, said=said.reason, comment=said.comment)
 

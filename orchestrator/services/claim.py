@@ -36,7 +36,7 @@ def must_be_asked(who: Caller, group: str) -> None:
 def taken_up(tx: Connection, task: int, who: Caller, event: str) -> tuple[Row[Any], Manual, Plan]:
     """The task, its job's row locked, when this person may fire this event at it now."""
     row = found(tx, task)
-    who.must_reach(row.site)
+    who.must_reach(row.site, row.workflow)
     must_wait(row, event)
     must_be_asked(who, row.group)
     state = lock_jobs(tx, [row.job_id]).get(row.job_id, JobState.CANCELLED)

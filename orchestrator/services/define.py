@@ -13,6 +13,7 @@ from orchestrator.domain.fields import reference
 from orchestrator.errors import Conflict, Fault, Invalid, NotFound
 from orchestrator.services.check import checked
 from orchestrator.services.users import ensure_groups
+from orchestrator.storage.audit import audit
 from orchestrator.storage.queries.keyset import decode, page
 from orchestrator.storage.tables import workflow_versions, workflows
 
@@ -78,12 +79,13 @@ def keep_shipped(tx: Connection, workflow: Workflow) -> bool:
     return True
 
 
-def delete(tx: Connection, name: str) -> None:
+def delete(tx: Connection, name: str, actor: str) -> None:
     """Take a workflow away; its jobs stay, and go on. NotFound when there is none."""
     alive = workflows.c.deleted_at.is_(None)
     gone = update(workflows).where(workflows.c.name == name, alive).values(deleted_at=func.now())
     if tx.execute(gone).rowcount == 0:
         raise _missing(name)
+    audit(tx, actor, "workflow.delete", name)
 
 
 def read_workflow(tx: Connection, name: str) -> WorkflowVersion:
@@ -137,6 +139,7 @@ def _keep(tx: Connection, workflow: Workflow, version: int, actor: str) -> Workf
         .where(workflows.c.name == workflow.name)
         .values(version=version, updated_at=func.now(), deleted_at=None)
     )
+    audit(tx, actor, "workflow.define", workflow.name, detail={"version": version})
     return _view(kept)
 
 

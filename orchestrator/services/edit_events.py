@@ -92,8 +92,8 @@ def _resume(firing: Firing, said: Said) -> None:
     """Run the step that broke once more."""
     job = read_edit(firing.tx, firing.job.id)
     event = _E.STEP_RESUMED if job.stage == Stage.COMMITTING else _E.STEP_RESUMED_COMMITTED
-    told = {"reason": said.reason, "comment": said.comment}
-    change(firing.tx, job, event, firing.actor, stage=Stage(job.stage), **told)
+    stage = Stage(job.stage)
+    change(firing.tx, job, event, firing.actor, stage=stage, reason=said.reason, comment=said.comment)
 
 
 def _archive(firing: Firing, said: Said) -> None:

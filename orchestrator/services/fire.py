@@ -17,6 +17,7 @@ from orchestrator.domain.people import Person
 from orchestrator.errors import Conflict, IllegalTransition, NotFound
 from orchestrator.services.control import Revoke
 from orchestrator.services.keys import Caller
+from orchestrator.storage.audit import audit
 from orchestrator.storage.queries.holds import holds_of
 from orchestrator.storage.queries.legal import Facts, asking, legal_events, read_facts
 
@@ -76,13 +77,17 @@ def fire(
     event = machine.named(name)
     if event is None:
         raise NotFound(f"nothing that can happen to a {machine.name} is called {name!r}")
-    caller.must_reach(job.site)
+    caller.must_reach(job.site, job.workflow)
     facts = read_facts(tx, [job])
     who = asking(person, job, facts)
     machine.must_be_open(event, who)
-    action = actions[Kind(job.kind)][event]
-    possible = _possible(tx, job, event, person, facts, repeats=job.state in action.again)
-    return action.do(Firing(tx, job, event, person.name, possible, revoke), read(action.said))
+    action = actions[Kind(job.kind)].get(event)
+    possible = _possible(tx, job, event, person, facts, repeats=action is not None and job.state in action.again)
+    assert action is not None  # noqa: S101 - what is open to somebody has an action
+    said = read(action.said)
+    done = action.do(Firing(tx, job, event, person.name, possible, revoke), said)
+    audit(tx, person.name, f"job.{event}", f"job {job_id}", getattr(said, "reason", None))
+    return done
 
 
 def _possible(

@@ -1,4 +1,4 @@
-"""Edit jobs go on by themselves while it is the system's turn: steps are begun and heard of, workspaces made and removed.
+"""Edit jobs go on by themselves while it is the system's turn: steps are begun and heard of, workspaces made.
 
 All that is due is read from rows, one job a transaction; what is done to files is repeatable. So whoever dies between
 any two moments leaves nothing out, and nothing is done twice.
@@ -42,7 +42,7 @@ NEWS = """
 """SQL: the edit jobs whose step has ended."""
 DUE = "from edit_jobs e where e.go_on_at <= statement_timestamp()"
 """SQL: those with which there is something else to be done."""
-_NEXT = text(f"(select e.job_id {NEWS} limit 1) union all (select e.job_id {DUE} order by e.go_on_at limit 1) limit 1")  # noqa: S608
+_NEXT = text(f"(select e.job_id {NEWS} limit 1) union all (select e.job_id {DUE} order by e.go_on_at limit 1) limit 1")
 
 
 def go_on(tx: Connection, workspaces: Workspaces) -> bool:
@@ -127,7 +127,7 @@ def _hear(tx: Connection, job: Row[Any], workspaces: Workspaces) -> None:
     if run is None:  # it goes on
         return
     said = verdict(Ending(run.state, run.discovery, run.error, run.failure, run.cancelled))
-    found = _failures(tx, run.id) if said is Verdict.JUDGED else []
+    found: Failures = _failures(tx, run.id) if said is Verdict.JUDGED else ()
     merged = job.stage == Stage.COMMITTING and run.started_at is not None
     reason = None if said is Verdict.GOOD else f"job {run.id}, its step {STEPS[Stage(job.stage)]}, ended {run.state}"
     _after(tx, job, said, workspaces, found=found, reason=reason, merged=merged)
@@ -183,7 +183,9 @@ def _moved(tx: Connection, job: Row[Any], then: Next, found: Failures, reason: s
         values = {"failures": list(found)}
     stuck = after == EditState.FAILED
     assert then.event is not None  # noqa: S101 - what is told without one is _same_state's
-    change(tx, job, then.event, HUB, stage=Stage(job.stage) if stuck else then.stage, waits=stuck, reason=reason, **values)
+    change(
+        tx, job, then.event, HUB, stage=Stage(job.stage) if stuck else then.stage, waits=stuck, reason=reason, **values
+    )
     if after in machine.ends:
         release_ended(tx, [job.id])
     if then.child is not None:
@@ -196,7 +198,9 @@ def _failures(tx: Connection, run: int) -> Failures:
     cursor: str | None = None
     while True:
         page = list_paths(tx, run, 500, cursor, outcome=[Outcome.FAILED, Outcome.ABORTED])
-        items += (item.model_dump(include={"path", "path_b64", "step", "message"}, exclude_none=True) for item in page.items)
+        items += (
+            item.model_dump(include={"path", "path_b64", "step", "message"}, exclude_none=True) for item in page.items
+        )
         cursor = page.next_cursor
         if cursor is None or len(items) >= MOST_FAILURES:
             return items[:MOST_FAILURES]

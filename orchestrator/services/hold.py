@@ -59,7 +59,7 @@ def _keep(tx: Connection, scope: Scope, reason: str, author: str, kind: str, unt
     id = tx.execute(row.returning(holds.c.id)).scalar_one()
     if scope.job is not None:
         record(tx, scope.job, "Held", actor=author, reason=f"{reason} (hold {id})")
-    else:
+    if kind == MANUAL:
         audit(tx, author, "hold.place", f"hold {id}", reason, scope.named)
     return id
 
@@ -139,8 +139,9 @@ def _release(tx: Connection, row: Row[tuple[object, ...]], by: str, reason: str 
         .where(holds.c.id == row.id)
         .values(released_at=text("clock_timestamp()"), released_by=by, release_reason=reason)
     )
-    if row.job_id is None:
+    if row.job_id is None or by != HUB:
         audit(tx, by, "hold.release", f"hold {row.id}", reason)
+    if row.job_id is None:
         return
     tx.execute(_LOCK, {"job": row.job_id})
     record(tx, row.job_id, "Released", actor=by, reason=f"{reason or 'released'} (hold {row.id})")

@@ -16,6 +16,7 @@ from orchestrator.services.attributes import schema_faults
 from orchestrator.services.order import read_order
 from orchestrator.services.step_order import specimen, step_order
 from orchestrator.services.users import ensure_groups
+from orchestrator.storage.audit import audit
 from orchestrator.storage.queries.keyset import page_by
 from orchestrator.storage.tables import job_type_versions, job_types
 
@@ -55,10 +56,11 @@ def change(tx: Connection, name: str, document: object, actor: str) -> JobTypeVe
     return _keep(tx, kind, row.version + 1, actor)
 
 
-def delete(tx: Connection, name: str) -> None:
+def delete(tx: Connection, name: str, actor: str) -> None:
     """Take a type away; its jobs stay, and go on. NotFound when there is none."""
     _alive(tx, name, lock=True)
     tx.execute(update(job_types).where(job_types.c.name == name).values(deleted_at=func.now()))
+    audit(tx, actor, "job-type.delete", name)
 
 
 def read_type(tx: Connection, name: str) -> JobTypeVersion:
@@ -127,6 +129,7 @@ def _keep(tx: Connection, kind: JobType, version: int, actor: str) -> JobTypeVer
     kept = tx.execute(insert(job_type_versions).values(values).returning(job_type_versions)).one()
     newest = {"version": version, "updated_at": func.now(), "deleted_at": None}
     tx.execute(update(job_types).where(job_types.c.name == kind.name).values(newest))
+    audit(tx, actor, "job-type.define", kind.name, detail={"version": version})
     return _view(kept)
 
 

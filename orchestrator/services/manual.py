@@ -100,7 +100,7 @@ class Manual:
 
 
 _JOB_OF = text("""
-    select t.job_id, j.site, s.function, s.queue as group, t.state, a.claimed_by
+    select t.job_id, j.site, j.workflow, s.function, s.queue as group, t.state, a.claimed_by
     from tasks t join jobs j on j.id = t.job_id and j.pruned_at is null
     join job_steps s on s.job_id = t.job_id and s.rule = t.rule and s.step = (t.id & :mask)
     left join asks a on a.task_id = t.id

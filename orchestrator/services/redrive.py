@@ -12,6 +12,7 @@ from orchestrator.contracts.paths import PathList, pack
 from orchestrator.contracts.redrive import RedriveAsked
 from orchestrator.domain.batch_job import BATCH_JOB
 from orchestrator.errors import Conflict, IllegalTransition, NotFound
+from orchestrator.storage.audit import audit
 from orchestrator.storage.history import record
 
 
@@ -44,6 +45,7 @@ def redrive(tx: Connection, job: int, family: list[int], asked: RedriveAsked, ac
     why = f": {asked.reason}" if asked.reason else ""
     record(tx, new, event, actor=actor, after=state, reason=f"redrive of job {job}{why}")
     record(tx, job, "Redriven", actor=actor, reason=f"by job {new}{why}")
+    audit(tx, actor, "job.Redriven", f"job {job}", asked.reason, {"by": new})
     return new
 
 

@@ -17,8 +17,9 @@ conflicts were to be resolved without a person before."""
 
 def specimen() -> Given:
     """What a job might give, to see whether a step could be submitted at all."""
-    nowhere = {"type": "Point", "coordinates": [0, 0]}
-    given = (1, "any", nowhere, {}, "/workspace", 1, [], 0)
+    nowhere: Any = {"type": "Point", "coordinates": [0, 0]}
+    nothing: Any = {}
+    given = (1, "any", nowhere, nothing, "/workspace", 1, [nothing], 0)
     return dict(zip(FIELDS, given, strict=True))
 
 

@@ -27,6 +27,7 @@ class Stream:
 
     job: int
     site: str
+    workflow: str
     lines: int
     """So many are kept."""
     closed: bool
@@ -45,7 +46,7 @@ def look(tx: Connection, job: int, *, repeated: bool = False) -> Stream:
         raise Conflict(_closed(job, row.lines))
     if row.state not in RUNNING and not row.closed:
         raise Conflict(f"job {job} is {row.state} and takes no paths now; {row.lines} lines are kept")
-    return Stream(job, row.site, row.lines, row.closed, bool(row.full))
+    return Stream(job, row.site, row.workflow, row.lines, row.closed, bool(row.full))
 
 
 def rules_of(tx: Connection, job: int) -> Rules[PathLine]:
@@ -91,7 +92,7 @@ def close(tx: Connection, job: int) -> Stream:
 
 _LOCK = text("select id from jobs where id = :job and pruned_at is null for update")
 _READ = text("""
-    select j.state, j.site, s.lines, s.closed_at is not null as closed, s.job_id is not null as streams,
+    select j.state, j.site, j.workflow, s.lines, s.closed_at is not null as closed, s.job_id is not null as streams,
       p.open_tasks > :most and not exists (select from job_steps t where t.job_id = j.id and t.waits) as full
     from jobs j left join streams s on s.job_id = j.id left join progress p on p.job_id = j.id
     where j.id = :job and j.pruned_at is null

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, exists, func, select, update
+from sqlalchemy import delete as sql_delete
 from sqlalchemy.dialects.postgresql import insert
 
 from orchestrator.contracts.faults import MOST, read_storable
@@ -11,7 +12,8 @@ from orchestrator.errors import Conflict, Fault, Invalid, NotFound, Refused
 from orchestrator.services.attributes import schema_faults
 from orchestrator.services.order import read_order
 from orchestrator.services.users import ensure_groups, known_users
-from orchestrator.storage.tables import task_groups
+from orchestrator.storage.audit import audit
+from orchestrator.storage.tables import group_jobs, group_tasks, jobs, task_groups
 
 _REFUSAL = "the task group can not be taken"
 
@@ -22,10 +24,11 @@ def define(tx: Connection, body: object, actor: str) -> str:
     row = insert(task_groups).values(name=definition.name, created_by=actor, **_content(definition))
     if tx.scalar(row.on_conflict_do_nothing().returning(task_groups.c.name)) is None:
         raise Conflict(f"there is a task group {definition.name!r} already; PUT replaces it")
+    audit(tx, actor, "task-group.define", definition.name)
     return definition.name
 
 
-def redefine(tx: Connection, name: str, body: object) -> None:
+def redefine(tx: Connection, name: str, body: object, actor: str) -> None:
     """Replace a definition; group jobs that have their list keep it. NotFound, or Invalid as ``define``."""
     known = select(task_groups.c.name).where(task_groups.c.name == name).with_for_update()
     if tx.scalar(known) is None:
@@ -35,6 +38,22 @@ def redefine(tx: Connection, name: str, body: object) -> None:
         raise Invalid(_REFUSAL, [Fault("$.name", f"has to be {name!r}, as in the address")])
     changed = update(task_groups).where(task_groups.c.name == name)
     tx.execute(changed.values(updated_at=func.clock_timestamp(), **_content(definition)))
+    audit(tx, actor, "task-group.define", name)
+
+
+def delete(tx: Connection, name: str, actor: str) -> None:
+    """Take a definition away; group jobs that have their list keep it, and it can no longer be inserted.
+
+    NotFound, or Conflict while a group job has yet to set its list from it.
+    """
+    if tx.scalar(sql_delete(task_groups).where(task_groups.c.name == name).returning(task_groups.c.name)) is None:
+        raise NotFound(f"there is no task group {name!r}")
+    unset = ~exists().where(group_tasks.c.group_id == group_jobs.c.job_id)
+    waiting = select(group_jobs.c.job_id).join(jobs, jobs.c.id == group_jobs.c.job_id)
+    waiting = waiting.where(group_jobs.c.task_group == name, jobs.c.ended_at.is_(None), unset)
+    if (job := tx.scalar(waiting.order_by(group_jobs.c.job_id).limit(1))) is not None:
+        raise Conflict(f"job {job} has not set its task list yet; set it, or cancel the job, first")
+    audit(tx, actor, "task-group.delete", name)
 
 
 def find_definition(tx: Connection, name: str) -> TaskGroupDefinition | None:

@@ -92,5 +92,6 @@ def children(tx: Connection, parent: int) -> Sequence[Row[Any]]:
 
 
 _CHILDREN = text("""
-    select id from jobs where parent_id = :parent and kind in ('correction', 'review', 'conflict') order by id for update
+    select id from jobs where parent_id = :parent and kind in ('correction', 'review', 'conflict')
+    order by id for update
 """)

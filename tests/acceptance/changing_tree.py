@@ -6,6 +6,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from workers.actions.part import PREFIX
+
 NAMES = ["plain", "two words", "-rf", "new\nline", "\N{GRINNING FACE}", "quo'te\"s", "$(reboot)", "\udcff\udcfe"]
 
 
@@ -55,6 +57,11 @@ def differences(tree: Path, mirror: Path) -> str:
         ["diff", "-r", "--no-dereference", tree, mirror], capture_output=True, text=True, errors="replace", check=False
     )
     return done.stdout + done.stderr
+
+
+def whole_files(mirror: Path) -> list[Path]:
+    """The files that have their names, and not yet those of a copy under way."""
+    return [path for path in mirror.rglob("*") if path.is_file() and not path.name.startswith(os.fsdecode(PREFIX))]
 
 
 def _content(number: int, size: int) -> bytes:

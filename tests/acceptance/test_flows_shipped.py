@@ -10,7 +10,7 @@ import zstandard
 
 from orchestrator.domain.batch_job import BATCH_JOB
 from orchestrator.stack.wait import wait_until
-from tests.acceptance.changing_tree import change, differences, grow
+from tests.acceptance.changing_tree import change, differences, grow, whole_files
 from tests.acceptance.whole_stack import Whole
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("whole")]
@@ -109,8 +109,3 @@ def test_a_kill_in_the_middle_leaves_no_half_file(whole: Whole) -> None:
     ended = whole.end(job, 90)
     assert ended["state"] == "Success", whole.items(f"/jobs/{job}/errors")
     assert differences(tree, mirror) == ""
-
-
-def whole_files(mirror: Path) -> list[Path]:
-    """The files that have their names."""
-    return [path for path in mirror.rglob("*") if path.is_file() and not path.name.startswith(".orchestrator-")]

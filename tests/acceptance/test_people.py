@@ -55,6 +55,9 @@ def test_the_making_of_a_map_sheet(whole: Whole) -> None:
     assert {stage["task"]: stage["total_s"] for stage in report["stages"]}["publish"] == pytest.approx(took[4])
     asked = {"parent": group, "format": "csv"}
     assert whole.http.get("/reports/durations", params=asked).text.startswith("task_group,task,person,count")
+    picture = folder / "durations.svg"
+    whole.cli("group", "report", "--job", str(group), "--plot", str(picture))
+    assert picture.stat().st_size
     job = whole.job(group)
     assert (job["state"], job["extent"]["type"], job["attributes"]) == ("Success", "Polygon", {"scale": 50_000})
     published = [path.name for path in (folder / "published").rglob("*.csv")]

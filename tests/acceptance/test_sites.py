@@ -20,7 +20,11 @@ from orchestrator.contracts import names
 from orchestrator.stack.lifeline import tied
 from orchestrator.stack.wait import wait_until
 from orchestrator.storage.database import make_engine
+from tests.acceptance.changing_tree import change, differences, grow, whole_files
 from tests.acceptance.whole_stack import ACTIONS, Whole, given, make_files, started
+
+FILES = int(os.environ.get("TEST_SYNC_FILES", "300"))
+"""Files of the tree that is mirrored; 10000 takes a minute or two."""
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("sites")]
 
@@ -64,8 +68,9 @@ def at_work(hub: Whole, file: Path) -> Generator["subprocess.Popen[bytes]"]:
     try:
         yield process
     finally:
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(90) == 0, (file.parent / "log").read_text()
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(90) == 0, (file.parent / "log").read_text()
 
 
 def site(hub: Whole, name: str) -> dict[str, Any]:
@@ -116,6 +121,39 @@ def test_two_sites_work_together_and_a_restart_costs_no_try(hub: Whole, tmp_path
     engine.dispose()
     assert [tuple(row) for row in costs] == [(0, 0)]
     assert [tuple(row) for row in lanes] == [("oslo", "sleep", "worker"), ("bergen", "example.record", "custom")]
+
+
+def test_a_mirror_at_another_site_is_kept_up_across_a_kill(hub: Whole) -> None:
+    oslo, bergen = make_site(hub, "oslo"), make_site(hub, "bergen")
+    tree = hub.folder("mirrored")
+    mirror = hub.home.parent / "bergen-data" / tree.name
+    grow(tree, FILES)
+
+    def mirrored(kill: "subprocess.Popen[bytes] | None" = None) -> dict[str, Any]:
+        fields = {"destination": str(mirror), "destinationsite": "bergen"}
+        job = hub.submit("sync", tree, site="oslo", fields=fields)
+        if kill is not None:
+            assert wait_until(lambda: hub.job(job)["paths"]["processed"] > FILES // 10, 120, pause=0.01)
+            os.killpg(kill.pid, signal.SIGKILL)
+            kill.wait()
+            assert hub.job(job)["state"] == "Started"
+            return {"id": job}
+        return hub.end(job, 300)
+
+    with at_work(hub, oslo):
+        with at_work(hub, bergen) as group:
+            assert wait_until(lambda: is_there(hub, "oslo") and is_there(hub, "bergen"), 60)
+            job = mirrored(kill=group)["id"]
+        for path in whole_files(mirror):
+            assert path.read_bytes() == (tree / path.relative_to(mirror)).read_bytes()
+        with at_work(hub, bergen):
+            assert hub.end(job, 300)["state"] == "Success", hub.items(f"/jobs/{job}/errors")
+            assert differences(tree, mirror) == ""
+            change(tree, 1)
+            assert mirrored()["state"] == "Success"
+            assert differences(tree, mirror) == ""
+            nothing = mirrored()
+    assert (nothing["state"], nothing["paths"]["total"], sum(nothing["tasks"].values())) == ("Success", 0, 0)
 
 
 def test_a_site_reaches_nothing_of_another_with_what_it_was_given(hub: Whole) -> None:

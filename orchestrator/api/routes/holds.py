@@ -32,7 +32,7 @@ class HoldsQuery(PageQuery):
 def place_hold(parts: AllParts, who: Who, body: RawBody, _query: NoQuery) -> views.Hold:
     """Hand out nothing of what agrees with the whole scope, until it is released. It changes no state."""
     asked = body.model(HoldAsked, "the hold can not be placed")
-    who.must_reach(asked.scope.site)
+    who.must_reach(asked.scope.site, asked.scope.workflow)
     with parts.engine.begin() as tx:
         return read_hold(tx, place(tx, asked, who.user))
 
@@ -50,7 +50,8 @@ def release_hold(
 ) -> views.Hold:
     """Release it; what it held goes on. Again changes nothing. A count of failures begins anew."""
     with parts.engine.begin() as tx:
-        who.must_reach(read_hold(tx, hold_id).scope.get("site"))
+        held = read_hold(tx, hold_id).scope
+        who.must_reach(held.get("site"), held.get("workflow"))
         release(tx, hold_id, who.user, body.model(Asked, "the hold can not be released").reason)
         hold = read_hold(tx, hold_id)
     background.add_task(wake, parts.redis_url)

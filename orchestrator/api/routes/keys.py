@@ -1,20 +1,23 @@
-"""API keys: listed, made (shown this once) and revoked."""
+"""API keys: listed, made (shown this once), rotated and revoked."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from orchestrator.api.bodies import JSON, RawBody, taking
 from orchestrator.api.callers import Callers
-from orchestrator.api.requires import Db, NoQuery, PageQuery, Text, needs
+from orchestrator.api.requires import Db, NoQuery, PageQuery, Text, Who, needs
 from orchestrator.contracts import views
 from orchestrator.domain.roles import Permission, Role
-from orchestrator.services.keys import make_key, revoke_key
-from orchestrator.storage.queries.keys import list_keys as read_keys
+from orchestrator.services.keys import make_key, revoke_key, rotate_key
+from orchestrator.storage.queries import keys
 from orchestrator.storage.queries.snapshot import snapshot
 
 router = APIRouter(tags=["keys"])
 _KEYS = [needs(Permission.KEYS)]
+_DAY_S = 24 * 3600.0
+KeyId = Annotated[int, Path(ge=1, le=2**63 - 1, description="the key's id")]
 
 
 class KeyRequest(BaseModel):
@@ -29,32 +32,74 @@ class KeyRequest(BaseModel):
     roles: list[Role] | None = Field(None, max_length=10, description="of the user's; absent: all of them")
     expires_at: AwareDatetime | None = None
     site: Text | None = Field(None, description="it reaches this site only")
+    workflow: Text | None = Field(None, description="it reaches the jobs of this workflow only")
+
+
+class Rotation(BaseModel):
+    """How a key gives way to a new one."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"overlap_s": 3600}]})
+
+    overlap_s: float = Field(_DAY_S, ge=0, le=90 * _DAY_S, description="so long the old one still works, in seconds")
+    expires_at: AwareDatetime | None = Field(
+        None, description="when the new one ends; absent: it lives as long as the old one was meant to"
+    )
+
+
+class KeysQuery(PageQuery):
+    """Which keys."""
+
+    user: list[str] = Field(default_factory=list[str], max_length=100)
+    live: bool = Field(False, description="only those that are neither revoked nor expired")
 
 
 @router.get("/keys", dependencies=_KEYS, summary="List API keys, the newest first")
-def list_keys(engine: Db, query: Annotated[PageQuery, Query()]) -> views.Page[views.Key]:
+def list_keys(engine: Db, query: Annotated[KeysQuery, Query()]) -> views.Page[views.Key]:
     """The keys themselves are not kept, and so not shown."""
     with snapshot(engine) as tx:
-        return read_keys(tx, query.limit, query.cursor)
+        return keys.list_keys(tx, query.limit, query.cursor, user=query.user, live=query.live)
+
+
+@router.get("/keys/{key_id}", dependencies=_KEYS, summary="One API key")
+def read_key(key_id: KeyId, engine: Db, _query: NoQuery) -> views.Key:
+    """Whose it is, what it may, and when it was used last (to the minute)."""
+    with snapshot(engine) as tx:
+        return keys.read_key(tx, key_id)
 
 
 @router.post("/keys", dependencies=_KEYS, status_code=201, summary="Make an API key")
-def create_key(asked: KeyRequest, engine: Db, _query: NoQuery) -> views.NewKey:
+def create_key(asked: KeyRequest, engine: Db, who: Who, _query: NoQuery) -> views.NewKey:
     """The answer is the only place where the key is shown."""
     with engine.begin() as tx:
-        made = make_key(tx, asked.user, asked.label, asked.roles, asked.expires_at, asked.site)
+        made = make_key(tx, **dict(asked), by=who.user)
+    return views.NewKey(id=made.id, key=made.plain)
+
+
+@router.post(
+    "/keys/{key_id}/rotate",
+    dependencies=_KEYS,
+    status_code=201,
+    openapi_extra=taking(Rotation, JSON, required=False),
+    summary="Make a key in the place of another",
+)
+def rotate(key_id: KeyId, engine: Db, who: Who, body: RawBody, request: Request, _query: NoQuery) -> views.NewKey:
+    """Of the same user, label and scope. The old one works on for `overlap_s`, so that nothing stops meanwhile."""
+    with engine.begin() as tx:
+        keys.read_key(tx, key_id)  # 404 comes before what is wrong with the body
+        asked = body.model(Rotation, "the key can not be rotated like that")
+        made = rotate_key(tx, key_id, asked.overlap_s, asked.expires_at, by=who.user)
+    _forget(request)
     return views.NewKey(id=made.id, key=made.plain)
 
 
 @router.delete("/keys/{key_id}", dependencies=_KEYS, status_code=204, summary="Revoke an API key")
-def delete_key(
-    key_id: Annotated[int, Path(ge=1, le=2**63 - 1)],
-    request: Request,
-    engine: Db,
-    _query: NoQuery,
-) -> None:
+def delete_key(key_id: KeyId, request: Request, engine: Db, who: Who, _query: NoQuery) -> None:
     """It is refused here at once and everywhere within 5 s; again is no error."""
     with engine.begin() as tx:
-        revoke_key(tx, key_id)
+        revoke_key(tx, key_id, by=who.user)
+    _forget(request)
+
+
+def _forget(request: Request) -> None:
     callers: Callers = request.app.state.callers
     callers.forget()

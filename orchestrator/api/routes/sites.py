@@ -98,7 +98,7 @@ def _asked(
     parts: Parts, name: str, who: Caller, background: BackgroundTasks, ask: Callable[[Connection, Locked], None]
 ) -> views.Site:
     """Ask it of the site, answer with the site as it then is, and wake the hub."""
-    who.must_reach(name)
+    who.must_reach(name, None)
     with parts.engine.begin() as tx:
         ask(tx, locked(tx, name))
         site = sites.read_site(tx, name)

@@ -16,7 +16,7 @@ from orchestrator.contracts.task_group import InsertAsked, Said, StatusAsked, Ta
 from orchestrator.domain.kinds import Kind
 from orchestrator.domain.roles import Permission
 from orchestrator.domain.task_group import GroupEvent
-from orchestrator.services.task_groups import define, redefine
+from orchestrator.services.task_groups import define, delete, redefine
 from orchestrator.storage.queries import task_list
 from orchestrator.storage.queries.jobs import read_job
 from orchestrator.storage.queries.snapshot import snapshot
@@ -62,11 +62,18 @@ def read_task_group(name: Name, engine: Db, _query: NoQuery) -> views.TaskGroup:
 
 
 @router.put("/task-groups/{name}", dependencies=_PLAN, openapi_extra=taking(TaskGroupDefinition, JSON, YAML))
-def replace_task_group(name: Name, engine: Db, body: RawBody, _query: NoQuery) -> views.TaskGroup:
+def replace_task_group(name: Name, engine: Db, who: Who, body: RawBody, _query: NoQuery) -> views.TaskGroup:
     """Replace a definition; the lists that are set already stay as they are."""
     with engine.begin() as tx:
-        redefine(tx, name, body.document())
+        redefine(tx, name, body.document(), who.user)
         return task_list.read_definition(tx, name)
+
+
+@router.delete("/task-groups/{name}", status_code=204, dependencies=_PLAN)
+def delete_task_group(name: Name, engine: Db, who: Who, _query: NoQuery) -> None:
+    """Take a definition away; the lists that are set already stay as they are."""
+    with engine.begin() as tx:
+        delete(tx, name, who.user)
 
 
 @router.get("/jobs/{job_id}/task-list", dependencies=_READ, summary="A group job's tasks")

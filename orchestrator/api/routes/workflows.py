@@ -74,10 +74,10 @@ def change_workflow(db: Db, who: Who, name: str, body: RawBody, _query: NoQuery)
 
 
 @router.delete("/workflows/{name}", status_code=204, dependencies=_WRITES)
-def delete_workflow(db: Db, name: str, _query: NoQuery) -> None:
+def delete_workflow(db: Db, who: Who, name: str, _query: NoQuery) -> None:
     """Take a workflow away. Its jobs stay, and those that run go on."""
     with db.begin() as tx:
-        define.delete(tx, name)
+        define.delete(tx, name, who.user)
 
 
 @router.get("/workflows/{name}/versions", dependencies=_READS)

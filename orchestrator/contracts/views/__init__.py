@@ -1,11 +1,14 @@
 """What the API answers: one model a thing, the same words as in the database and the domain."""
 
+from orchestrator.contracts.views.access import AuditEntry as AuditEntry
 from orchestrator.contracts.views.access import Group as Group
 from orchestrator.contracts.views.access import Key as Key
 from orchestrator.contracts.views.access import Live as Live
 from orchestrator.contracts.views.access import NewKey as NewKey
 from orchestrator.contracts.views.access import Readiness as Readiness
 from orchestrator.contracts.views.access import User as User
+from orchestrator.contracts.views.archive import Archived as Archived
+from orchestrator.contracts.views.archive import NotArchived as NotArchived
 from orchestrator.contracts.views.attachments import Attachment as Attachment
 from orchestrator.contracts.views.edits import Edits as Edits
 from orchestrator.contracts.views.edits import SentEdits as SentEdits
@@ -20,6 +23,7 @@ from orchestrator.contracts.views.holds import Hold as Hold
 from orchestrator.contracts.views.jobs import DependsOn as DependsOn
 from orchestrator.contracts.views.jobs import Discovery as Discovery
 from orchestrator.contracts.views.jobs import ErrorGroup as ErrorGroup
+from orchestrator.contracts.views.jobs import Failure as Failure
 from orchestrator.contracts.views.jobs import HistoryEntry as HistoryEntry
 from orchestrator.contracts.views.jobs import Job as Job
 from orchestrator.contracts.views.jobs import Outcome as Outcome

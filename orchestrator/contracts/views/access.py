@@ -1,7 +1,7 @@
 """Keys, and the health of the service itself."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -17,10 +17,24 @@ class Key(BaseModel):
     label: str | None
     roles: list[Role] | None = Field(description="null: all of the user's")
     site: str | None = Field(description="the only one that it reaches")
+    workflow: str | None = Field(description="the only one whose jobs it reaches")
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None
     revoked_at: datetime | None
+    replaced_by: int | None = Field(description="the key that was made in its place")
+
+
+class AuditEntry(BaseModel):
+    """Something that somebody did, or was not let do."""
+
+    id: int
+    at: datetime
+    actor: str = Field(description="a user; `hub`, `installation`; `anonymous` who had no key that is known")
+    action: str = Field(examples=["key.rotate"], description="a thing and what was done to it; `request.denied`")
+    subject: str = Field(examples=["key 7"], description="what it was done to")
+    reason: str | None
+    detail: dict[str, Any] | None
 
 
 class User(BaseModel):

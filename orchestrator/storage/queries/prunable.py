@@ -10,7 +10,9 @@ from orchestrator.domain.retention import Periods
 DUE = """
   j.pruned_at is null and j.ended_at < clock_timestamp() - make_interval(secs => 86400 * case j.state
     when 'Success' then cast(:success as float8) when 'Complete' then cast(:success as float8)
-    when 'Failure' then cast(:failure as float8) when 'Cancelled' then cast(:cancelled as float8) end)
+    when 'Completed' then cast(:success as float8) when 'Archived' then cast(:success as float8)
+    when 'Failure' then cast(:failure as float8)
+    when 'Cancelled' then cast(:cancelled as float8) when 'Abandoned' then cast(:cancelled as float8) end)
 """
 """SQL: the job ``j`` has ended, and its period is over; the periods are values, in days."""
 
@@ -23,6 +25,12 @@ FREE = """
 """
 """SQL: nothing needs the ended job ``j``: it has no children, no parent that goes on, and no redrive takes from it."""
 
+_FORGOTTEN = """(
+  select m.id from memories m join workflows w on w.name = m.workflow and w.deleted_at < {before}
+  where not exists (select from jobs j where j.id = m.job_id and j.ended_at is null))
+"""
+"""SQL: what was remembered for workflows that are deleted, and have no run that still goes on."""
+
 OLD: Mapping[str, tuple[str, str]] = {
     "stale_reports": ("reports", "at < {before}"),
     "dead_letters": ("reports", "at < {before}"),
@@ -30,8 +38,10 @@ OLD: Mapping[str, tuple[str, str]] = {
     "audit": ("audit", "at < {before}"),
     "deliveries": ("reports", "dead_at < {before}"),
     "holds": ("audit", "job_id is null and released_at < {before}"),
+    "remembered": ("reports", f"memory in {_FORGOTTEN}"),
+    "memories": ("reports", f"id in {_FORGOTTEN}"),
 }
-"""Table -> the period that it goes by, and what is then old, of what belongs to no job."""
+"""Table -> the period that it goes by, and what is then old, of what belongs to no job; in the order of deleting."""
 
 
 def old(table: str) -> str:

@@ -42,10 +42,12 @@ api_keys = Table(
     Column("label", Text),
     Column("roles", ARRAY(Text)),
     Column("site", Text, comment="it reaches this site only; null = every one"),
+    Column("workflow", Text, comment="it reaches the jobs of this workflow only; null = every one"),
     time("created_at", now=True),
     time("expires_at"),
     time("last_used_at"),
     time("revoked_at"),
+    Column("replaced_by", BigInteger, comment="the key that was made in its place"),
     comment="SHA-256 of each key; the key itself is shown once.",
 )
 
@@ -59,6 +61,6 @@ audit = Table(
     Column("subject", Text, nullable=False, comment="what it was done to"),
     Column("reason", Text),
     Column("detail", JSONB),
-    Index("ix_audit_subject", "subject", "id"),
-    comment="Every privileged change that is no event of a job (those are in history), in its own transaction.",
+    *(Index(f"ix_audit_{column}", column, "id") for column in ("subject", "actor", "action")),
+    comment="Every privileged change, in its own transaction, and requests that were turned away.",
 )

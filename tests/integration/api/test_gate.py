@@ -58,7 +58,7 @@ def test_a_known_key_without_the_right_is_403_even_where_there_is_nothing(api: C
 
 def test_an_unknown_address_is_404_and_a_wrong_method_405_with_what_is_allowed(api: Client):
     for path in (
-        "/api/v1/audit",
+        "/api/v1/nothing",
         "/",
         "/api/v1/jobs/",
         "/docs",

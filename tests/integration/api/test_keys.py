@@ -5,13 +5,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from fastapi import FastAPI
 from httpx import Client
-from sqlalchemy import Engine, select, text, update
+from sqlalchemy import Engine, insert, select, text, update
 
 from orchestrator.api.callers import Callers
 from orchestrator.domain.roles import Permission, Role
 from orchestrator.errors import Invalid, NotFound, Unauthenticated
 from orchestrator.services.keys import check_key, ensure_admin_key, make_key, revoke_key
-from orchestrator.storage.tables import api_keys, users
+from orchestrator.storage.tables import api_keys, users, workflows
+from tests.integration.api.rows import add_job
 
 
 def bearer(key: str) -> dict[str, str]:
@@ -109,6 +110,67 @@ def test_what_is_remembered_is_forgotten_in_five_seconds(engine: Engine):
     assert callers.recall(key) is None
     with pytest.raises(Unauthenticated):
         callers.check(key)
+
+
+def test_a_key_is_rotated_and_both_work_for_the_overlap(api: Client, anonymous: Client, engine: Engine):
+    ends = (datetime.now(UTC) + timedelta(days=30)).isoformat()
+    old = api.post(
+        "/api/v1/keys", json={"user": "admin", "label": "ci", "roles": ["viewer"], "expires_at": ends}
+    ).json()
+    answer = api.post(f"/api/v1/keys/{old['id']}/rotate", json={"overlap_s": 3600})
+    assert answer.status_code == 201, answer.text
+    new = answer.json()
+    for key in (old, new):
+        assert anonymous.get("/api/v1/jobs", headers=bearer(key["key"])).status_code == 200
+        assert anonymous.get("/api/v1/keys", headers=bearer(key["key"])).status_code == 403, "its scope is the same"
+    one, two = (api.get(f"/api/v1/keys/{key['id']}").json() for key in (old, new))
+    assert (one["replaced_by"], two["label"], two["replaced_by"]) == (new["id"], "ci", None)
+    left = datetime.fromisoformat(one["expires_at"]) - datetime.now(UTC)
+    assert timedelta(minutes=55) < left < timedelta(hours=1)
+    assert datetime.fromisoformat(two["expires_at"]) > datetime.now(UTC) + timedelta(days=29)
+    assert api.post(f"/api/v1/keys/{old['id']}/rotate").status_code == 409, "one key takes the place of one"
+    last = api.post(f"/api/v1/keys/{new['id']}/rotate", json={"overlap_s": 0}).json()
+    assert anonymous.get("/api/v1/jobs", headers=bearer(new["key"])).status_code == 401
+    assert anonymous.get("/api/v1/jobs", headers=bearer(last["key"])).status_code == 200
+    live = [item["id"] for item in api.get("/api/v1/keys?live=true&user=admin").json()["items"]]
+    assert last["id"] in live
+    assert new["id"] not in live
+
+
+def test_what_can_not_be_rotated_and_what_can_not_be_made(api: Client):
+    made = api.post("/api/v1/keys", json={"user": "admin"}).json()
+    wrong = f"/api/v1/keys/{made['id']}/rotate"
+    assert api.post("/api/v1/keys/98765/rotate", json={"nonsense": 1}).status_code == 404
+    for body in ({"overlap_s": -1}, {"overlap_s": 1e9}, {"expires_at": "2001-01-01T00:00:00Z"}, {"other": 1}):
+        answer = api.post(wrong, json=body)
+        assert (answer.status_code, answer.json()["errors"][0]["place"]) == (422, f"$.{next(iter(body))}")
+    api.delete(f"/api/v1/keys/{made['id']}")
+    assert api.post(wrong).status_code == 409
+    past = api.post("/api/v1/keys", json={"user": "admin", "expires_at": "2001-01-01T00:00:00Z"})
+    assert past.json()["errors"] == [{"place": "$.expires_at", "reason": "is over already"}]
+    unknown = api.post("/api/v1/keys", json={"user": "admin", "workflow": "no"})
+    assert unknown.json()["errors"] == [{"place": "$.workflow", "reason": "there is no workflow 'no'"}]
+
+
+def test_a_key_of_a_workflow_reaches_its_jobs_only(api: Client, anonymous: Client, engine: Engine):
+    with engine.begin() as tx:
+        tx.execute(insert(workflows).values(name="copy", version=1))
+        mine, other = add_job(tx, workflow="copy"), add_job(tx, workflow="sort")
+    key = api.post("/api/v1/keys", json={"user": "admin", "workflow": "copy"}).json()["key"]
+    for job, status in ((mine, 200), (other, 403)):
+        change = anonymous.patch(f"/api/v1/jobs/{job}", json={"priority": 7}, headers=bearer(key))
+        assert change.status_code == status
+    said = {"site": "london", "paths": ["/x"]}
+    for workflow, status in (("copy", 422), ("sort", 403)):
+        answer = anonymous.post("/api/v1/jobs", json=said | {"workflow": workflow}, headers=bearer(key))
+        assert answer.status_code == status, answer.text
+    hold = {"scope": {"workflow": "copy"}, "reason": "a look"}
+    assert anonymous.post("/api/v1/holds", json=hold, headers=bearer(key)).status_code == 201
+    hold["scope"] = {"site": "london"}
+    assert anonymous.post("/api/v1/holds", json=hold, headers=bearer(key)).status_code == 403
+    for method, path in (("GET", "keys"), ("POST", "sites/london/drain"), ("POST", "workflows"), ("GET", "audit")):
+        assert anonymous.request(method, f"/api/v1/{path}", headers=bearer(key)).status_code == 403
+    assert anonymous.get("/api/v1/jobs", headers=bearer(key)).status_code == 200
 
 
 def test_a_key_is_remembered_between_requests(api: Client, engine: Engine, app: FastAPI):

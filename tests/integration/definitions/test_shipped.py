@@ -46,7 +46,7 @@ def test_what_people_have_made_of_them_stays(offering: Engine, monkeypatch: pyte
     shipping(offering)
     with offering.begin() as tx:
         define.change(tx, "copy", {"label": "Mine", "filter_rules": [{"action": [{"name": "noop"}]}]}, "ann")
-        define.delete(tx, "archive")
+        define.delete(tx, "archive", "tester")
     plain: list[Workflow] = list(ship.shipped())
     monkeypatch.setattr(ship, "shipped", lambda: [one.model_copy(update={"label": "Newer"}) for one in plain])
     assert shipping(offering) == ["checksum", "sync", "verify"]

@@ -239,7 +239,7 @@ def test_a_disabled_or_deleted_workflow_can_not_be_run(defined: Engine) -> None:
     disabled = {"name": "plain", "enabled": False, "filter_rules": [{"action": [{"name": "noop"}]}]}
     with defined.begin() as tx:
         define.change(tx, "plain", disabled, "ann")
-        define.delete(tx, "verify_and_copy")
+        define.delete(tx, "verify_and_copy", "tester")
     with pytest.raises(Conflict):
         make(defined, plain(site="rome"))
     assert refused(defined, request()).keys() == {"$.workflow"}

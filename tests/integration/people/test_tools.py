@@ -173,3 +173,16 @@ def test_the_rest_is_cancelled_and_what_is_under_way_finishes(people: People, pl
     assert planner.do(f"/jobs/{job}/next-task") == {"current_task": None}
     assert planner.see(f"/jobs/{job}")["state"] == "Success"
     assert planner.refused(f"/jobs/{job}/insert-task-group", task_group="sheet") == (409, [])
+
+
+def test_a_definition_is_deleted_once_no_job_has_to_set_its_list(people: People, planner: Somebody) -> None:
+    job = by_hand(planner, people)
+    refused = planner.ask("DELETE", "/task-groups/sheet")
+    assert (refused.status_code, f"job {job} " in refused.json()["detail"]) == (409, True)
+    planner.do(f"/jobs/{job}/task-list")
+    assert people("ed", groups=("editors",)).ask("DELETE", "/task-groups/sheet").status_code == 403
+    assert planner.ask("DELETE", "/task-groups/sheet").status_code == 204
+    assert planner.ask("DELETE", "/task-groups/sheet").status_code == 404
+    assert planner.statuses(job) == [("collect", 1), ("validate", 1)]
+    assert planner.refused(f"/jobs/{job}/insert-task-group", task_group="sheet")[0] == 422
+    assert planner.do(f"/jobs/{job}/next-task")["current_task"] == planner.rows(job)[0]["id"]

@@ -116,33 +116,6 @@ def test_all_that_has_ended_goes_and_what_runs_stays(filled: Engine) -> None:
     well(filled)
 
 
-def test_what_belongs_to_no_job_goes_by_its_own_period(filled: Engine) -> None:
-    long_ago = "now() - interval '9 d'"
-    rows = [
-        """insert into stale_reports (task_id, attempt, site, node, said, reason, at)
-          select 1, 1, 'a', 'b', 'c', 'd', now() - make_interval(days => n) from generate_series(1, 1200) n""",
-        f"insert into dead_letters (stream, entry, reason, content, at) values ('a', 'b', 'c', '', {long_ago})",
-        f"insert into audit (actor, action, subject, at) values ('a', 'b', 'c', {long_ago}), ('a', 'b', 'd', now())",
-        f"insert into holds (site, reason, author, released_at) values ('a', 'b', 'c', {long_ago})",
-        "insert into holds (site, reason, author) values ('a', 'b', 'c')",
-        "insert into webhooks (url, owner) values ('https://a', 'b')",
-        f"""insert into deliveries (webhook_id, job_id, event, body, dead_at)
-          select id, 1, 'a', '{{}}', at from webhooks, unnest(array[null, now(), {long_ago}]) as at""",
-        f"update nodes set last_heard = {long_ago} where site = 'site-3'",
-    ]
-    with filled.begin() as tx:
-        for row in rows:
-            tx.execute(text(row))
-    periods = Periods(reports=5.5, audit=5)
-    with snapshot(filled) as tx:
-        told = prunable(tx, periods).others
-    assert told == {"stale_reports": 1195, "dead_letters": 1, "nodes": 2, "audit": 1, "deliveries": 1, "holds": 1}
-    assert prune(filled, periods).others == told
-    assert prune(filled, periods).others.total() == 0
-    assert one(filled, "select count(*) from stale_reports") == 5
-    assert one(filled, "select count(*) from holds") == 1
-
-
 def begin(engine: Engine, periods: Periods, transactions: int) -> None:
     """Prune for so many transactions, each of one statement or few."""
     left = iter(range(transactions - 1))

@@ -21,7 +21,7 @@ COMMANDS = [
     "plugin new", "logs", "task",
     "pause", "resume", "cancel", "redrive", "why", "hold add", "hold list", "hold release",
     "worklist", "do", "webhook add", "webhook list", "webhook dead", "webhook send", "webhook delete",
-    "worker", "key create", "key list", "key revoke", "user create", "user list", "user groups",
+    "worker", "key create", "key list", "key rotate", "key revoke", "audit", "user create", "user list", "user groups",
     "user change", "user delete", "group define", "group list", "group start", "group tasks", "group task-list",
     "group next-task", "group task-job", "group task-status", "group insert", "group cancel-remaining", "group report",
     "db migrate", "db prune", "doctor", "chaos",

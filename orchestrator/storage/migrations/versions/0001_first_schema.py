@@ -22,8 +22,10 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("detail", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
-        comment="Every privileged change that is no event of a job (those are in history), in its own transaction.",
+        comment="Every privileged change, in its own transaction, and requests that were turned away.",
     )
+    op.create_index("ix_audit_action", "audit", ["action", "id"], unique=False)
+    op.create_index("ix_audit_actor", "audit", ["actor", "id"], unique=False)
     op.create_index("ix_audit_subject", "audit", ["subject", "id"], unique=False)
     op.create_table(
         "broker",
@@ -278,11 +280,15 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
         sa.Column("roles", postgresql.ARRAY(sa.Text()), nullable=True),
         sa.Column("site", sa.Text(), nullable=True, comment="it reaches this site only; null = every one"),
         sa.Column(
+            "workflow", sa.Text(), nullable=True, comment="it reaches the jobs of this workflow only; null = every one"
+        ),
+        sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("replaced_by", sa.BigInteger(), nullable=True, comment="the key that was made in its place"),
         sa.ForeignKeyConstraint(["user_name"], ["users.name"], name=op.f("fk_api_keys_user_name"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_keys")),
         sa.UniqueConstraint("prefix", name=op.f("uq_api_keys_prefix")),
