@@ -53,7 +53,7 @@ def _asked(
     job, person = locked(tx, job_id), caller.person
     if job.kind not in EDITS:
         raise NotFound(f"job {job_id} is no edit job: it has no data of its own")
-    caller.must_reach(job.site)
+    caller.must_reach(job.site, job.workflow)
     facts = read_facts(tx, [job])
     if Relation.HOLDER not in asking(person, job, facts) and not (planners and person.leads):
         raise Forbidden(f"it is not yours to {what} of job {job_id}: that is for who has it")
