@@ -1,4 +1,4 @@
-"""Plays two edit jobs over the same roads, one with everything that can come between. docs/edit-jobs.md tells the story.
+"""Plays two edit jobs over the same roads, one with all that can come between. docs/edit-jobs.md tells the story.
 
 ``python examples/map_edits/play.py FOLDER`` against the service of ``orchestrator up --actions
 examples.map_edits.actions`` (or that of ORCHESTRATOR_URL and ORCHESTRATOR_KEY). FOLDER is one that the site london may

@@ -14,6 +14,7 @@ from orchestrator.api.server import Server
 from orchestrator.config import load_settings
 from orchestrator.contracts.failpoints import arm
 from orchestrator.errors import ConfigError
+from orchestrator.services.workspace import Workspaces
 from orchestrator.storage.database import make_engine
 from orchestrator.storage.files import Files
 
@@ -48,7 +49,8 @@ def main() -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)  # noqa: T201 - there is no log yet
         return 2
-    pruner = Pruner(settings.require_database_url(), settings.retention, Files(settings.home / "attachments"))
+    files, workspaces = Files(settings.home / "attachments"), Workspaces(settings.workspaces_root)
+    pruner = Pruner(settings.require_database_url(), settings.retention, files, workspaces)
     pruner.start()
     deliverer = Deliverer(settings.require_database_url(), secret, private=settings.webhooks_private)
     deliverer.start()

@@ -16,7 +16,7 @@ import logging
 import os
 import re
 import secrets
-from collections.abc import Collection, Generator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,18 +92,17 @@ class Workspaces:
         except (FileNotFoundError, Conflict):
             return False
 
-    def sweep(self, needed: Collection[int]) -> int:
-        """Remove those of all other jobs, and what could not be removed before; how many jobs it was."""
+    def jobs(self) -> list[int]:
+        """The jobs that have one."""
         with _reachable(self.root), suppress(FileNotFoundError):
-            kept = [int(name) for name in os.listdir(self.root) if _NUMBER.fullmatch(name)]
-            gone = [job for job in kept if job not in needed]
-            for job in gone:
-                self.discard(job)
-            with folder(self.root, _DISCARDED) as discarded:
-                for name in os.listdir(discarded):
-                    _remove(discarded, name)
-            return len(gone)
-        return 0
+            return sorted(int(name) for name in os.listdir(self.root) if _NUMBER.fullmatch(name))
+        return []
+
+    def empty_discarded(self) -> None:
+        """Remove what could not be removed when it was discarded."""
+        with _reachable(self.root), suppress(FileNotFoundError), folder(self.root, _DISCARDED) as discarded:
+            for name in os.listdir(discarded):
+                _remove(discarded, name)
 
     def _copy(self, parent: int, child: int) -> None:
         with self.opened(parent) as origin:

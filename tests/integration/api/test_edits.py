@@ -1,6 +1,7 @@
 """The data of edit jobs over real sockets: whole, cut, wrong, too large, twice at once, by whom it is not for."""
 
 import hashlib
+import json
 import os
 import signal
 import socket
@@ -16,13 +17,16 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import Engine, insert, text, update
+from typer.testing import CliRunner
 
 from orchestrator.api.app import make_app
 from orchestrator.api.piece import digest_field
 from orchestrator.api.routes import edits as routes
+from orchestrator.cli.main import make_app as make_cli
 from orchestrator.client import ApiRefused, Client
 from orchestrator.errors import Refused
 from orchestrator.services.keys import make_key
+from orchestrator.services.sweep import sweep
 from orchestrator.services.workspace import Workspaces
 from orchestrator.stack.ports import free_port
 from orchestrator.stack.wait import wait_until
@@ -351,6 +355,39 @@ def test_a_package_that_comes_spoiled_is_not_kept(desk: Desk, tmp_path: Path) ->
         with pytest.raises(Refused, match="did not come as it was sent"):
             client.fetch_package(desk.job, tmp_path)
         assert client.fetch_package(desk.job, tmp_path).read_bytes() == CONTENT
+
+
+def test_the_commands_move_the_data_and_the_job(desk: Desk, tmp_path: Path) -> None:
+    (desk.workspaces.folder(desk.job) / "package" / "roads.gpkg").write_bytes(CONTENT)
+    desk.be(state="Prepared")
+    environment = {"ORCHESTRATOR_URL": "http://{}:{}".format(*desk.address), "ORCHESTRATOR_KEY": desk.keys["ed"]}
+
+    def command(*words: str, code: int = 0) -> Any:
+        done = CliRunner().invoke(make_cli(words), [*words, "--json"], env=environment)
+        assert done.exit_code == code, done.output
+        return json.loads(done.stdout) if code == 0 else done.output
+
+    job, file = str(desk.job), str(tmp_path / "roads.gpkg")
+    assert command("package", job, "--to", str(tmp_path), "--only")["job"]["state"] == "Prepared"
+    told = command("package", job, "--to", str(tmp_path))
+    assert (told["file"], told["job"]["state"]) == (file, "Downloaded")
+    assert command("edits", job, file, "--only")["job"]["state"] == "Downloaded"
+    assert "--time-spent" in command("edits", job, file, "--time-spent", "long", code=2)
+    told = command("edits", job, file, "--comment", "the new bridge", "--time-spent", "90m")
+    assert (told["job"]["state"], told["job"]["time_spent_s"], told["edits"]["sent"]["size"]) == (
+        "Uploaded", 5400, len(CONTENT),
+    )  # fmt: skip
+    assert "no such file" in command("edits", job, str(tmp_path / "none"), code=2)
+    command("edits", job, file, code=1)
+
+
+def test_workspaces_that_nobody_needs_are_swept(desk: Desk) -> None:
+    with desk.engine.begin() as tx:
+        over = [add_edit_job(tx, state=state, claimed_by=None) for state in ("Allocated", "Completed", "Archived")]
+    for job in (*over, 999_999):
+        desk.workspaces.make(job)
+    assert sweep(desk.engine, desk.workspaces) == 4
+    assert desk.workspaces.jobs() == [desk.job]
 
 
 @contextmanager
