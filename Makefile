@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python chooses the interpreter; ARGS="..." goes on to the command.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults bench bench-peers bench-plot check format lock clean setup
+.PHONY: help demo test faults bench bench-peers bench-plot check lint docs format lock clean setup
 
 export PYTHON
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
@@ -35,12 +35,17 @@ bench-peers: setup ## Measure it beside others of its kind, which are installed 
 bench-plot: setup ## Draw how it grows (W5) into docs, from RESULTS (what `--out` wrote); matplotlib comes on its own.
 	@"$$($(RUN) benchmarks.environment plot)" -m benchmarks.plot $(RESULTS) docs
 
-check: setup ## The fast gate: format, lint, types, layers, unit tests (generated documents among them).
+check: lint ## The fast gate: what `lint` does, and unit tests (generated documents among them).
+	@$(RUN) pytest -q -n $(WORKERS) --dist loadgroup tests/unit
+
+lint: setup ## Format, lint, types and layers.
 	@$(RUN) ruff format --quiet --check || { echo 'not formatted: run make format'; exit 1; }
 	@$(RUN) ruff check --quiet
 	@$(RUN) pyright
 	@.venv/bin/lint-imports --no-logo
-	@$(RUN) pytest -q -n $(WORKERS) --dist loadgroup tests/unit
+
+docs: setup ## The documentation as a site, with a reference made from the code: build/docs/index.html
+	@$(RUN) sphinx -q -W --keep-going -j auto -c docs . build/docs
 
 format: setup ## Put the code in its form, and draw the state diagrams in the docs anew.
 	@$(RUN) ruff format --quiet

@@ -75,7 +75,8 @@ def sites(call: Call) -> None:
             empty="no site has announced itself yet: start one with `orchestrator worker --config site.toml`",
         )
     if flower := _flower(call):
-        say(f"\nFlower: {flower}  (user and password: see profile.json)")
+        say()
+        say(f"Flower: {flower}  (user and password: see profile.json)")
     return None
 
 
