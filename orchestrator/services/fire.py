@@ -76,7 +76,7 @@ def fire(
     machine = MACHINES[Kind(job.kind)]
     event = machine.named(name)
     if event is None:
-        raise NotFound(f"nothing that can happen to a {machine.name} is called {name!r}")
+        raise NotFound(f"nothing that can happen to this {machine.name} is called {name!r}")
     caller.must_reach(job.site, job.workflow)
     facts = read_facts(tx, [job])
     who = asking(person, job, facts)

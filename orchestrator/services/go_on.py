@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, text
 from sqlalchemy.exc import OperationalError
 
 from orchestrator.contracts.failpoints import failpoint
+from orchestrator.contracts.job_type import StepDefinition
 from orchestrator.contracts.views import Outcome
 from orchestrator.domain.edit_job import EditState
 from orchestrator.domain.edit_steps import STEPS, Ending, Next, Situation, Stage, Verdict, follows, verdict
@@ -63,7 +64,7 @@ def go_on(tx: Connection, workspaces: Workspaces) -> bool:
     except Exception:  # one that nobody foresaw must not stop all the others
         log.exception("edit job %d can not go on", job_id)
         put_off(tx, job_id, _LONGEST_S)
-    failpoint("hub.edit.uncommitted")
+    failpoint("edit.uncommitted")
     return True
 
 
@@ -85,33 +86,25 @@ def _go_on(tx: Connection, job: Row[Any], workspaces: Workspaces) -> None:
 
 def _begin(tx: Connection, job: Row[Any], workspaces: Workspaces) -> None:
     """Begin the step of the present stage; one that is left out is over at once, and was good."""
-    stage, kind = Stage(job.stage), Kind(job.kind)
-    child = kind is not Kind.EDIT
+    stage, child = Stage(job.stage), job.kind != Kind.EDIT
     try:
         if stage is Stage.EXTRACTING:
             workspaces.make(job.id, job.parent_id if child else None)
         elif stage is Stage.COMMITTING and child:
             workspaces.merge_up(job.id, job.parent_id)
+        folder = str(workspaces.folder(job.id))
     except Conflict as wrong:
         _after(tx, job, Verdict.BROKE, workspaces, reason=wrong.detail)
         return
-    failpoint("hub.edit.prepared")
-    definition = version_of(tx, job).step(STEPS[stage]) if not child or stage is Stage.VALIDATING else None
-    if definition is None:
+    failpoint("edit.prepared")
+    step = version_of(tx, job).step(STEPS[stage]) if not child or stage is Stage.VALIDATING else None
+    if step is None:
         record(tx, job.id, "StageBegun", actor=HUB, reason=stage)
         _after(tx, job, Verdict.GOOD, workspaces)
         return
-    given = {
-        **{name: getattr(job, name) for name in ("name", "extent", "attributes", "failures")},
-        "job": job.id,
-        "parent": job.parent_id if child else None,
-        "workspace": str(workspaces.folder(job.id)),
-        "resolve": job.tries if stage is Stage.RECONCILING else 0,
-    }
     try:
         with tx.begin_nested():
-            order = step_order(tx, definition, given) | {"priority": job.priority}
-            run = submit(tx, order, job.owner, parent=job.id).job_id
+            run = submit(tx, _order(tx, job, step, folder), job.owner, parent=job.id).job_id
     except Refused as refused:
         faults = "; ".join(f"{fault.place} {fault.reason}" for fault in refused.faults)
         reason = f"the step {STEPS[stage]} could not be started: {refused.detail}: {faults}".rstrip(": ")
@@ -119,6 +112,18 @@ def _begin(tx: Connection, job: Row[Any], workspaces: Workspaces) -> None:
         return
     set_edit(tx, job.id, step_job_id=run)
     record(tx, job.id, "StageBegun", actor=HUB, reason=f"{stage}: job {run}")
+
+
+def _order(tx: Connection, job: Row[Any], step: StepDefinition, folder: str) -> dict[str, Any]:
+    """What is submitted for the step."""
+    given = {
+        **{name: getattr(job, name) for name in ("name", "extent", "attributes", "failures")},
+        "job": job.id,
+        "parent": None if job.kind == Kind.EDIT else job.parent_id,
+        "workspace": folder,
+        "resolve": job.tries if job.stage == Stage.RECONCILING else 0,
+    }
+    return step_order(tx, step, given) | {"priority": job.priority}
 
 
 def _hear(tx: Connection, job: Row[Any], workspaces: Workspaces) -> None:

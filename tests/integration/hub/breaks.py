@@ -11,6 +11,12 @@ DONE = "(select min(id) from tasks where state = 'Success' and (id & 63) = 0)"
 WAITING = "(select max(id) from tasks where state = 'Pending' and (id & 63) = 1)"
 UNGUARDED = "alter table {0} disable trigger {0}_ends"
 
+_JOB = "insert into jobs (id, owner, kind, state, claimed_by, parent_id) values ({}, 'me', '{}', '{}', {}, {})"
+_EDIT = """
+    insert into edit_jobs (job_id, job_type, job_type_version, mode, quarantine, stage, go_on_at)
+    values ({}, 'roads', 1, 'manual', false, {})
+"""
+
 
 def edit(state: str, claimed: str = "'ed'", id: int = -9, kind: str = "edit", more: str = "null, null") -> list[str]:
     """An edit job in a state, with its stage and the moment from which it goes on."""
@@ -21,10 +27,8 @@ def edit(state: str, claimed: str = "'ed'", id: int = -9, kind: str = "edit", mo
     parent = "null" if kind == "edit" else "-9"
     return [
         *(job_type if kind == "edit" else []),
-        "insert into jobs (id, owner, kind, state, claimed_by, parent_id, ended_at) "
-        f"values ({id}, 'me', '{kind}', '{state}', {claimed}, {parent}, null)",
-        "insert into edit_jobs (job_id, job_type, job_type_version, mode, quarantine, stage, go_on_at) "
-        f"values ({id}, 'roads', 1, 'manual', false, {more})",
+        _JOB.format(id, kind, state, claimed, parent),
+        _EDIT.format(id, more),
     ]
 
 

@@ -60,7 +60,7 @@ class Desk:
         parcel = self.world.london.parcel()
         self.world.london.finish(parcel, 2, **said)
         self.turn()
-        return self.planner.see(f"/jobs/{parcel.tasks[0].job}")
+        return self.planner.see(f"/jobs/{parcel.job}")
 
     def fire(self, who: Somebody, job: int, *events: str, **said: Any) -> Document:
         """Fire events one after the other, and let the system go on after each; the job as it then is."""
