@@ -12,12 +12,13 @@ It all belongs to one claim of the job: whoever claims it next begins with nothi
 import fcntl
 import hashlib
 import os
-from contextlib import ExitStack, suppress
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from io import BufferedRandom, BytesIO
 
 from orchestrator.contracts.views import Edits, SentEdits
-from orchestrator.errors import Conflict, Fault, Invalid
+from orchestrator.errors import Conflict, Fault, Invalid, Unreachable
 from orchestrator.services.workspace import EDITS, INCOMING, Workspaces
 from orchestrator.storage.untrusted import copy_file, inside, open_again, open_file, remove
 
@@ -50,15 +51,17 @@ class Part:
         self._at += len(chunk)
         if self._piece.end is not None and self._at > self._piece.end:
             raise Invalid(f"the body has more than the {self._piece.end - self._piece.start} bytes that it announced")
-        self._file.write(chunk)
+        with _kept():
+            self._file.write(chunk)
 
     def end(self) -> str | None:
         """The piece has come: its file's SHA-256 when that is whole now, else None.
 
         Invalid for less than was announced, and for a file that is not what it was to be: of that nothing is kept.
         """
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with _kept():
+            self._file.flush()
+            os.fsync(self._file.fileno())
         if self._piece.end is not None and self._at < self._piece.end:
             raise Invalid(f"the body has less than the {self._piece.end - self._piece.start} bytes that it announced")
         if self._piece.end != self._piece.total:
@@ -77,6 +80,7 @@ class Part:
             if not os.path.sameopenfile(now, self._place):
                 raise Conflict(f"job {job} was claimed anew while the edits came in")
         os.replace(_name(self._piece), EDITS, src_dir_fd=self._incoming, dst_dir_fd=self._place)
+        os.fsync(self._place)
         return self._at
 
     def note(self, sent: SentEdits) -> None:
@@ -126,6 +130,14 @@ def received(workspaces: Workspaces, job: int, sha256: str | None) -> Edits:
         with suppress(FileNotFoundError, ValueError), open_file(incoming, _SENT) as file:
             sent = SentEdits.model_validate_json(file.read())
     return Edits(received=there, sent=sent)
+
+
+@contextmanager
+def _kept() -> Generator[None, None, None]:
+    try:
+        yield
+    except OSError as error:
+        raise Unreachable(f"the edits can not be kept: {error.strerror}") from error
 
 
 def _name(piece: Piece) -> str:

@@ -84,14 +84,6 @@ class Workspaces:
             with edits:
                 copy_file(edits, target, EDITS)
 
-    def has_edits(self, job: int) -> bool:
-        """Whether edits of this job have come in whole."""
-        try:
-            with self.opened(job) as here, open_file(here, EDITS):
-                return True
-        except (FileNotFoundError, Conflict):
-            return False
-
     def jobs(self) -> list[int]:
         """The jobs that have one."""
         with _reachable(self.root), suppress(FileNotFoundError):

@@ -88,6 +88,7 @@ def copy_file(source: BinaryIO, at: int, name: str) -> None:
             target.flush()
             os.fsync(target.fileno())
         os.replace(draft, name, src_dir_fd=at, dst_dir_fd=at)
+        os.fsync(at)
     finally:
         remove(at, draft)
 

@@ -2,13 +2,15 @@
 
 import hashlib
 import os
+import resource
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from orchestrator.contracts.views import SentEdits
-from orchestrator.errors import Conflict, Invalid
+from orchestrator.errors import Conflict, Invalid, Unreachable
 from orchestrator.services.receive import Part, Piece, begin, received
 from orchestrator.services.workspace import Workspaces
 
@@ -60,7 +62,7 @@ def test_what_was_cut_goes_on_where_it_was(workspaces: Workspaces) -> None:
         begin(workspaces, 1, piece(70_001))
     middle = begin(workspaces, 1, piece(65_000, 80_000))
     assert whole(workspaces, middle, CONTENT[65_000:80_000]) is None
-    assert not workspaces.has_edits(1)
+    assert not (workspaces.folder(1) / "edits").exists()
     assert whole(workspaces, begin(workspaces, 1, piece(80_000)), CONTENT[80_000:]) == SHA256
     assert (workspaces.folder(1) / "edits").read_bytes() == CONTENT
     assert received(workspaces, 1, SHA256).received == 0
@@ -71,7 +73,7 @@ def test_without_a_checksum_nothing_stays_of_what_was_cut(workspaces: Workspaces
     cut.write(CONTENT)
     cut.close()
     assert sorted(os.listdir(workspaces.folder(1) / "incoming")) == ["lock"]
-    assert not workspaces.has_edits(1)
+    assert not (workspaces.folder(1) / "edits").exists()
 
 
 @pytest.mark.parametrize("before", [False, True])
@@ -82,7 +84,7 @@ def test_a_wrong_checksum_leaves_what_was_there_before(workspaces: Workspaces, b
         whole(workspaces, begin(workspaces, 1, piece(0)), CONTENT[:-1] + b"?")
     assert refused.value.faults[0].place == "header Repr-Digest"
     assert received(workspaces, 1, SHA256).received == 0
-    assert workspaces.has_edits(1) == before
+    assert (workspaces.folder(1) / "edits").exists() == before
 
 
 def test_a_body_of_another_length_than_announced_is_refused(workspaces: Workspaces) -> None:
@@ -115,11 +117,27 @@ def test_what_comes_in_for_an_earlier_claim_is_not_the_jobs(workspaces: Workspac
     workspaces.make(1)
     with pytest.raises(Conflict, match="job 1 was claimed anew"):
         whole(workspaces, late)
-    assert not workspaces.has_edits(1)
+    assert not (workspaces.folder(1) / "edits").exists()
     late = begin(workspaces, 1, piece(0))
     workspaces.discard(1)
     with pytest.raises(Conflict, match="job 1 has no workspace"):
         whole(workspaces, late)
+
+
+def test_where_there_is_no_room_what_had_come_is_kept(workspaces: Workspaces) -> None:
+    part = begin(workspaces, 1, piece(0))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
+    try:
+        with pytest.raises(Unreachable, match="the edits can not be kept: File too large"):
+            part.write(CONTENT)
+        with suppress(Unreachable):  # what could not be written yet
+            part.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    there = received(workspaces, 1, SHA256).received
+    assert 0 < there <= 50_000
+    assert whole(workspaces, begin(workspaces, 1, piece(there)), CONTENT[there:]) == SHA256
 
 
 def test_no_link_is_written_through(workspaces: Workspaces, tmp_path: Path) -> None:
