@@ -19,10 +19,10 @@ from io import BufferedRandom, BytesIO
 
 from orchestrator.contracts.views import Edits, SentEdits
 from orchestrator.errors import Conflict, Fault, Invalid, Unreachable
-from orchestrator.services.workspace import EDITS, INCOMING, Workspaces
+from orchestrator.services.workspace import EDITS, INCOMING, SENT, Workspaces
 from orchestrator.storage.untrusted import copy_file, inside, open_again, open_file, remove
 
-_LOCK, _SENT = "lock", "sent"
+_LOCK = "lock"
 _UNNAMED = "unnamed"
 """The part file of what comes without a checksum: it is never gone on with."""
 
@@ -85,7 +85,7 @@ class Part:
 
     def note(self, sent: SentEdits) -> None:
         """That it has come in whole is known for good: whoever sends it again may spare it."""
-        copy_file(BytesIO(sent.model_dump_json().encode()), self._incoming, _SENT)
+        copy_file(BytesIO(sent.model_dump_json().encode()), self._incoming, SENT)
 
     def close(self) -> None:
         """Let others write; what has come stays, unless nobody could go on with it."""
@@ -108,7 +108,7 @@ def begin(workspaces: Workspaces, job: int, piece: Piece) -> Part:
         except BlockingIOError:
             raise Conflict(f"edits of job {job} are just coming in: wait until that has ended") from None
         for other in os.listdir(incoming):
-            if other not in (_LOCK, _SENT, _name(piece)):
+            if other not in (_LOCK, SENT, _name(piece)):
                 remove(incoming, other)
         file = held.enter_context(open_again(incoming, _name(piece)))
         there = os.fstat(file.fileno()).st_size
@@ -127,7 +127,7 @@ def received(workspaces: Workspaces, job: int, sha256: str | None) -> Edits:
         if sha256 is not None:
             with suppress(FileNotFoundError), open_file(incoming, sha256) as part:
                 there = os.fstat(part.fileno()).st_size
-        with suppress(FileNotFoundError, ValueError), open_file(incoming, _SENT) as file:
+        with suppress(FileNotFoundError, ValueError), open_file(incoming, SENT) as file:
             sent = SentEdits.model_validate_json(file.read())
     return Edits(received=there, sent=sent)
 

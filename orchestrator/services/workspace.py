@@ -22,11 +22,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import Conflict, Unreachable
-from orchestrator.storage.untrusted import copy_file, files, folder, open_file, remove_tree
+from orchestrator.storage.untrusted import copy_file, files, folder, inside, open_file, remove, remove_tree
 
 log = logging.getLogger(__name__)
 
 PACKAGE, EDITS, INCOMING, DELIVERY = "package", "edits", "incoming", "delivery"
+SENT = "sent"
+"""In ``incoming``: what is known of the file that came in whole last."""
 _OURS = frozenset({INCOMING, DELIVERY})
 """What of a workspace is the API's, and no part of the data."""
 _DISCARDED = "discarded"
@@ -83,6 +85,8 @@ class Workspaces:
                 raise Conflict(f"job {child} has no edits that could be merged into job {parent}") from None
             with edits:
                 copy_file(edits, target, EDITS)
+            with suppress(FileNotFoundError), inside(target, INCOMING) as incoming:
+                remove(incoming, SENT)  # who sends the same again means it
 
     def jobs(self) -> list[int]:
         """The jobs that have one."""

@@ -52,6 +52,15 @@ def test_what_comes_whole_is_the_jobs(workspaces: Workspaces) -> None:
     assert sorted(os.listdir(workspaces.folder(1) / "incoming")) == ["lock", "sent"]
 
 
+def test_what_a_child_has_merged_is_not_taken_for_what_was_sent(workspaces: Workspaces) -> None:
+    whole(workspaces, begin(workspaces, 1, Piece()))
+    workspaces.make(2, parent=1)
+    (workspaces.folder(2) / "edits").write_bytes(b"corrected")
+    workspaces.merge_up(2, 1)
+    assert (workspaces.folder(1) / "edits").read_bytes() == b"corrected"
+    assert received(workspaces, 1, SHA256).sent is None
+
+
 def test_what_was_cut_goes_on_where_it_was(workspaces: Workspaces) -> None:
     cut = begin(workspaces, 1, piece(0))
     cut.write(CONTENT[:70_000])
