@@ -10,6 +10,7 @@ import argparse
 import json
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +39,11 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where the dataset is made: the site london has to be allowed there")
     folder: Path = parser.parse_args().folder.resolve()
     try:
-        with find_client() as admin, tempfile.TemporaryDirectory() as desks:
+        with find_client() as admin, tempfile.TemporaryDirectory() as desks, ExitStack() as opened:
             define(admin, folder)
             people = {name: someone(admin, name, Path(desks)) for name in PEOPLE}
+            for person in people.values():
+                opened.enter_context(person.client)
             job = play(people)
             show(people["pia"].client, job, folder)
     except OrchestratorError as error:

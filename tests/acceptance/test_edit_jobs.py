@@ -85,30 +85,34 @@ def test_a_commit_that_breaks_half_way_is_resumed_by_an_admin(whole: Whole, tmp_
     with Client(whole.profile["url"], whole.profile["key"]) as admin:
         play.define(admin, folder)
         pia, ed = (play.someone(admin, name, tmp_path) for name in ("pia", "ed"))
-        asked = {"name": "wider", "extent": play.box(11.05, 11.35), "assignee": "ed", "allocate": True}
-        job = pia.plan(asked)
-        edited = ed.take(job)
-        for road in edited.values():
-            road["properties"]["lanes"] = 7
-        before = roads(dataset)
-        with closing(sqlite3.connect(dataset)) as database:
-            database.execute(
-                "create trigger full before insert on roads when new.id = 3 begin select raise(abort, 'disk full'); end"
+        with pia.client, ed.client:
+            asked = {"name": "wider", "extent": play.box(11.05, 11.35), "assignee": "ed", "allocate": True}
+            job = pia.plan(asked)
+            edited = ed.take(job)
+            for road in edited.values():
+                road["properties"]["lanes"] = 7
+            before = roads(dataset)
+            change(
+                dataset,
+                "create trigger full before insert on roads when new.id = 3 begin select raise(abort, 'disk full'); end",
             )
-        ed.send(job, edited.values(), "Failed")
-        failed = whole.job(job)
-        assert (failed["stage"], failed["ended_at"]) == ("committing", None)
-        assert roads(dataset) == before, "what the broken commit had written is not there"
-        with closing(sqlite3.connect(dataset)) as database:
-            database.execute("drop trigger full")
-        with pytest.raises(ApiRefused) as refused:
-            pia.client.fire(job, "step-resumed")
-        assert refused.value.status == 403
-        admin.fire(job, "step-resumed", reason="there is room again")
-        ed.wait(job, "Completed")
-        widened = {id: (name, 7, job) for id, (name, _, _) in before.items() if id <= 3}
-        assert roads(dataset) == before | widened
-        with closing(sqlite3.connect(dataset)) as database:
-            assert database.execute("select job, changes from merged").fetchall() == [(job, 3)]
-        commits = [run["state"] for run in whole.items("/jobs", parent=job, workflow="roads_commit")]
-        assert commits == ["Success", "Failure"]
+            ed.send(job, edited.values(), "Failed")
+            failed = whole.job(job)
+            assert (failed["stage"], failed["ended_at"]) == ("committing", None)
+            assert roads(dataset) == before, "what the broken commit had written is not there"
+            change(dataset, "drop trigger full")
+            with pytest.raises(ApiRefused) as refused:
+                pia.client.fire(job, "step-resumed")
+            assert refused.value.status == 403
+            admin.fire(job, "step-resumed", reason="there is room again")
+            ed.wait(job, "Completed")
+    assert roads(dataset) == before | {id: (name, 7, job) for id, (name, _, _) in before.items() if id <= 3}
+    with closing(sqlite3.connect(dataset)) as database:
+        assert database.execute("select job, changes from merged").fetchall() == [(job, 3)]
+    commits = [run["state"] for run in whole.items("/jobs", parent=job, workflow="roads_commit")]
+    assert commits == ["Success", "Failure"]
+
+
+def change(dataset: Path, statement: str) -> None:
+    with closing(sqlite3.connect(dataset)) as database:
+        database.execute(statement)
