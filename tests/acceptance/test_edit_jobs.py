@@ -17,6 +17,7 @@ from tests.acceptance.whole_stack import Whole
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("whole")]
 Roads = dict[int, tuple[str, int, int | None]]
 
+FULL = "create trigger full before insert on roads when new.id = 3 begin select raise(abort, 'disk full'); end"
 WALKED = [
     "Proposed", "Allocated", "Activated", "Prepared", "Downloaded", "Uploaded", "Invalid", "Uploaded", "Quarantined",
     "Invalid", "Uploaded", "Quarantined", "Uploaded", "Conflicted", "Uploaded", "Committed", "Published", "Completed",
@@ -92,10 +93,7 @@ def test_a_commit_that_breaks_half_way_is_resumed_by_an_admin(whole: Whole, tmp_
             for road in edited.values():
                 road["properties"]["lanes"] = 7
             before = roads(dataset)
-            change(
-                dataset,
-                "create trigger full before insert on roads when new.id = 3 begin select raise(abort, 'disk full'); end",
-            )
+            change(dataset, FULL)
             ed.send(job, edited.values(), "Failed")
             failed = whole.job(job)
             assert (failed["stage"], failed["ended_at"]) == ("committing", None)
