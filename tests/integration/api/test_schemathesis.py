@@ -41,8 +41,8 @@ def app(engine: Engine, redis_url: str, tmp_path: Path) -> FastAPI:
     with engine.begin() as tx:
         tx.execute(insert(tables.hub_heartbeat).values(id=1, hub="h", at=text("now() + interval '1 hour'")))
     secret = b"0123456789abcdef0123456789abcdef"
-    folders = {"attachments_folder": tmp_path / "attachments", "workspaces": tmp_path / "workspaces"}
-    return make_app(engine, secret=secret, redis_url=redis_url, **folders)
+    attachments, workspaces = tmp_path / "attachments", tmp_path / "workspaces"
+    return make_app(engine, secret=secret, redis_url=redis_url, attachments_folder=attachments, workspaces=workspaces)
 
 
 @pytest.fixture
