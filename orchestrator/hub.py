@@ -12,13 +12,14 @@ import sys
 import threading
 import time
 from collections.abc import Collection, Sequence
-from types import FrameType
+from pathlib import Path
 
 from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
+from orchestrator.beside import Beside
 from orchestrator.broker.connection import connect
 from orchestrator.broker.fleet import Fleet
 from orchestrator.broker.inbox import Inbox, bury, open_entries
@@ -28,11 +29,11 @@ from orchestrator.broker.streams import START, Entry, Streams
 from orchestrator.config import load_settings
 from orchestrator.contracts import names
 from orchestrator.contracts.failpoints import arm, failpoint
-from orchestrator.dequeuer import Dequeuer
 from orchestrator.domain.pace import MOST
 from orchestrator.domain.rhythm import Rhythm
 from orchestrator.keeper import Keeper
 from orchestrator.lost import lost
+from orchestrator.scheduler import Scheduler
 from orchestrator.services.canary import forget_canaries
 from orchestrator.services.expire import pass_time
 from orchestrator.services.lease import renew_all
@@ -59,11 +60,14 @@ LOOK_S = 3.0
 class Hub:
     """The active hub, on one connection that holds the lock; ``most`` tasks travel together at most."""
 
-    def __init__(self, connection: Connection, redis: Redis, secret: bytes, name: str, most: int = MOST) -> None:
+    def __init__(
+        self, connection: Connection, redis: Redis, secret: bytes, name: str, workspaces: Path, most: int = MOST
+    ) -> None:
         self._connection, self._secret, self._name = connection, secret, name
         self._streams, self._publisher = Streams(redis), Publisher(redis, secret)
         self._permits, self._memory = Permits(redis), Memory(most)
-        self.dequeuer = Dequeuer(connection.engine.url, self._streams.wake)
+        self.beside = Beside(connection.engine.url, workspaces, self._streams.wake)
+        self.scheduler = Scheduler(connection, self._permits.revoke)
         self.keeper = Keeper(connection, self._publisher, self._permits, Fleet(redis), self._memory, self._give_back)
         self._positions: dict[str, str] = {}
         self._unsent: list[Outbox] = []
@@ -99,6 +103,7 @@ class Hub:
         A Redis error says that nothing could be read or sent: what is committed stays, and is sent at the next turn.
         """
         self._send()
+        wait_s = self.scheduler.wait_s(wait_s)
         if wait_s and not self._more:
             time.sleep(self._rhythm.pause_s)
         began, self._applied = time.monotonic(), 0
@@ -110,6 +115,7 @@ class Hub:
         if entries:
             failpoint("hub.read")
             self._apply_all(entries)
+        self._moved = self.scheduler.work() or self._moved
         now = time.monotonic()
         if self._moved or now - self._handed_out_at >= IDLE_S:
             self._handed_out_at = now
@@ -127,8 +133,8 @@ class Hub:
             self._permits.allow(outbox.jobs)
         self._unsent.append(outbox)
         self._more = outbox.more
-        if outbox.dequeuing:
-            self.dequeuer.go_on()
+        self.scheduler.told(outbox.due_s)
+        self.beside.go_on(outbox.beside)
 
     def find_lost(self, patience_s: float = PATIENCE_S) -> None:
         """Take back what nobody claims: its message is lost, or its site is being drained."""
@@ -245,7 +251,7 @@ class Hub:
             self._positions.setdefault(names.batches_stream(site), START)
 
 
-def run(engine: Engine, redis: Redis, secret: bytes, stop: threading.Event, most: int = MOST) -> None:
+def run(engine: Engine, redis: Redis, secret: bytes, stop: threading.Event, workspaces: Path, most: int = MOST) -> None:
     """Be the hub until ``stop``: wait for the lock, work, and start again when the database or the broker was away."""
     name = f"{socket.gethostname()}:{os.getpid()}"
     while not stop.is_set():
@@ -254,8 +260,8 @@ def run(engine: Engine, redis: Redis, secret: bytes, stop: threading.Event, most
                 connection.detach()  # so that closing it gives up the lock, too
                 if become_active(connection, stop):
                     log.info("active")
-                    hub = Hub(connection, redis, secret, name, most)
-                    with hub.dequeuer:
+                    hub = Hub(connection, redis, secret, name, workspaces, most)
+                    with hub.beside:
                         _work(hub, stop)
         except OperationalError as error:
             log.warning("the database does not answer: %s", str(error.orig).strip())
@@ -282,14 +288,11 @@ def main() -> None:
     settings = load_settings()
     arm(os.environ)
     stop = threading.Event()
-
-    def asked(_signal: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    signal.signal(signal.SIGTERM, asked)
-    signal.signal(signal.SIGINT, asked)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _signal, _frame: stop.set())
     engine = make_engine(settings.require_database_url(), pool_size=1, name="orchestrator hub", by_key=True)
-    run(engine, connect(settings.require_redis_url()), settings.require_secret(), stop, settings.parcel_tasks)
+    redis, secret = connect(settings.require_redis_url()), settings.require_secret()
+    run(engine, redis, secret, stop, settings.workspaces_root, settings.parcel_tasks)
     engine.dispose()
 
 

@@ -16,7 +16,8 @@ from orchestrator.client import path_input
 from orchestrator.contracts.failpoints import FAILPOINTS, FOLDER, SPEC, firings, hits
 from orchestrator.stack.ports import LOOPBACK, free_port
 from orchestrator.stack.wait import wait_until
-from tests.faults.stack import SITE
+from tests.faults.edits import STEPS, Edit
+from tests.faults.stack import SITE, Stack
 from tests.faults.trial import END_GOES_ON, TASKS_GO_ON, WALK_GOES_ON, Trial
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("faults")]
@@ -80,6 +81,33 @@ def test_of_the_hub_while_it_cancels(trial: Trial, marks: Path) -> None:
             stack.whole.http.post(f"/jobs/{trial.job}/cancel", json={}).raise_for_status()
             assert second.wait(30) == -signal.SIGKILL
     trial.ends("Cancelled")
+
+
+@pytest.mark.parametrize("name", _named("schedule."))
+def test_of_a_schedule(name: str, trial: Trial, marks: Path) -> None:
+    """Each due time has one job, whether its hub had come to say so or not."""
+    stack = trial.stack
+    workflow = stack.whole.define({"name": "noop"}, discovery=None, type="all")
+    said = {"name": f"often-{uuid4().hex[:8]}", "workflow": workflow, "site": SITE, "paths": ["a"]}
+    with stack.also(stack.installation.hub(), **_told(name, marks)) as second:
+        assert wait_until(lambda: stack.waiting_hubs() == 1, 30)
+        stack.kill("hub")
+        made = stack.whole.http.post("/schedules", json=said | {"every": "1s", "overlap": "queue"}).raise_for_status()
+        assert second.wait(30) == -signal.SIGKILL
+    assert _fired(name, marks)
+    id = made.json()["id"]
+    fired = "select count(*) from firings where schedule_id = :id and job_id is not null"
+    assert wait_until(lambda: stack.record.one(fired, id=id) >= 5, 30)
+    stack.whole.http.post(f"/schedules/{id}/pause").raise_for_status()
+    jobs = stack.record.rows("select id, ended_at from jobs where name = :name", name=said["name"])
+    assert len(jobs) == stack.record.one(fired, id=id)
+    gaps = """
+        select count(*) from (select due_at - lag(due_at) over (order by due_at) as gap from firings
+          where schedule_id = :id) x where gap <> interval '1 second'
+    """
+    assert stack.record.one(gaps, id=id) == 0
+    for job in jobs:
+        assert stack.whole.end(job.id)["state"] == "Success"
 
 
 @pytest.mark.parametrize("name", _named("worker.", "discovery."))
@@ -166,6 +194,23 @@ def test_of_a_cancel(name: str, trial: Trial, marks: Path) -> None:
         assert second.wait(10) == -signal.SIGKILL
     assert stack.whole.http.post(f"/jobs/{trial.job}/cancel", json={}).is_success
     trial.ends("Cancelled")
+
+
+@pytest.mark.parametrize("name", _named("edit."))
+def test_of_what_goes_on_with_edit_jobs(name: str, stack: Stack, marks: Path, tmp_path: Path) -> None:
+    edit = Edit(stack, tmp_path / "notes", seconds=0.0)
+    edit.begin()
+    with stack.also(stack.installation.hub(), **_told(name, marks)) as second:
+        assert wait_until(lambda: stack.waiting_hubs() == 1, 30)
+        stack.kill("hub")
+        assert wait_until(lambda: stack.active_hub() == second.pid, 30)
+        edit.fire("activate")
+        assert wait_until(lambda: edit.seen()["state"] == "Prepared", 60)
+        edit.fire("download")
+        edit.fire("upload")
+        assert second.wait(30) == -signal.SIGKILL
+    assert wait_until(lambda: edit.seen()["state"] == "Completed", 60), edit.seen()
+    assert [run["state"] for run in edit.runs()] == ["Success"] * len(STEPS)
 
 
 def test_of_a_prune(trial: Trial, marks: Path) -> None:

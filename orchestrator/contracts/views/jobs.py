@@ -6,10 +6,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestrator.contracts.text import PathText
 from orchestrator.contracts.views.holds import Hold
 from orchestrator.contracts.views.logs import TaskProgress
 from orchestrator.domain.discovery import DiscoveryState
+from orchestrator.domain.edit_job import Mode
+from orchestrator.domain.edit_steps import Stage
 from orchestrator.domain.kinds import Kind
 from orchestrator.domain.task import TaskState
 
@@ -86,8 +87,17 @@ class DependsOn(BaseModel):
     met: bool | None = Field(description="false: it has ended otherwise, and holds the job; null: not yet")
 
 
+class Failure(BaseModel):
+    """Something that a correction or a conflict is there for."""
+
+    path: str | None = Field(description="U+FFFD stands for what is not UTF-8; null: it is no matter of one path")
+    path_b64: str | None = None
+    step: int | None = Field(default=None, description="of the chain that found it")
+    message: str | None = None
+
+
 class Job(BaseModel):
-    """A job of any kind: a run of a workflow over paths, a group of tasks, one task for a person."""
+    """A job of any kind: a run of a workflow over paths, a group of tasks, one task for a person, data to be edited."""
 
     id: int = Field(examples=[17])
     kind: Kind = Field(examples=["batch"])
@@ -105,6 +115,7 @@ class Job(BaseModel):
     created_at: datetime
     not_before: datetime | None
     deadline: datetime | None
+    dry_run: bool = Field(description="nothing of it is run: `GET /jobs/{id}/forecast` says what would be")
     redrive_of: int | None = Field(description="the job of which this one takes over what did not succeed")
     started_at: datetime | None
     ended_at: datetime | None
@@ -117,10 +128,22 @@ class Job(BaseModel):
     group: str | None = Field(description="its members may claim it")
     claimed_by: str | None
     due_at: datetime | None
+    overdue: bool = Field(description="it should have been done by now")
     extent: dict[str, Any] | None = Field(description="where, as GeoJSON")
     attributes: dict[str, Any]
     task_group: str | None = Field(description="of a group job: the definition that it was made of")
     advance: str | None = Field(description="of a group job: `auto`, or `manual`: every tool is called by somebody")
+    job_type: str | None = Field(description="of an edit job; this and what follows also of the jobs that it waits for")
+    job_type_version: int | None
+    mode: Mode | None
+    quarantine: bool | None = Field(description="what is uploaded is looked at before it is merged")
+    stage: Stage | None = Field(description="what the system is at; null: it is somebody else's turn")
+    step_job_id: int | None = Field(description="the job that is this step: no other's ending counts")
+    planned_start: datetime | None
+    start_overdue: bool = Field(description="it should have been activated by now")
+    time_spent_s: float | None = Field(description="as its workers say it")
+    failures: list[Failure] | None = Field(description="of a correction, conflict or review: what it is about")
+    decision: str | None = Field(description="of a review")
     holds: list[Hold] = Field(description="the open ones that stop some of it")
     depends_on: list[DependsOn] = Field(description="jobs before which it may not begin")
     legal_events: list[str] = Field(description="the events that the caller may fire in this state")
@@ -176,22 +199,6 @@ class PathOutcome(BaseModel):
     step: int | None = Field(description="where it stopped; null: in discovery")
     outcome: Outcome
     message: str | None
-
-
-class ErrorGroup(BaseModel):
-    """Failures that are alike."""
-
-    fingerprint: str
-    action: str
-    rule: int | None = Field(description="null: in discovery")
-    step: int | None = Field(description="null: in discovery")
-    error_class: str
-    message: str = Field(description="that of the first")
-    paths: int = Field(description="how many paths failed so")
-    example_paths: list[str | PathText]
-    hosts: list[str]
-    first_at: datetime
-    last_at: datetime | None
 
 
 class TaskPaths(BaseModel):

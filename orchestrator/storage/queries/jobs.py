@@ -7,23 +7,26 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, case, extract, func, select
+from sqlalchemy import Connection, Row, Select, case, exists, extract, func, select
 from sqlalchemy import true as sql_true
 
 from orchestrator.contracts import views
 from orchestrator.domain.discovery import DISCOVERY, DiscoveryState
-from orchestrator.domain.kinds import ENDS, Kind
+from orchestrator.domain.edit_job import EditState
+from orchestrator.domain.kinds import EDITS, ENDS, Kind
 from orchestrator.domain.people import Person
 from orchestrator.domain.task import TaskState
 from orchestrator.domain.task_group import TaskStatus
 from orchestrator.errors import NotFound
 from orchestrator.storage.queries.holds import holds_of
-from orchestrator.storage.queries.keyset import decode, encode
+from orchestrator.storage.queries.keyset import decode, encode, page_by
 from orchestrator.storage.queries.legal import Facts, legal_events, read_facts
 from orchestrator.storage.queries.tasks import whose
 from orchestrator.storage.tables import (
     dependencies,
     discoveries,
+    edit_jobs,
+    forecasts,
     group_jobs,
     group_tasks,
     history,
@@ -39,6 +42,14 @@ _FARTHEST = timedelta(days=3650)
 _STATES = [state.value for state in TaskState]
 _counts = operator.attrgetter(*_STATES)
 _TOLD_AS = ["rule", "step", "action", "label", "site", "queue", "function", *_STATES]
+_EDIT = [
+    edit_jobs.c[name]
+    for name in (
+        *("job_type", "job_type_version", "mode", "quarantine", "stage", "step_job_id", "planned_start"),
+        *("time_spent_s", "failures", "decision"),
+    )
+]
+_OF_EDITS = frozenset(column.name for column in _EDIT)
 _TOLD = [job_steps.c[name.lower()] for name in _TOLD_AS]
 
 
@@ -54,6 +65,8 @@ class JobFilter:
     parent: int | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
+    archived: bool = False
+    """Those that are archived as well; they are also found by their state or their parent."""
 
 
 def list_jobs(
@@ -64,6 +77,8 @@ def list_jobs(
     for name in ("state", "workflow", "site", "owner", "kind"):
         if values := getattr(wanted, name):
             query = query.where(jobs.c[name].in_(values))
+    if not wanted.archived and wanted.parent is None and EditState.ARCHIVED not in wanted.state:
+        query = query.where(jobs.c.state != EditState.ARCHIVED)
     if wanted.parent is not None:
         query = query.where(jobs.c.parent_id == wanted.parent)
     if wanted.created_after is not None:
@@ -118,26 +133,12 @@ def read_snapshots(tx: Connection, job_ids: Sequence[int]) -> dict[int, views.Sn
 
 def read_history(tx: Connection, job_id: int, limit: int, cursor: str | None = None) -> views.Page[views.HistoryEntry]:
     """What happened to a job, oldest first."""
-    query = select(history).where(history.c.job_id == job_id).order_by(history.c.seq).limit(limit + 1)
-    if cursor is not None:
-        query = query.where(history.c.seq > decode(cursor, int)[0])
-    rows = tx.execute(query).all()
-    items = [
-        views.HistoryEntry(
-            seq=row.seq,
-            at=row.at,
-            actor=row.actor,
-            event=row.event,
-            from_=row.from_state,
-            to=row.to_state,
-            reason=row.reason,
-            comment=row.comment,
-        )
-        for row in rows[:limit]
-    ]
-    return views.Page[views.HistoryEntry](
-        items=items, next_cursor=encode([items[-1].seq]) if len(rows) > limit else None
-    )
+    return page_by(tx, select(history).where(history.c.job_id == job_id), history.c.seq, limit, cursor, _entry)
+
+
+def _entry(row: Row[Any]) -> views.HistoryEntry:
+    told = {name: getattr(row, name) for name in ("seq", "at", "actor", "event", "reason", "comment")}
+    return views.HistoryEntry(**told, from_=row.from_state, to=row.to_state)
 
 
 def _jobs() -> Select[Any]:
@@ -158,15 +159,19 @@ def _jobs() -> Select[Any]:
             discoveries.c.state.label("discovery_state"),
             *rows.c,
             *(group_jobs.c[name] for name in ("task_group", "advance", "percent_complete")),
+            *_EDIT,
             streams.c.lines.label("streamed"),
+            func.coalesce(jobs.c.ended_at, func.now()).label("until"),
             *(func.coalesce(progress.c[name], 0).label(name) for name in _COUNTED),
             case((jobs.c.started_at.is_(None), 0), else_=elapsed).label("elapsed_s"),
+            exists().where(forecasts.c.job_id == jobs.c.id).label("dry_run"),
             func.now().label("now"),
         )
         .outerjoin(progress, progress.c.job_id == jobs.c.id)
         .outerjoin(discoveries, discoveries.c.job_id == jobs.c.id)
         .outerjoin(group_jobs, group_jobs.c.job_id == jobs.c.id)
         .outerjoin(rows, sql_true())
+        .outerjoin(edit_jobs, edit_jobs.c.job_id == jobs.c.id)
         .outerjoin(streams, streams.c.job_id == jobs.c.id)
         .where(jobs.c.pruned_at.is_(None))
     )
@@ -196,10 +201,13 @@ def _view(
     facts: Facts,
     person: Person | None,
 ) -> views.Job:
-    own = {name: getattr(row, name) for name in views.Job.model_fields if name in jobs.c}
+    own = {name: getattr(row, name) for name in views.Job.model_fields if name in jobs.c or name in _OF_EDITS}
     return views.Job(
         **own | {"assignee": row.claimed_by or row.assignee},
         group=row.assigned_group,
+        dry_run=row.dry_run,
+        overdue=row.due_at is not None and row.due_at < row.until,
+        start_overdue=row.started_at is None and row.planned_start is not None and row.planned_start < row.until,
         task_group=row.task_group,
         advance=row.advance,
         discovery=views.Discovery(
@@ -245,6 +253,9 @@ def _progress(row: Row[Any]) -> views.Progress:
     if row.kind == Kind.GROUP:
         percent, final = round(row.percent_complete, 1), row.ended_at is not None
         return _by_hand(row.rows_done, row.rows, percent, final=final)
+    if row.kind in EDITS:
+        done = int(row.ended_at is not None and row.state != EditState.ABANDONED)
+        return _by_hand(done, 1, 100.0 * done, final=True)
     if row.kind == Kind.TASK:
         done = int(row.state == TaskStatus.COMPLETE)
         return _by_hand(done, 1, 100.0 * done, final=True)

@@ -15,6 +15,7 @@ from orchestrator.domain.task import TASK, TaskState
 from orchestrator.errors import NotFound
 from orchestrator.storage.queries.holds import holds_of
 from orchestrator.storage.queries.why_people import WHEN, anyone, asked_people, decision, people_causes
+from orchestrator.storage.queries.why_schedule import schedule_causes
 
 _NAMED = 3
 SILENT_S = 6
@@ -108,7 +109,10 @@ def why_job(tx: Connection, job: int) -> Why:
     row = tx.execute(_JOB, {"job": job}).one_or_none()
     if row is None:
         raise NotFound(f"there is no job {job}")
-    causes = (_job_state(row), _held_back(tx, row), people_causes(tx, row), _discovery(tx, row), _lanes(tx, row))
+    causes = (
+        _job_state(row), _held_back(tx, row), people_causes(tx, row), _discovery(tx, row), _lanes(tx, row),
+        schedule_causes(tx, row.id),
+    )  # fmt: skip
     return Why(items=[cause for some in causes for cause in some])
 
 
@@ -131,7 +135,7 @@ def _job_state(row: Row[Any]) -> Iterator[Cause]:
     by = f" by {row.actor} at {row.at:{WHEN}}" if row.actor else ""
     said = f": {row.said}" if row.said else ""
     if row.state in ENDS:
-        yield _cause("ended", f"job {row.id} has ended: {row.state}", "nothing: an end is never left")
+        yield _cause("ended", f"job {row.id} has ended: {row.state}", "nothing: it is done with")
     elif row.state == JobState.PAUSED:
         yield _cause("paused", f"job {row.id} was paused{by}{said}", f"orchestrator resume {row.id}")
     elif row.state == JobState.PAUSING:

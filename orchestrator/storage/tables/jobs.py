@@ -77,6 +77,11 @@ jobs = Table(
         Index(f"ix_jobs_{column}", column, postgresql_where=text(f"{column} is not null and ended_at is null"))
         for column in ("assignee", "assigned_group", "claimed_by")
     ),
+    Index(
+        "ix_jobs_reviews",
+        "id",
+        postgresql_where=text("kind = 'review' and assignee is null and assigned_group is null and ended_at is null"),
+    ),
     Index("ix_jobs_parent_id", "parent_id", postgresql_where=text("parent_id is not null")),
     Index("ix_jobs_pruned", "id", postgresql_where=text("pruned_at is not null")),
     Index("ix_jobs_redrive_of", "redrive_of", postgresql_where=text("redrive_of is not null")),
@@ -96,6 +101,14 @@ history = Table(
     Column("to_state", Text),
     Column("reason", Text),
     Column("comment", Text),
+    Column(
+        "tx",
+        BigInteger,
+        nullable=False,
+        server_default=text("cast(cast(pg_current_xact_id() as text) as bigint)"),
+        comment="the transaction that wrote it: what a listener has not seen",
+    ),
+    Index("ix_history_tx", "tx"),
     comment="What happened to a job, in order.",
 )
 

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from orchestrator.storage import guards
+from orchestrator.storage import guards, ledger_views
 
 revision = "0001"
 down_revision = None
@@ -83,6 +83,21 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
                 "Ready",
                 "Working",
                 "Complete",
+                "Proposed",
+                "Allocated",
+                "Activated",
+                "Prepared",
+                "Downloaded",
+                "Uploaded",
+                "Invalid",
+                "Quarantined",
+                "Conflicted",
+                "Committed",
+                "Published",
+                "Completed",
+                "Archived",
+                "Abandoned",
+                "Failed",
                 name="job_state",
             ),
             nullable=False,
@@ -154,9 +169,16 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
         ),
         sa.CheckConstraint(
             "kind = 'batch' and state in ('Pending', 'Started', 'Success', 'Failure', 'Pausing', 'Paused', "
-            "'Dequeuing', 'Cancelled') or kind = 'group' and state in ('Pending', 'Started', 'Success', 'Failure', "
-            "'Pausing', 'Paused', 'Dequeuing', 'Cancelled') or kind = 'task' and state in ('Waiting', 'Ready', "
-            "'Working', 'Complete', 'Cancelled')",
+            "'Dequeuing', 'Cancelled') or kind = 'group' and state in ('Pending', 'Started', 'Success', "
+            "'Failure', 'Pausing', 'Paused', 'Dequeuing', 'Cancelled') or kind = 'task' and state in ('Waiting', "
+            "'Ready', 'Working', 'Complete', 'Cancelled') or kind = 'edit' and state in ('Proposed', "
+            "'Allocated', 'Activated', 'Prepared', 'Downloaded', 'Uploaded', 'Invalid', 'Quarantined', "
+            "'Conflicted', 'Committed', 'Published', 'Completed', 'Archived', 'Abandoned', 'Failed') or kind = "
+            "'correction' and state in ('Allocated', 'Activated', 'Prepared', 'Downloaded', 'Uploaded', "
+            "'Committed', 'Completed', 'Archived', 'Abandoned') or kind = 'review' and state in ('Allocated', "
+            "'Activated', 'Prepared', 'Downloaded', 'Completed', 'Archived', 'Abandoned') or kind = 'conflict' "
+            "and state in ('Allocated', 'Activated', 'Prepared', 'Downloaded', 'Uploaded', 'Committed', "
+            "'Completed', 'Archived', 'Abandoned')",
             name=op.f("ck_jobs_state"),
         ),
         sa.CheckConstraint("priority between 0 and 9", name=op.f("ck_jobs_priority")),
@@ -357,6 +379,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
         sa.PrimaryKeyConstraint("job_id", "fingerprint", "rule", "step", name=op.f("pk_error_groups")),
         comment="Failures that are alike, counted as they come.",
     )
+    op.create_index("ix_error_groups_last_at", "error_groups", ["last_at"], unique=False)
     op.create_table(
         "history",
         sa.Column("job_id", sa.BigInteger(), nullable=False),
@@ -368,10 +391,18 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
         sa.Column("to_state", sa.Text(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("comment", sa.Text(), nullable=True),
+        sa.Column(
+            "tx",
+            sa.BigInteger(),
+            server_default=sa.text("cast(cast(pg_current_xact_id() as text) as bigint)"),
+            nullable=False,
+            comment="the transaction that wrote it: what a listener has not seen",
+        ),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_history_job_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("job_id", "seq", name=op.f("pk_history")),
         comment="What happened to a job, in order.",
     )
+    op.create_index("ix_history_tx", "history", ["tx"], unique=False)
     op.create_table(
         "holds",
         sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
@@ -911,9 +942,20 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
     _worklist()
     _changes()
     _streams()
+    _edits()
+    _schedules()
+    _forecasts()
     op.execute(guards.FUNCTION)
     for trigger in guards.triggers().values():
         op.execute(trigger)
+    _ledger()
+
+
+def _ledger() -> None:
+    """What people ask the database for themselves."""
+    op.execute(ledger_views.FUNCTION)
+    for view in ledger_views.VIEWS.values():
+        op.execute(view)
 
 
 def _people() -> None:
@@ -1271,6 +1313,224 @@ def _streams() -> None:
         sa.PrimaryKeyConstraint("job_id", name=op.f("pk_streams")),
         comment="How much of a stream of paths is kept, in the transaction that keeps it.",
         postgresql_with={"fillfactor": "50"},
+    )
+
+
+def _schedules() -> None:
+    """What is submitted by itself, and when."""
+    op.create_table(
+        "schedules",
+        sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False, comment="who said last what it does; its jobs are theirs"),
+        sa.Column("workflow", sa.Text(), nullable=False),
+        sa.Column("site", sa.Text(), nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column(
+            "definition",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=False,
+            comment="as contracts/schedule.py has it",
+        ),
+        sa.Column("anchor", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column(
+            "next_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="when it is due; null = it is paused, or never again",
+        ),
+        sa.Column("job_id", sa.BigInteger(), nullable=True, comment="the last that it started"),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.Column(
+            "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_schedules_job_id"), ondelete="SET NULL"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_schedules")),
+        sa.UniqueConstraint("name", name=op.f("uq_schedules_name")),
+        comment="What is submitted by itself, and when.",
+    )
+    for column in ("next_at", "job_id"):
+        op.create_index(
+            f"ix_schedules_{column}",
+            "schedules",
+            [column],
+            unique=False,
+            postgresql_where=sa.text(f"{column} is not null"),
+        )
+    op.create_table(
+        "firings",
+        sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
+        sa.Column("schedule_id", sa.BigInteger(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column("outcome", sa.Text(), nullable=False),
+        sa.Column("job_id", sa.BigInteger(), nullable=True),
+        sa.Column("by", sa.Text(), nullable=True, comment="who asked for it; null = its time came"),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.CheckConstraint(
+            "outcome in ('queued', 'started', 'skipped', 'failed', 'missed')", name=op.f("ck_firings_outcome")
+        ),
+        sa.CheckConstraint("(outcome = 'started') = (job_id is not null)", name=op.f("ck_firings_job")),
+        sa.ForeignKeyConstraint(
+            ["schedule_id"], ["schedules.id"], name=op.f("fk_firings_schedule_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_firings_job_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_firings")),
+        sa.UniqueConstraint("schedule_id", "due_at", name=op.f("uq_firings_schedule_id_due_at")),
+        comment="A time at which a schedule was due, once each, with its job, or why it has none.",
+    )
+    op.create_index("ix_firings_schedule_id_id", "firings", ["schedule_id", "id"], unique=False)
+    op.create_index(
+        "ix_firings_job_id", "firings", ["job_id"], unique=False, postgresql_where=sa.text("job_id is not null")
+    )
+    op.create_index(
+        "ix_firings_queued",
+        "firings",
+        ["schedule_id", "due_at"],
+        unique=False,
+        postgresql_where=sa.text("outcome = 'queued'"),
+    )
+
+
+def _forecasts() -> None:
+    """Dry runs: what would run."""
+    op.create_table(
+        "forecasts",
+        sa.Column("job_id", sa.BigInteger(), nullable=False),
+        sa.Column("rule", sa.SmallInteger(), nullable=False),
+        sa.Column("batches", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("paths", sa.BigInteger(), server_default="0", nullable=False),
+        sa.CheckConstraint("batches >= 0 and paths >= 0", name=op.f("ck_forecasts_not_negative")),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_forecasts_job_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("job_id", "rule", name=op.f("pk_forecasts")),
+        comment="A row for each rule of a job that is a dry run: what took it. A job without one is run.",
+        postgresql_with={"fillfactor": "50"},
+    )
+
+
+def _edits() -> None:
+    """Edit jobs and their types."""
+    moment = {"server_default": sa.text("clock_timestamp()"), "nullable": False}
+    op.create_table(
+        "job_types",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), **moment),
+        sa.Column("updated_at", sa.DateTime(timezone=True), **moment),
+        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_job_types")),
+        comment="One row a type of edit jobs: which version is the current one.",
+    )
+    op.create_table(
+        "job_type_versions",
+        sa.Column("job_type", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("definition", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), **moment),
+        sa.ForeignKeyConstraint(
+            ["job_type"], ["job_types.name"], name=op.f("fk_job_type_versions_job_type"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("job_type", "version", name=op.f("pk_job_type_versions")),
+        comment="What a type was at each version; never changed. A job keeps the one that it began with.",
+    )
+    op.create_table(
+        "edit_jobs",
+        sa.Column("job_id", sa.BigInteger(), nullable=False),
+        sa.Column("job_type", sa.Text(), nullable=False),
+        sa.Column("job_type_version", sa.Integer(), nullable=False),
+        sa.Column("mode", sa.Text(), nullable=False, comment="of its type, which can not change"),
+        sa.Column("quarantine", sa.Boolean(), nullable=False, comment="what is uploaded has to be looked at"),
+        sa.Column(
+            "approved",
+            sa.Boolean(),
+            server_default="false",
+            nullable=False,
+            comment="what was uploaded last has been",
+        ),
+        sa.Column(
+            "merged",
+            sa.Boolean(),
+            server_default="false",
+            nullable=False,
+            comment="some of it may be in the live data",
+        ),
+        sa.Column(
+            "stage",
+            sa.Text(),
+            nullable=True,
+            comment="what the system is at; null = it is somebody else's turn, or nobody's",
+        ),
+        sa.Column(
+            "step_job_id",
+            sa.BigInteger(),
+            nullable=True,
+            comment="the run of the present step: no other's ending counts",
+        ),
+        sa.Column(
+            "go_on_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="from when on the system has something to do with it by itself; null = nothing",
+        ),
+        sa.Column(
+            "discard",
+            sa.Boolean(),
+            server_default="false",
+            nullable=False,
+            comment="its workspace is of no use any more",
+        ),
+        sa.Column(
+            "tries",
+            sa.SmallInteger(),
+            server_default="0",
+            nullable=False,
+            comment="of the present step, before this one",
+        ),
+        sa.Column(
+            "failures",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=True,
+            comment="of a job that another waits for: what is wrong, path by path",
+        ),
+        sa.Column("decision", sa.Text(), nullable=True, comment="of a review"),
+        sa.Column("time_spent_s", sa.Float(), server_default="0", nullable=False, comment="as people say it"),
+        sa.Column("planned_start", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("mode in ('manual', 'batch', 'read_only')", name=op.f("ck_edit_jobs_mode")),
+        sa.CheckConstraint(
+            "stage in ('extracting', 'editing', 'validating', 'reconciling', 'committing', 'publishing', 'cleaning')",
+            name=op.f("ck_edit_jobs_stage"),
+        ),
+        sa.CheckConstraint("step_job_id is null or stage is not null", name=op.f("ck_edit_jobs_step_job_id")),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_edit_jobs_job_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["step_job_id"], ["jobs.id"], name=op.f("fk_edit_jobs_step_job_id"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(
+            ["job_type", "job_type_version"],
+            ["job_type_versions.job_type", "job_type_versions.version"],
+            name=op.f("fk_edit_jobs_job_type_job_type_version"),
+        ),
+        sa.PrimaryKeyConstraint("job_id", name=op.f("pk_edit_jobs")),
+        comment="What an edit job, or a job that one waits for, has beside a job's own columns.",
+    )
+    for name, columns, where in (
+        ("go_on_at", ["go_on_at"], "go_on_at is not null"),
+        ("job_type", ["job_type", "job_type_version"], None),
+        ("step_job_id", ["step_job_id"], "step_job_id is not null"),
+    ):
+        condition = where and sa.text(where)
+        op.create_index(f"ix_edit_jobs_{name}", "edit_jobs", columns, unique=False, postgresql_where=condition)
+    op.create_index(
+        "ix_jobs_reviews",
+        "jobs",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text(
+            "kind = 'review' and assignee is null and assigned_group is null and ended_at is null"
+        ),
     )
 
 
