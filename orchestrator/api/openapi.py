@@ -20,6 +20,8 @@ _SAID: dict[str, tuple[str, list[Fault]]] = {
     "403": ("ann may not do this: it needs the permission 'keys'", []),
     "404": ("there is no job 17", []),
     "409": ("job 17 has ended: Success", []),
+    "408": ("nothing came for 60 s", []),
+    "416": ("the package has 1024 bytes", []),
     "412": ('it has been changed since: it is at ETag "4" now; read it again', []),
     "413": ("the body is larger than 1048576 bytes, the most that is taken here", []),
     "415": ("the body has to be JSON, sent with Content-Type: application/json", []),
@@ -31,10 +33,12 @@ _WHY = {
     "401": "No API key, or one that is unknown, expired or revoked",
     "403": "The key may not do this",
     "404": "There is no such thing",
+    "408": "Nothing came for too long",
     "409": "Right request, wrong moment: the state does not allow it, or it is there already",
     "412": "It was changed since the version that `If-Match` names",
     "413": "The body is too large",
     "415": "The body is not JSON",
+    "416": "There is nothing in this range",
     "422": "The request is wrong; `errors` has the place and the reason of each fault",
     "503": "The database or another part that is needed does not answer now",
 }
@@ -77,8 +81,9 @@ def _complete(operation: dict[str, Any], route: APIRoute) -> None:
     responses: dict[str, Any] = operation["responses"]
     if "201" in responses and _takes(operation, "idempotency-key"):
         responses.setdefault("200", {**responses["201"], "description": "What this Idempotency-Key has made before"})
-    for status in _problems(operation, permission, changes="GET" not in (route.methods or ())):
-        if status not in responses or status == "422":
+    of_its_own = [status for status in responses if status >= "400"]
+    for status in {*_problems(operation, permission, changes="GET" not in (route.methods or ())), *of_its_own}:
+        if "content" not in responses.get(status, {}) or status == "422":
             schema = {"$ref": _REFS.format(model="Problem")}
             content = {MEDIA_TYPE: {"schema": schema, "example": document(int(status), *_SAID[status])}}
             responses[status] = {"description": _WHY[status], "content": content}

@@ -20,6 +20,7 @@ from orchestrator.domain.roles import Role
 from orchestrator.domain.task import TaskState
 from orchestrator.services.keys import make_key
 from orchestrator.storage import tables
+from tests.integration.api.edit_desk import add_edit_job
 from tests.integration.api.rows import add_chain, add_job, add_outcome
 
 SHORT_S = 50
@@ -35,11 +36,12 @@ def app(engine: Engine, redis_url: str, tmp_path: Path) -> FastAPI:
     with engine.begin() as tx:
         tx.execute(insert(tables.hub_heartbeat).values(id=1, hub="h", at=text("now() + interval '1 day'")))
     secret = b"0123456789abcdef0123456789abcdef"
-    return make_app(engine, secret=secret, redis_url=redis_url, attachments_folder=tmp_path / "attachments")
+    attachments, workspaces = tmp_path / "attachments", tmp_path / "workspaces"
+    return make_app(engine, secret=secret, redis_url=redis_url, attachments_folder=attachments, workspaces=workspaces)
 
 
 @pytest.fixture
-def keys(engine: Engine) -> Mapping[str, str]:
+def keys(app: FastAPI, engine: Engine) -> Mapping[str, str]:
     """A key of each role, of users whose names nobody guesses; and rows, since small ids are guessed."""
     with engine.begin() as tx:
         for _ in range(3):
@@ -52,7 +54,11 @@ def keys(engine: Engine) -> Mapping[str, str]:
         tx.execute(text(_LASTING))
         for role in Role:
             tx.execute(insert(tables.users).values(name=f"role.{role}", roles=[role]))
-        return {str(role): make_key(tx, f"role.{role}").plain for role in Role}
+        editing = add_edit_job(tx, claimed_by="role.admin")
+        made = {str(role): make_key(tx, f"role.{role}").plain for role in Role}
+    workspace = app.state.parts.workspaces.make(editing)
+    (workspace / "package" / "roads.geojson").write_text("{}")
+    return made
 
 
 # Whoever asks finds keys and users by listing them, and would soon have taken away its own.
