@@ -91,6 +91,8 @@ def test_edit_jobs_and_their_types(typed: Type, tmp_path: Path) -> None:
     new = typed("edit", "new", "roads", "ring road", "--extent", str(place), "--due", "2h", "--attributes", '{"a": 1}')
     assert (new.exit_code, new.stdout) == (0, "job 1, ring road, is Proposed\n"), new.stderr
     assert typed("do", "1", "allocate", "--assignee", "admin").stdout == "job 1 is Allocated\n"
+    shown = typed("job", "1").stdout
+    assert all(word in shown for word in ("ring road", "Allocated", "roads (version 2)", "to be done", "Activate"))
     assert typed("edit", "delete", "1").exit_code == 1
     assert typed("do", "1", "abandon", "--reason", "a mistake").stdout == "job 1 is Abandoned\n"
     refused = typed("edit", "archive", "1", "7")
