@@ -1,4 +1,4 @@
-"""Look at jobs: the list, one of them, and its tasks, errors, paths and history."""
+"""Look at jobs: the list, one of them, and its tasks, paths and history."""
 
 from datetime import datetime
 from typing import Annotated
@@ -7,7 +7,7 @@ import typer
 
 from orchestrator.cli import text
 from orchestrator.cli.edit_summary import show_edit
-from orchestrator.cli.output import put_json, put_json_lines, put_table, say
+from orchestrator.cli.output import put_json, put_json_lines, put_table
 from orchestrator.cli.summary import show_job, took
 from orchestrator.cli.verb import Call, usage, verb
 from orchestrator.cli.watch import JobId
@@ -23,7 +23,6 @@ def add_to(app: typer.Typer) -> None:
     verb(app, "jobs", epilog="Example:  orchestrator jobs --state Started --state Pending --site london")(jobs)
     verb(app, "job", epilog="Example:  orchestrator job 12 --json | jq .paths")(job)
     verb(app, "tasks", epilog="Example:  orchestrator tasks 12 --state Error --step 1")(tasks)
-    verb(app, "errors", epilog="Example:  orchestrator errors 12")(errors)
     verb(app, "paths", epilog="Example:  orchestrator paths 12 --outcome failed --json | jq -r .path")(paths)
     verb(app, "history", epilog="Example:  orchestrator history 12")(history)
 
@@ -147,33 +146,6 @@ def _reason(error: object) -> str | None:
     return str(error) if error else None
 
 
-def errors(call: Call, job_id: JobId, *, limit: Limit = 50) -> None:
-    """Show what went wrong in a job, failures that are alike together, with an example of each."""
-    with call.client() as client:
-        found = client.of_job(job_id, "errors", limit=limit)
-        if call.json:
-            return put_json_lines(found)
-        put_table(
-            ["paths#", "step", "action", "error", "message~", "for example~", "hosts"],
-            (
-                (
-                    item["paths"],
-                    _step(item["step"]),
-                    item["action"],
-                    item["error_class"],
-                    item["message"],
-                    next((text.path(path) for path in item["example_paths"]), None),
-                    ", ".join(item["hosts"]),
-                )
-                for item in found
-            ),
-            empty=f"no path of job {job_id} has failed",
-        )
-        if reason := client.job(job_id)["reason"]:
-            say(f"job {job_id}: {text.safe(reason)}")
-    return None
-
-
 def paths(
     call: Call,
     job_id: JobId,
@@ -191,7 +163,7 @@ def paths(
             return put_json_lines(found)
         put_table(
             ["outcome", "step", "path~", "message~"],
-            ((item["outcome"], _step(item["step"]), text.path(item), item["message"]) for item in found),
+            ((item["outcome"], text.step(item["step"]), text.path(item), item["message"]) for item in found),
             empty=f"no path of job {job_id} is {' or '.join(wanted)}",
         )
     return None
@@ -220,7 +192,3 @@ def history(call: Call, job_id: JobId, *, limit: Limit = 500) -> None:
             empty="nothing yet",
         )
     return None
-
-
-def _step(step: int | None) -> str:
-    return "discovery" if step is None else str(step)

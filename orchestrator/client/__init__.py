@@ -16,13 +16,16 @@ from orchestrator.client.ask import TIMEOUT as TIMEOUT
 from orchestrator.client.ask import ApiRefused as ApiRefused
 from orchestrator.client.ask import Document as Document
 from orchestrator.client.ask import segment as segment
+from orchestrator.client.everything import Everything
+from orchestrator.client.failures import Failures
 from orchestrator.client.follow import Following
 from orchestrator.client.follow import parse_events as parse_events
 from orchestrator.client.jobs import path_input as path_input
+from orchestrator.client.ledger import Ledgers
 from orchestrator.client.sites import Sites
 from orchestrator.client.task_groups import TaskGroups
 from orchestrator.client.workflows import Workflows
 
 
-class Client(Following, TaskGroups, Workflows, Sites):
+class Client(Following, Everything, Failures, Ledgers, TaskGroups, Workflows, Sites):
     """One service and one key; a context manager that closes its connections."""

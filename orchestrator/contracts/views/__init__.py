@@ -10,6 +10,12 @@ from orchestrator.contracts.views.access import User as User
 from orchestrator.contracts.views.archive import Archived as Archived
 from orchestrator.contracts.views.archive import NotArchived as NotArchived
 from orchestrator.contracts.views.attachments import Attachment as Attachment
+from orchestrator.contracts.views.errors import ErrorGroup as ErrorGroup
+from orchestrator.contracts.views.errors import ErrorSeen as ErrorSeen
+from orchestrator.contracts.views.errors import LookedAt as LookedAt
+from orchestrator.contracts.views.errors import SharedTrait as SharedTrait
+from orchestrator.contracts.views.errors import WhatIsShared as WhatIsShared
+from orchestrator.contracts.views.events import Happened as Happened
 from orchestrator.contracts.views.groups import DurationReport as DurationReport
 from orchestrator.contracts.views.groups import GroupTask as GroupTask
 from orchestrator.contracts.views.groups import NextTask as NextTask
@@ -20,7 +26,6 @@ from orchestrator.contracts.views.groups import TaskList as TaskList
 from orchestrator.contracts.views.holds import Hold as Hold
 from orchestrator.contracts.views.jobs import DependsOn as DependsOn
 from orchestrator.contracts.views.jobs import Discovery as Discovery
-from orchestrator.contracts.views.jobs import ErrorGroup as ErrorGroup
 from orchestrator.contracts.views.jobs import Failure as Failure
 from orchestrator.contracts.views.jobs import HistoryEntry as HistoryEntry
 from orchestrator.contracts.views.jobs import Job as Job

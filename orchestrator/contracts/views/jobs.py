@@ -6,7 +6,6 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestrator.contracts.text import PathText
 from orchestrator.contracts.views.holds import Hold
 from orchestrator.contracts.views.logs import TaskProgress
 from orchestrator.domain.discovery import DiscoveryState
@@ -199,22 +198,6 @@ class PathOutcome(BaseModel):
     step: int | None = Field(description="where it stopped; null: in discovery")
     outcome: Outcome
     message: str | None
-
-
-class ErrorGroup(BaseModel):
-    """Failures that are alike."""
-
-    fingerprint: str
-    action: str
-    rule: int | None = Field(description="null: in discovery")
-    step: int | None = Field(description="null: in discovery")
-    error_class: str
-    message: str = Field(description="that of the first")
-    paths: int = Field(description="how many paths failed so")
-    example_paths: list[str | PathText]
-    hosts: list[str]
-    first_at: datetime
-    last_at: datetime | None
 
 
 class TaskPaths(BaseModel):

@@ -13,13 +13,13 @@ from typer.testing import CliRunner
 from orchestrator.cli.main import SUBJECTS, make_app
 
 COMMANDS = [
-    "up", "down", "demo", "submit", "stream", "jobs", "job", "watch", "tasks", "errors", "paths", "history",
+    "up", "down", "demo", "submit", "stream", "jobs", "job", "watch", "events", "tasks", "errors", "paths", "history",
     "workflows",
     "workflow apply", "workflow import", "workflow show", "workflow delete", "workflow validate",
     "sites", "site show", "site new",
     "site key", "site enable", "site disable", "site drain", "site restart",
-    "plugin new", "logs", "task",
-    "pause", "resume", "cancel", "redrive", "why", "hold add", "hold list", "hold release",
+    "plugin new", "logs", "task", "export",
+    "pause", "resume", "cancel", "redrive", "retry", "why", "hold add", "hold list", "hold release",
     "worklist", "do", "webhook add", "webhook list", "webhook dead", "webhook send", "webhook delete",
     "worker", "key create", "key list", "key rotate", "key revoke", "audit", "user create", "user list", "user groups",
     "user change", "user delete", "group define", "group list", "group start", "group tasks", "group task-list",
@@ -75,6 +75,10 @@ def test_a_service_that_does_not_answer_is_exit_code_3(tmp_path: Path) -> None:
         ["nonsense"],
         ["jobs", "--nonsense"],
         ["job", "twelve"],
+        ["watch", "1", "--site", "london"],
+        ["errors", "1", "--since", "2026-01-31"],
+        ["export", "1", "--output", "ledger.xls"],
+        ["export", "1", "--output", "ledger.csv", "--parquet", "ledger.parquet"],
         ["job", "0"],
         ["submit", "w", "--site", "london"],
         ["submit", "w", "/x"],

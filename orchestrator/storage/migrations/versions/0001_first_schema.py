@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from orchestrator.storage import guards
+from orchestrator.storage import guards, ledger_views
 
 revision = "0001"
 down_revision = None
@@ -379,6 +379,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
         sa.PrimaryKeyConstraint("job_id", "fingerprint", "rule", "step", name=op.f("pk_error_groups")),
         comment="Failures that are alike, counted as they come.",
     )
+    op.create_index("ix_error_groups_last_at", "error_groups", ["last_at"], unique=False)
     op.create_table(
         "history",
         sa.Column("job_id", sa.BigInteger(), nullable=False),
@@ -390,10 +391,18 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
         sa.Column("to_state", sa.Text(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("comment", sa.Text(), nullable=True),
+        sa.Column(
+            "tx",
+            sa.BigInteger(),
+            server_default=sa.text("cast(cast(pg_current_xact_id() as text) as bigint)"),
+            nullable=False,
+            comment="the transaction that wrote it: what a listener has not seen",
+        ),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_history_job_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("job_id", "seq", name=op.f("pk_history")),
         comment="What happened to a job, in order.",
     )
+    op.create_index("ix_history_tx", "history", ["tx"], unique=False)
     op.create_table(
         "holds",
         sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
@@ -937,6 +946,14 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
     op.execute(guards.FUNCTION)
     for trigger in guards.triggers().values():
         op.execute(trigger)
+    _ledger()
+
+
+def _ledger() -> None:
+    """What people ask the database for themselves."""
+    op.execute(ledger_views.FUNCTION)
+    for view in ledger_views.VIEWS.values():
+        op.execute(view)
 
 
 def _people() -> None:
