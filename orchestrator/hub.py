@@ -33,6 +33,7 @@ from orchestrator.domain.pace import MOST
 from orchestrator.domain.rhythm import Rhythm
 from orchestrator.keeper import Keeper
 from orchestrator.lost import lost
+from orchestrator.scheduler import Scheduler
 from orchestrator.services.canary import forget_canaries
 from orchestrator.services.expire import pass_time
 from orchestrator.services.lease import renew_all
@@ -66,6 +67,7 @@ class Hub:
         self._streams, self._publisher = Streams(redis), Publisher(redis, secret)
         self._permits, self._memory = Permits(redis), Memory(most)
         self.beside = Beside(connection.engine.url, workspaces, self._streams.wake)
+        self.scheduler = Scheduler(connection, self._permits.revoke)
         self.keeper = Keeper(connection, self._publisher, self._permits, Fleet(redis), self._memory, self._give_back)
         self._positions: dict[str, str] = {}
         self._unsent: list[Outbox] = []
@@ -101,6 +103,7 @@ class Hub:
         A Redis error says that nothing could be read or sent: what is committed stays, and is sent at the next turn.
         """
         self._send()
+        wait_s = self.scheduler.wait_s(wait_s)
         if wait_s and not self._more:
             time.sleep(self._rhythm.pause_s)
         began, self._applied = time.monotonic(), 0
@@ -112,6 +115,7 @@ class Hub:
         if entries:
             failpoint("hub.read")
             self._apply_all(entries)
+        self._moved = self.scheduler.work() or self._moved
         now = time.monotonic()
         if self._moved or now - self._handed_out_at >= IDLE_S:
             self._handed_out_at = now
@@ -129,6 +133,7 @@ class Hub:
             self._permits.allow(outbox.jobs)
         self._unsent.append(outbox)
         self._more = outbox.more
+        self.scheduler.told(outbox.due_s)
         self.beside.go_on(outbox.beside)
 
     def find_lost(self, patience_s: float = PATIENCE_S) -> None:

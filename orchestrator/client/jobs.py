@@ -43,6 +43,10 @@ class Jobs(Asker):
         """A job's ``tasks``, ``errors``, ``paths`` or ``history``."""
         return self.pages(f"/jobs/{job_id}/{what}", **filters)
 
+    def forecast(self, job_id: int) -> Document:
+        """What a dry run has found: what would run where, and how long that would take."""
+        return self.request("GET", f"/jobs/{job_id}/forecast")
+
     def fire(self, job_id: int, event: str, **said: object) -> Document:
         """Fire one of a job's ``legal_events`` at it, spelled so or in kebab case; the job as it then is."""
         return self.request("POST", f"/jobs/{job_id}/actions/{segment(event)}", said)

@@ -20,11 +20,13 @@ from orchestrator.storage.history import record
 def sources(tx: Connection, job: int) -> list[int]:
     """The job, whose row is then locked, and its redrives, which all have ended and are kept until this is done.
 
-    NotFound, IllegalTransition while the job itself goes on, Conflict while a redrive of it does.
+    NotFound, IllegalTransition while the job itself goes on, Conflict while a redrive of it does, and of a dry run.
     """
     row = tx.execute(_LOCK, {"job": job}).one_or_none()
     if row is None:
         raise NotFound(f"there is no job {job}")
+    if row.dry:
+        raise Conflict(f"job {job} is a dry run: nothing of it was to be run")
     if row.state not in BATCH_JOB.terminal:
         raise IllegalTransition(BATCH_JOB.name, row.state, "redrive", BATCH_JOB.legal(row.state))
     family = tx.execute(_FAMILY, {"job": job}).all()
@@ -66,7 +68,10 @@ def redrive(tx: Connection, job: int, family: list[int], asked: RedriveAsked, ac
     return new
 
 
-_LOCK = text("select state from jobs where id = :job and kind = 'batch' and pruned_at is null for update")
+_LOCK = text("""
+    select state, exists (select from forecasts where job_id = :job) as dry from jobs
+    where id = :job and kind = 'batch' and pruned_at is null for update
+""")
 _FAMILY = text("""
     with recursive family as (
       select id from jobs where id = :job

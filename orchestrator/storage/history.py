@@ -5,7 +5,8 @@ from sqlalchemy import Connection, text
 from orchestrator.domain.dependency import ended, reached
 from orchestrator.storage.together import write
 
-# What webhooks are to be told is written by the same statement: an event is in both, or in neither.
+# What webhooks are to be told is written by the same statement: an event is in both, or in neither. They hear
+# nothing of dry runs: nothing has run.
 _RECORD = text("""
     with entry as (
       insert into history (job_id, seq, actor, event, from_state, to_state, reason, comment)
@@ -21,6 +22,7 @@ _RECORD = text("""
     )
     from entry e join jobs j on j.id = e.job_id
     join webhooks w on (w.events is null or e.event = any(w.events)) and (w.workflow is null or w.workflow = j.workflow)
+    where not exists (select from forecasts f where f.job_id = e.job_id)
 """)
 
 

@@ -12,6 +12,7 @@ from orchestrator.domain.kinds import STATES, Kind
 from orchestrator.domain.roles import Permission
 from orchestrator.domain.task import TaskState
 from orchestrator.storage.queries import jobs, paths, tasks, why
+from orchestrator.storage.queries.forecast import read_forecast
 from orchestrator.storage.queries.snapshot import snapshot
 
 router = APIRouter(tags=["jobs"])
@@ -94,6 +95,13 @@ def list_paths(job_id: KnownJob, engine: Db, query: Annotated[PathsQuery, Query(
     """Chain by chain; those that have not come to an end yet are left out."""
     with snapshot(engine) as tx:
         return paths.list_paths(tx, job_id, query.limit, query.cursor, outcome=query.outcome)
+
+
+@router.get("/jobs/{job_id}/forecast", dependencies=_READ, summary="What a dry run has found")
+def get_forecast(job_id: KnownJob, engine: Db, _query: NoQuery) -> views.Forecast:
+    """What would run where, and how long that would take. 404 of a job that is no dry run."""
+    with snapshot(engine) as tx:
+        return read_forecast(tx, job_id)
 
 
 @router.get("/jobs/{job_id}/history", dependencies=_READ, summary="What happened to a job, oldest first")

@@ -16,6 +16,9 @@ from orchestrator.contracts.views.errors import LookedAt as LookedAt
 from orchestrator.contracts.views.errors import SharedTrait as SharedTrait
 from orchestrator.contracts.views.errors import WhatIsShared as WhatIsShared
 from orchestrator.contracts.views.events import Happened as Happened
+from orchestrator.contracts.views.forecasts import Forecast as Forecast
+from orchestrator.contracts.views.forecasts import ForecastRule as ForecastRule
+from orchestrator.contracts.views.forecasts import ForecastStep as ForecastStep
 from orchestrator.contracts.views.groups import DurationReport as DurationReport
 from orchestrator.contracts.views.groups import GroupTask as GroupTask
 from orchestrator.contracts.views.groups import NextTask as NextTask
@@ -46,6 +49,9 @@ from orchestrator.contracts.views.logs import TaskProgress as TaskProgress
 from orchestrator.contracts.views.page import Page as Page
 from orchestrator.contracts.views.page import Problem as Problem
 from orchestrator.contracts.views.page import Wrong as Wrong
+from orchestrator.contracts.views.schedules import Firing as Firing
+from orchestrator.contracts.views.schedules import Schedule as Schedule
+from orchestrator.contracts.views.schedules import ScheduleLine as ScheduleLine
 from orchestrator.contracts.views.sites import Node as Node
 from orchestrator.contracts.views.sites import OfferedAction as OfferedAction
 from orchestrator.contracts.views.sites import PartlyOffered as PartlyOffered
@@ -58,6 +64,8 @@ from orchestrator.contracts.views.webhooks import SentAgain as SentAgain
 from orchestrator.contracts.views.webhooks import Webhook as Webhook
 from orchestrator.contracts.views.why import Cause as Cause
 from orchestrator.contracts.views.why import Why as Why
+from orchestrator.contracts.views.workflows import WorkflowChange as WorkflowChange
+from orchestrator.contracts.views.workflows import WorkflowDifference as WorkflowDifference
 from orchestrator.contracts.views.worklist import Asked as Asked
 from orchestrator.contracts.views.worklist import Decided as Decided
 from orchestrator.contracts.views.worklist import ManualTask as ManualTask

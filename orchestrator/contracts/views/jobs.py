@@ -115,6 +115,7 @@ class Job(BaseModel):
     created_at: datetime
     not_before: datetime | None
     deadline: datetime | None
+    dry_run: bool = Field(description="nothing of it is run: `GET /jobs/{id}/forecast` says what would be")
     redrive_of: int | None = Field(description="the job of which this one takes over what did not succeed")
     started_at: datetime | None
     ended_at: datetime | None

@@ -15,7 +15,11 @@ from orchestrator.cli.main import SUBJECTS, make_app
 COMMANDS = [
     "up", "down", "demo", "submit", "stream", "jobs", "job", "watch", "events", "tasks", "errors", "paths", "history",
     "workflows",
-    "workflow apply", "workflow import", "workflow show", "workflow delete", "workflow validate",
+    "workflow apply", "workflow import", "workflow export", "workflow show", "workflow versions", "workflow diff",
+    "workflow schema", "workflow delete", "workflow validate",
+    "schedule list", "schedule add", "schedule apply", "schedule show", "schedule firings", "schedule run",
+    "schedule pause",
+    "schedule resume", "schedule delete", "forecast",
     "sites", "site show", "site new",
     "site key", "site enable", "site disable", "site drain", "site restart",
     "plugin new", "logs", "task", "export",
