@@ -3,9 +3,10 @@
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from orchestrator.contracts.control import Reason
+from orchestrator.contracts.moment import Moment
 from orchestrator.contracts.redrive import Left
 from orchestrator.domain.kinds import STATES, Kind
 
@@ -47,8 +48,8 @@ class JobSelection(BaseModel):
     owner: Annotated[list[_Word], Field(max_length=100)] = []
     kind: Annotated[list[Kind], Field(max_length=100)] = []
     parent: _Id | None = None
-    created_after: AwareDatetime | None = None
-    created_before: AwareDatetime | None = None
+    created_after: Moment | None = None
+    created_before: Moment | None = None
 
     @model_validator(mode="after")
     def _names_something(self) -> Self:
@@ -82,7 +83,7 @@ class BulkAsked(BaseModel):
     """Why; a hold needs one."""
     force: Annotated[bool, Field(strict=True)] = False
     """With cancel: no grace for what runs."""
-    until: AwareDatetime | None = None
+    until: Moment | None = None
     """With hold: it releases itself then."""
     include: Annotated[list[Left], Field(min_length=1, max_length=10)] = [*Left]
     """With redrive: what of that which did not succeed."""

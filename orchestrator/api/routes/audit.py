@@ -3,10 +3,11 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from orchestrator.api.requires import Db, PageQuery, needs
 from orchestrator.contracts import views
+from orchestrator.contracts.moment import Moment
 from orchestrator.domain.roles import Permission
 from orchestrator.storage.queries.audit import AuditFilter, list_audit
 from orchestrator.storage.queries.snapshot import snapshot
@@ -21,8 +22,8 @@ class AuditQuery(PageQuery):
     actor: list[str] = _Several
     action: list[str] = Field(default_factory=list[str], max_length=100, examples=[["key.create", "request.denied"]])
     subject: list[str] = Field(default_factory=list[str], max_length=100, examples=[["key 7"]])
-    after: AwareDatetime | None = None
-    before: AwareDatetime | None = None
+    after: Moment | None = None
+    before: Moment | None = None
 
 
 @router.get("/audit", dependencies=[needs(Permission.AUDIT)], summary="Who did what to what, the newest first")

@@ -4,11 +4,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from orchestrator.api.requires import Db, PageQuery, StrictQuery, needs
 from orchestrator.api.routes.jobs import KnownJob
 from orchestrator.contracts import views
+from orchestrator.contracts.moment import Moment
 from orchestrator.domain.roles import Permission
 from orchestrator.storage.queries.errors import Where, list_errors, list_seen
 from orchestrator.storage.queries.shared import read_shared
@@ -32,8 +33,8 @@ class SharedQuery(StrictQuery):
 class SeenQuery(PageQuery):
     """Which failures: those that match one value of every filter that has any."""
 
-    since: AwareDatetime | None = Field(None, description="seen after that; 7 days ago where nothing is said")
-    until: AwareDatetime | None = Field(None, description="seen for the first time before that")
+    since: Moment | None = Field(None, description="seen after that; 7 days ago where nothing is said")
+    until: Moment | None = Field(None, description="seen for the first time before that")
     workflow: list[str] = _Several
     site: list[str] = Field(default_factory=list[str], max_length=100, description="where the step was done")
     fingerprint: list[Print] = _Prints

@@ -3,11 +3,12 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from orchestrator.api.requires import Db, Id, NoQuery, PageQuery, Who, needs
 from orchestrator.contracts import views
 from orchestrator.contracts.bulk import State
+from orchestrator.contracts.moment import Moment
 from orchestrator.domain.chain import MAX_STEPS
 from orchestrator.domain.kinds import Kind
 from orchestrator.domain.roles import Permission
@@ -42,8 +43,8 @@ class JobsQuery(PageQuery):
     owner: list[str] = _Several
     kind: list[Kind] = Field(default_factory=list[Kind], max_length=100)
     parent: Id | None = None
-    created_after: AwareDatetime | None = None
-    created_before: AwareDatetime | None = None
+    created_after: Moment | None = None
+    created_before: Moment | None = None
     archived: bool = Field(False, description="also those that are archived; these are found by state or parent, too")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
 from orchestrator.api.bodies import JSON, RawBody, taking
@@ -12,6 +12,7 @@ from orchestrator.api.callers import Callers
 from orchestrator.api.idempotency import Maker, Once
 from orchestrator.api.requires import Db, NoQuery, PageQuery, Text, Who, needs
 from orchestrator.contracts import views
+from orchestrator.contracts.moment import Moment
 from orchestrator.domain.roles import Permission, Role
 from orchestrator.errors import Conflict
 from orchestrator.services.keys import NewKey, make_key, revoke_key, rotate_key
@@ -34,7 +35,7 @@ class KeyRequest(BaseModel):
     user: Text
     label: Text | None = None
     roles: list[Role] | None = Field(None, max_length=10, description="of the user's; absent: all of them")
-    expires_at: AwareDatetime | None = None
+    expires_at: Moment | None = None
     site: Text | None = Field(None, description="it reaches this site only")
     workflow: Text | None = Field(None, description="it reaches the jobs of this workflow only")
 
@@ -45,7 +46,7 @@ class Rotation(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"overlap_s": 3600}]})
 
     overlap_s: float = Field(_DAY_S, ge=0, le=90 * _DAY_S, description="so long the old one still works, in seconds")
-    expires_at: AwareDatetime | None = Field(
+    expires_at: Moment | None = Field(
         None, description="when the new one ends; absent: it lives as long as the old one was meant to"
     )
 

@@ -5,7 +5,6 @@ import io
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import AwareDatetime
 from sqlalchemy import Connection
 
 from orchestrator.api.bodies import JSON, YAML, RawBody, taking
@@ -14,6 +13,7 @@ from orchestrator.api.fired import Fired
 from orchestrator.api.idempotency import Maker, Once
 from orchestrator.api.requires import Db, Id, NoQuery, PageQuery, StrictQuery, Who, needs
 from orchestrator.contracts import views
+from orchestrator.contracts.moment import Moment
 from orchestrator.contracts.task_group import InsertAsked, Said, StatusAsked, TaskGroupDefinition
 from orchestrator.domain.kinds import Kind
 from orchestrator.domain.roles import Permission
@@ -37,8 +37,8 @@ class DurationsQuery(StrictQuery):
 
     task_group: str | None = None
     parent: Id | None = None
-    ended_after: AwareDatetime | None = None
-    ended_before: AwareDatetime | None = None
+    ended_after: Moment | None = None
+    ended_before: Moment | None = None
     format: Literal["json", "csv"] = "json"
 
 
