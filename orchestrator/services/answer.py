@@ -9,9 +9,10 @@ from orchestrator.contracts.answer import AnswerAsked, Chosen, DecisionAsked
 from orchestrator.contracts.paths import bitmap, indices, number, to_bits
 from orchestrator.domain.answer import Answer
 from orchestrator.domain.chain import STEP_MASK
+from orchestrator.domain.kinds import Kind
 from orchestrator.domain.rules import Rule, RuleSet
 from orchestrator.domain.task import TASK, TaskEvent
-from orchestrator.errors import Fault, Forbidden, Invalid, NotFound
+from orchestrator.errors import Conflict, Fault, Forbidden, Invalid, NotFound
 from orchestrator.services.chains import read_plan
 from orchestrator.services.claim import must_have, taken_up, written
 from orchestrator.services.keys import Caller
@@ -62,7 +63,7 @@ _WAITING = text("""
       and (cast(:step as int) is null or (a.task_id & :mask) = :step)
     order by a.task_id limit :most
 """)
-_KNOWN = text("select site, workflow from jobs where id = :job and pruned_at is null")
+_KNOWN = text("select kind, site, workflow from jobs where id = :job and pruned_at is null")
 _ANY_GROUP = text("select distinct group_name from asks where job_id = :job limit 20")
 
 
@@ -78,6 +79,8 @@ def decide(tx: Connection, job: int, who: Caller, read: Callable[[], DecisionAsk
     who.must_reach(row.site, row.workflow)
     groups = None if who.person.leads else sorted(who.groups)
     _refuse_strangers(tx, job, groups)
+    if row.kind != Kind.BATCH:
+        raise Conflict(f"job {job} is no run of a workflow: there is nothing to decide in it")
     must_run(tx, job, lock_jobs(tx, [job])[job], "decide")
     asked = read()
     values = {"job": job, "after": asked.after, "who": who.user, "rule": asked.rule, "step": asked.step}

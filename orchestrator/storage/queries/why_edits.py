@@ -47,7 +47,8 @@ def edit_causes(tx: Connection, job: Row[Any]) -> Iterator[Cause]:
 def _at_work(job: Row[Any], row: Row[Any], broke: str) -> Cause:
     event = "upload" if row.mode != "read_only" else "close"
     event = "download" if job.state == EditState.PREPARED else "review-approved" if job.kind == "review" else event
-    detail = f"{row.claimed_by} has it since {job.started_at:%Y-%m-%d %H:%M:%S UTC}{broke}"
+    since = f" since {job.started_at:%Y-%m-%d %H:%M:%S UTC}" if job.started_at else ""
+    detail = f"{row.claimed_by} has it{since}{broke}"
     return Cause(cause="at_work", detail=detail, frees=f"{row.claimed_by}: orchestrator do {job.id} {event}")
 
 

@@ -248,3 +248,12 @@ def test_many_want_one_task_and_one_gets_it(as_: As, engine: Engine) -> None:
             winners = {answer.json()["asked"]["claimed_by"] for answer in users if answer.status_code == 200}
             assert len(winners) == 1, "who has it may claim it again"
             assert {answer.status_code for answer in users} == {200, 409}
+
+
+def test_there_is_nothing_to_decide_in_what_runs_no_workflow(api: httpx.Client, engine: Engine) -> None:
+    with engine.begin() as tx:
+        group = tx.execute(text("insert into jobs (kind, owner, state) values ('group', 'me', 'Started') returning id"))
+        job = group.scalar_one()
+    answer = api.post(f"/api/v1/jobs/{job}/decisions", json={"answer": "accept"})
+    assert answer.status_code == 409, answer.text
+    assert "no run of a workflow" in answer.json()["detail"]
