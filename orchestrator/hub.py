@@ -4,6 +4,7 @@ Run as ``python -m orchestrator.hub``. One is active at a time, held by an advis
 it writes with: a hub that has lost the lock can not write either. What it keeps in memory can be read again.
 """
 
+import argparse
 import logging
 import os
 import signal
@@ -12,7 +13,6 @@ import sys
 import threading
 import time
 from collections.abc import Collection, Sequence
-from types import FrameType
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -32,6 +32,7 @@ from orchestrator.dequeuer import Dequeuer
 from orchestrator.domain.pace import MOST
 from orchestrator.domain.rhythm import Rhythm
 from orchestrator.keeper import Keeper
+from orchestrator.logs import add_log_options, formatter, set_up_logs
 from orchestrator.lost import lost
 from orchestrator.services.canary import forget_canaries
 from orchestrator.services.expire import pass_time
@@ -39,7 +40,8 @@ from orchestrator.services.lease import renew_all
 from orchestrator.services.memory import Memory
 from orchestrator.services.turn import Outbox, apply, hand_out, judge
 from orchestrator.services.unclaimed import PATIENCE_S, Unclaimed, give_back, unclaimed, unheard
-from orchestrator.storage.active import beat, become_active
+from orchestrator.storage import tally
+from orchestrator.storage.active import NAME, beat, become_active
 from orchestrator.storage.database import make_engine
 from orchestrator.storage.epoch import next_epoch, read_epoch
 from orchestrator.storage.positions import read_positions, read_sites, write_positions
@@ -117,7 +119,9 @@ class Hub:
         self._send()
         if now - self._beat_at >= IDLE_S:
             self._house_keeping()
-        self._rhythm.turned(woken - began, time.monotonic() - woken, self._applied)
+        worked = time.monotonic() - woken
+        self._rhythm.turned(woken - began, worked, self._applied)
+        tally.observe(self._memory.counted, "turns", worked)
         return len(entries)
 
     def _hand_out(self) -> None:
@@ -278,17 +282,16 @@ def _work(hub: Hub, stop: threading.Event) -> None:
 
 def main() -> None:
     """The process."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    parser = argparse.ArgumentParser(prog="python -m orchestrator.hub", description="The hub")
+    add_log_options(parser)
+    options = parser.parse_args()
+    set_up_logs(formatter(options.log_format), options.log_level)
     settings = load_settings()
     arm(os.environ)
     stop = threading.Event()
-
-    def asked(_signal: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    signal.signal(signal.SIGTERM, asked)
-    signal.signal(signal.SIGINT, asked)
-    engine = make_engine(settings.require_database_url(), pool_size=1, name="orchestrator hub", by_key=True)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stop.set())
+    engine = make_engine(settings.require_database_url(), pool_size=1, name=NAME, by_key=True)
     run(engine, connect(settings.require_redis_url()), settings.require_secret(), stop, settings.parcel_tasks)
     engine.dispose()
 

@@ -19,6 +19,8 @@ from orchestrator.api.callers import Callers
 from orchestrator.api.denied import Denials
 from orchestrator.api.feed import Feed, Look
 from orchestrator.api.gate import Door, Gate
+from orchestrator.api.metrics.exposition import Exposition
+from orchestrator.api.metrics.requests import Observed
 from orchestrator.api.moves import moves_of
 from orchestrator.api.openapi import describe, permission_of
 from orchestrator.api.problems import response_to
@@ -32,6 +34,7 @@ from orchestrator.api.routes import (
     jobs,
     keys,
     logs,
+    metrics,
     sites,
     stream,
     submit,
@@ -68,6 +71,7 @@ ROUTERS: tuple[tuple[str, APIRouter], ...] = (
     (PREFIX, audit.router),
     (PREFIX, webhooks.router),
     ("", health.router),
+    ("", metrics.router),
 )
 
 
@@ -79,6 +83,7 @@ def make_app(
     webhooks_private: bool = False,
     attachments_folder: Path | None = None,
     attachment_mib: int = 100,
+    flower_url: str | None = None,
 ) -> FastAPI:
     """The API over a database; ``secret`` is the installation's, ``redis_url`` where the hub is woken.
 
@@ -95,16 +100,17 @@ def make_app(
     )
     for prefix, router in ROUTERS:
         app.include_router(router, prefix=prefix)
-    app.state.parts = Parts(
-        engine, secret, redis_url, webhooks_private, attachments_folder and Files(attachments_folder)
-    )
+    files = attachments_folder and Files(attachments_folder)
+    app.state.parts = Parts(engine, secret, redis_url, webhooks_private, files, flower_url)
     app.state.callers = Callers(engine)
     app.state.feed = Feed(_look(engine), moves_of(engine.url))
+    app.state.exposition = Exposition(engine, redis_url, lambda: app.state.feed.listeners)
     # FastAPI has answers of its own for these two; all else comes up to the gate.
     app.add_exception_handler(RequestValidationError, _answer)
     app.add_exception_handler(HTTPException, _answer)
     app.add_middleware(BodyLimit, limit=lambda path: largest(path, attachment_mib * MIB))
     app.add_middleware(Gate, doors=doors(), callers=app.state.callers, denials=Denials(engine))
+    app.add_middleware(Observed, requests=app.state.exposition.requests)
     app.openapi = lambda: describe(app, ROUTERS)
     return app
 

@@ -14,6 +14,7 @@ from orchestrator.domain.shares import Shares
 from orchestrator.services.chains import Plan, read_plan
 from orchestrator.services.decide import Task
 from orchestrator.services.smooth import Smooth
+from orchestrator.storage.tally import Counts
 
 
 class Step(NamedTuple):
@@ -42,6 +43,8 @@ class Memory:
     shares: defaultdict[Place, Shares] = field(default_factory=lambda: defaultdict(Shares))
     longest: dict[Step, float] = field(default_factory=dict[Step, float])
     """The seconds of the longest task that came to an end, until that is written down (record.py)."""
+    counted: Counts = field(default_factory=lambda: Counts(float))
+    """What has happened often, until that is written down (record.py)."""
     _plans: OrderedDict[int, Plan] = field(default_factory=OrderedDict[int, Plan])
     """By job. A plan is made with its job, and never changes."""
 
