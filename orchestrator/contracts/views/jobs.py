@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from orchestrator.contracts.text import PathText
 from orchestrator.contracts.views.holds import Hold
@@ -122,6 +122,7 @@ class Job(BaseModel):
     task_group: str | None = Field(description="of a group job: the definition that it was made of")
     advance: str | None = Field(description="of a group job: `auto`, or `manual`: every tool is called by somebody")
     holds: list[Hold] = Field(description="the open ones that stop some of it")
+    max_running: int | None = Field(default=None, description="at most so many of its tasks run at once")
     depends_on: list[DependsOn] = Field(description="jobs before which it may not begin")
     legal_events: list[str] = Field(description="the events that the caller may fire in this state")
     receipt: dict[str, int] | None = Field(
@@ -137,7 +138,7 @@ class Snapshot(BaseModel):
 
     seq: int
     state: str
-    from_: str | None = Field(default=None, serialization_alias="from")
+    from_: str | None = Field(default=None, validation_alias=AliasChoices("from", "from_"), serialization_alias="from")
     tasks: TaskCounts
     paths: PathCounts
     progress: Progress
@@ -152,7 +153,7 @@ class HistoryEntry(BaseModel):
     at: datetime
     actor: str
     event: str
-    from_: str | None = Field(default=None, serialization_alias="from")
+    from_: str | None = Field(default=None, validation_alias=AliasChoices("from", "from_"), serialization_alias="from")
     to: str | None
     reason: str | None
     comment: str | None

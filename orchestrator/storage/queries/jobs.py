@@ -198,7 +198,8 @@ def _view(
 ) -> views.Job:
     own = {name: getattr(row, name) for name in views.Job.model_fields if name in jobs.c}
     return views.Job(
-        **own | {"assignee": row.claimed_by or row.assignee},
+        **own
+        | {"assignee": row.claimed_by or row.assignee, "max_running": row.max_running and row.max_running.get("job")},
         group=row.assigned_group,
         task_group=row.task_group,
         advance=row.advance,
