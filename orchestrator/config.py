@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from orchestrator.domain.pace import MOST
 from orchestrator.domain.retention import Periods
 from orchestrator.errors import ConfigError
+from orchestrator.logs import LogFormat
 
 SECRET_CHARACTERS = 32
 """The least length of the installation's secret: what is signed is only as safe as this is long."""
@@ -59,6 +60,12 @@ class Settings(BaseSettings):
     webhooks_private: bool = False
     """Webhooks may be at private addresses (of this machine, of the network it is in), and without TLS."""
 
+    log_format: LogFormat = LogFormat.AUTO
+    """How hub, API and workers log; `--log-format` goes before it."""
+
+    flower_url: str | None = None
+    """Where Flower is, for people: shown with each site, without a name or a password."""
+
     attachment_mib: int = Field(default=100, ge=1, le=1024 * 1024)
     """The largest file that can be attached to a job."""
     workspaces: Path | None = None
@@ -81,7 +88,7 @@ class Settings(BaseSettings):
     def _redis(cls, url: str | None) -> str | None:
         return _with_scheme(url, "redis", "rediss")
 
-    @field_validator("url")
+    @field_validator("url", "flower_url")
     @classmethod
     def _http(cls, url: str | None) -> str | None:
         return _with_scheme(url, "http", "https")

@@ -23,6 +23,8 @@ class Parts:
     """Webhooks may be at private addresses."""
     files: Files | None = None
     """Where attachments are kept."""
+    flower_url: str | None = None
+    """Where Flower is, for people."""
 
 
 @dataclass(frozen=True)

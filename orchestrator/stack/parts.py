@@ -12,6 +12,7 @@ from pathlib import Path
 
 from orchestrator.config import Settings
 from orchestrator.contracts.names import Function
+from orchestrator.logs import VARIABLE
 from orchestrator.stack.ports import LOOPBACK
 from orchestrator.stack.program import Program
 from orchestrator.stack.sites import worker_command
@@ -52,9 +53,11 @@ class Installation:
         own = {name: os.environ[name] for name in HUB_SETTINGS if name in os.environ}
         return self._program("hub", ["-m", "orchestrator.hub"], self._service() | own)
 
-    def api(self, port: int) -> Program:
+    def api(self, port: int, flower_port: int | None = None) -> Program:
         """What answers over HTTP, and prunes."""
         kept = {name: os.environ[name] for name in _SETTINGS & os.environ.keys() if API_SETTINGS.fullmatch(name)}
+        if flower_port is not None:
+            kept["ORCHESTRATOR_FLOWER_URL"] = f"http://{LOOPBACK}:{flower_port}"
         return self._program("api", ["-m", "orchestrator.api", "--port", str(port)], self._service() | kept)
 
     def flower(self, port: int) -> Program:
@@ -94,6 +97,6 @@ class Installation:
         }
 
     def _environment(self, told: Mapping[str, str]) -> dict[str, str]:
-        """The environment of whoever started the stack, without its settings: they are not for everybody."""
-        given = {name: value for name, value in os.environ.items() if name not in _SETTINGS}
+        """The environment of whoever started the stack, without its settings but for how to log: they are for few."""
+        given = {name: value for name, value in os.environ.items() if name not in _SETTINGS or name == VARIABLE}
         return {**given, "PYTHONUNBUFFERED": "1", **told}
