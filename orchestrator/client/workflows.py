@@ -1,19 +1,38 @@
 """Workflows."""
 
-from orchestrator.client.ask import Asker, Document, segment
+from collections.abc import Mapping
+from typing import Any
+
+from orchestrator.client.ask import Ask, delete, get, keep, listed, segment
+from orchestrator.client.operation import Listing, Operation
+from orchestrator.contracts.views import Page
+from orchestrator.contracts.workflow import WorkflowVersion
 
 
-class Workflows(Asker):
-    """The part of the client that has to do with workflows."""
+class Workflows:
+    """What has to do with workflows."""
 
-    def workflow(self, name: str) -> Document:
+    @Listing
+    def workflows(self, *, limit: int | None = None) -> Ask[Page[WorkflowVersion]]:
+        """The newest version of each, by name."""
+        return listed("/workflows", WorkflowVersion, limit=limit)
+
+    @Operation
+    def workflow(self, name: str) -> Ask[WorkflowVersion]:
         """One workflow, its newest version."""
-        return self.request("GET", f"/workflows/{segment(name)}")
+        return get(f"/workflows/{segment(name)}", WorkflowVersion)
 
-    def apply_workflow(self, name: str, definition: Document) -> Document:
+    @Listing
+    def workflow_versions(self, name: str, *, limit: int | None = None) -> Ask[Page[WorkflowVersion]]:
+        """Its versions, the newest first."""
+        return listed(f"/workflows/{segment(name)}/versions", WorkflowVersion, limit=limit)
+
+    @Operation
+    def apply_workflow(self, name: str, definition: Mapping[str, Any]) -> Ask[WorkflowVersion]:
         """Make the definition the workflow's newest version, or the workflow where there is none of this name."""
-        return self.keep("/workflows", name, definition)
+        return keep("/workflows", name, WorkflowVersion, definition)
 
-    def delete_workflow(self, name: str) -> Document:
+    @Operation
+    def delete_workflow(self, name: str) -> Ask[None]:
         """Delete a workflow; its jobs keep the version that they run."""
-        return self.request("DELETE", f"/workflows/{segment(name)}")
+        return delete(f"/workflows/{segment(name)}")
