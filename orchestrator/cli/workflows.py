@@ -8,14 +8,15 @@ from typing import Annotated, Any, cast
 import typer
 import yaml
 
+from orchestrator.cli import complete
 from orchestrator.cli.imports import import_workflows
-from orchestrator.cli.output import console, put_json, put_json_lines, put_table, say
+from orchestrator.cli.output import console, put_json, say
 from orchestrator.cli.text import safe, when
 from orchestrator.cli.verb import DONE, FAILED, Call, explain, usage, verb
 from orchestrator.errors import Fault, Invalid
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A definition in YAML or JSON; - is standard input")]
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The workflow's name")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The workflow's name", autocompletion=complete.workflows)]
 
 _ADDED = {"version", "created_by", "created_at"}
 _OPTIONAL = {
@@ -40,24 +41,19 @@ def workflows(call: Call) -> None:
     """List workflows."""
     with call.client() as client:
         found = client.pages("/workflows")
-        if call.json:
-            return put_json_lines(found)
-        put_table(
+        call.put_list(
+            found,
             ["name", "version#", "label~", "discovery", "fields~", "changed"],
-            (
-                (
-                    item["name"],
-                    item["version"],
-                    item.get("label"),
-                    item.get("discovery"),
-                    ", ".join(field["name"] for field in item.get("fields") or ()),
-                    when(item.get("created_at")),
-                )
-                for item in found
+            lambda item: (
+                item["name"],
+                item["version"],
+                item.get("label"),
+                item.get("discovery"),
+                ", ".join(field["name"] for field in item.get("fields") or ()),
+                when(item.get("created_at")),
             ),
             empty="no workflows yet: make one with `orchestrator workflow apply FILE`",
         )
-    return None
 
 
 def apply(
@@ -73,10 +69,7 @@ def apply(
     name = named(file, definition)
     with call.client() as client:
         made = client.apply_workflow(name, definition)
-    if call.json:
-        put_json(made)
-    else:
-        say(f"workflow {safe(name)} is at version {made['version']}")
+    call.put(made, f"workflow {safe(name)} is at version {made['version']}")
 
 
 def validate(call: Call, file: File) -> int:
@@ -108,10 +101,7 @@ def delete(call: Call, name: Name) -> None:
     """Delete a workflow; jobs that ran it keep their own version of it."""
     with call.client() as client:
         answer = client.delete_workflow(name)
-    if call.json:
-        put_json(answer)
-    else:
-        say(f"workflow {safe(name)} is deleted")
+    call.put(answer, f"workflow {safe(name)} is deleted")
 
 
 def _shipped(name: Path) -> Path:
