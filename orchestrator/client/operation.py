@@ -7,6 +7,7 @@ awaited; and on a ``DocumentClient`` one that gives the answer's document as it 
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from inspect import Signature, signature
+from types import MethodType
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from orchestrator.client.ask import Ask
@@ -21,27 +22,28 @@ T = TypeVar("T")
 
 
 class _Described(Generic[P, T]):
+    _performed_by: str
+    """The method of a client that does it."""
+
     def __init__(self, describe: Callable[Concatenate[Any, P], Ask[T]]) -> None:
-        self._describe = describe
-        whole = signature(describe)
-        own = list(whole.parameters.values())[1:]
-        self._signature = whole.replace(parameters=own, return_annotation=Signature.empty)
-        functools.update_wrapper(self, describe)  # pyright: ignore[reportArgumentType] - it lends its name and words
+        @functools.wraps(describe)
+        def method(client: Any, *args: P.args, **kwargs: P.kwargs) -> Any:
+            return getattr(client, self._performed_by)(describe(client, *args, **kwargs))
 
-    def _bound(self, client: Any, perform: str) -> Callable[P, Any]:
-        @functools.wraps(self._describe)
-        def method(*args: P.args, **kwargs: P.kwargs) -> Any:
-            return getattr(client, perform)(self._describe(client, *args, **kwargs))
+        method.__signature__ = signature(describe).replace(return_annotation=Signature.empty)  # type: ignore[attr-defined]
+        self.describe, self._method = describe, method
 
-        method.__signature__ = self._signature  # type: ignore[attr-defined]
-        return method
+    def _of(self, client: object) -> Any:
+        return self._method if client is None else MethodType(self._method, client)
 
 
 class Operation(_Described[P, T]):
     """A request with one answer."""
 
+    _performed_by = "perform"
+
     @overload
-    def __get__(self, client: None, owner: type) -> "Operation[P, T]": ...
+    def __get__(self, client: None, owner: type) -> Callable[Concatenate[Any, P], Any]: ...
     @overload
     def __get__(self, client: Synchronous, owner: type) -> Callable[P, T]: ...
     @overload
@@ -49,14 +51,16 @@ class Operation(_Described[P, T]):
     @overload
     def __get__(self, client: Documents, owner: type) -> Callable[P, Document]: ...
     def __get__(self, client: object, owner: type) -> Any:
-        return self if client is None else self._bound(client, "perform")
+        return self._of(client)
 
 
 class Listing(_Described[P, Page[T]]):
     """A list: every item, page by page as they are needed."""
 
+    _performed_by = "items"
+
     @overload
-    def __get__(self, client: None, owner: type) -> "Listing[P, T]": ...
+    def __get__(self, client: None, owner: type) -> Callable[Concatenate[Any, P], Any]: ...
     @overload
     def __get__(self, client: Synchronous, owner: type) -> Callable[P, Iterator[T]]: ...
     @overload
@@ -64,14 +68,16 @@ class Listing(_Described[P, Page[T]]):
     @overload
     def __get__(self, client: Documents, owner: type) -> Callable[P, Iterator[Document]]: ...
     def __get__(self, client: object, owner: type) -> Any:
-        return self if client is None else self._bound(client, "items")
+        return self._of(client)
 
 
 class Starting(_Described[P, Job]):
     """A request that starts a job, which can be waited for."""
 
+    _performed_by = "start"
+
     @overload
-    def __get__(self, client: None, owner: type) -> "Starting[P]": ...
+    def __get__(self, client: None, owner: type) -> Callable[Concatenate[Any, P], Any]: ...
     @overload
     def __get__(self, client: Synchronous, owner: type) -> Callable[P, JobHandle]: ...
     @overload
@@ -79,4 +85,4 @@ class Starting(_Described[P, Job]):
     @overload
     def __get__(self, client: Documents, owner: type) -> Callable[P, Document]: ...
     def __get__(self, client: object, owner: type) -> Any:
-        return self if client is None else self._bound(client, "start")
+        return self._of(client)

@@ -24,9 +24,9 @@ ROUTES = [
 
 def described(name: str) -> Ask[Any]:
     """What it asks for, given a number wherever one may stand."""
-    parameters = inspect.signature(OPERATIONS[name]._describe).parameters.values()
+    parameters = inspect.signature(OPERATIONS[name].describe).parameters.values()
     needed = [one for one in parameters if one.default is one.empty and one.kind is one.POSITIONAL_OR_KEYWORD]
-    return OPERATIONS[name]._describe(None, *("7" for _ in needed[1:]))
+    return OPERATIONS[name].describe(None, *("7" for _ in needed[1:]))
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
