@@ -4,7 +4,6 @@ Run as ``python -m orchestrator.hub``. One is active at a time, held by an advis
 it writes with: a hub that has lost the lock can not write either. What it keeps in memory can be read again.
 """
 
-import argparse
 import logging
 import os
 import signal
@@ -13,12 +12,14 @@ import sys
 import threading
 import time
 from collections.abc import Collection, Sequence
+from pathlib import Path
 
 from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
+from orchestrator.beside import Beside
 from orchestrator.broker.connection import connect
 from orchestrator.broker.fleet import Fleet
 from orchestrator.broker.inbox import Inbox, bury, open_entries
@@ -28,11 +29,10 @@ from orchestrator.broker.streams import START, Entry, Streams
 from orchestrator.config import load_settings
 from orchestrator.contracts import names
 from orchestrator.contracts.failpoints import arm, failpoint
-from orchestrator.dequeuer import Dequeuer
 from orchestrator.domain.pace import MOST
 from orchestrator.domain.rhythm import Rhythm
 from orchestrator.keeper import Keeper
-from orchestrator.logs import add_log_options, formatter, set_up_logs
+from orchestrator.logs import set_up_logs_as_said
 from orchestrator.lost import lost
 from orchestrator.services.canary import forget_canaries
 from orchestrator.services.expire import pass_time
@@ -61,11 +61,13 @@ LOOK_S = 3.0
 class Hub:
     """The active hub, on one connection that holds the lock; ``most`` tasks travel together at most."""
 
-    def __init__(self, connection: Connection, redis: Redis, secret: bytes, name: str, most: int = MOST) -> None:
+    def __init__(
+        self, connection: Connection, redis: Redis, secret: bytes, name: str, workspaces: Path, most: int = MOST
+    ) -> None:
         self._connection, self._secret, self._name = connection, secret, name
         self._streams, self._publisher = Streams(redis), Publisher(redis, secret)
         self._permits, self._memory = Permits(redis), Memory(most)
-        self.dequeuer = Dequeuer(connection.engine.url, self._streams.wake)
+        self.beside = Beside(connection.engine.url, workspaces, self._streams.wake)
         self.keeper = Keeper(connection, self._publisher, self._permits, Fleet(redis), self._memory, self._give_back)
         self._positions: dict[str, str] = {}
         self._unsent: list[Outbox] = []
@@ -131,8 +133,7 @@ class Hub:
             self._permits.allow(outbox.jobs)
         self._unsent.append(outbox)
         self._more = outbox.more
-        if outbox.dequeuing:
-            self.dequeuer.go_on()
+        self.beside.go_on(outbox.beside)
 
     def find_lost(self, patience_s: float = PATIENCE_S) -> None:
         """Take back what nobody claims: its message is lost, or its site is being drained."""
@@ -249,7 +250,7 @@ class Hub:
             self._positions.setdefault(names.batches_stream(site), START)
 
 
-def run(engine: Engine, redis: Redis, secret: bytes, stop: threading.Event, most: int = MOST) -> None:
+def run(engine: Engine, redis: Redis, secret: bytes, stop: threading.Event, workspaces: Path, most: int = MOST) -> None:
     """Be the hub until ``stop``: wait for the lock, work, and start again when the database or the broker was away."""
     name = f"{socket.gethostname()}:{os.getpid()}"
     while not stop.is_set():
@@ -258,8 +259,8 @@ def run(engine: Engine, redis: Redis, secret: bytes, stop: threading.Event, most
                 connection.detach()  # so that closing it gives up the lock, too
                 if become_active(connection, stop):
                     log.info("active")
-                    hub = Hub(connection, redis, secret, name, most)
-                    with hub.dequeuer:
+                    hub = Hub(connection, redis, secret, name, workspaces, most)
+                    with hub.beside:
                         _work(hub, stop)
         except OperationalError as error:
             log.warning("the database does not answer: %s", str(error.orig).strip())
@@ -282,17 +283,15 @@ def _work(hub: Hub, stop: threading.Event) -> None:
 
 def main() -> None:
     """The process."""
-    parser = argparse.ArgumentParser(prog="python -m orchestrator.hub", description="The hub")
-    add_log_options(parser)
-    options = parser.parse_args()
-    set_up_logs(formatter(options.log_format), options.log_level)
+    set_up_logs_as_said("python -m orchestrator.hub", "The hub")
     settings = load_settings()
     arm(os.environ)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stop.set())
+        signal.signal(number, lambda _signal, _frame: stop.set())
     engine = make_engine(settings.require_database_url(), pool_size=1, name=NAME, by_key=True)
-    run(engine, connect(settings.require_redis_url()), settings.require_secret(), stop, settings.parcel_tasks)
+    redis, secret = connect(settings.require_redis_url()), settings.require_secret()
+    run(engine, redis, secret, stop, settings.workspaces_root, settings.parcel_tasks)
     engine.dispose()
 
 

@@ -140,3 +140,11 @@ def add_log_options(parser: argparse.ArgumentParser) -> None:
         help=f"auto: text on a terminal, JSON elsewhere (default: {VARIABLE}, or auto)",
     )
     parser.add_argument("--log-level", default="INFO", choices=LEVELS, help="(default: %(default)s)")
+
+
+def set_up_logs_as_said(program: str, description: str) -> None:
+    """The same for a program that takes no other options."""
+    parser = argparse.ArgumentParser(prog=program, description=description)
+    add_log_options(parser)
+    options = parser.parse_args()
+    set_up_logs(formatter(options.log_format), options.log_level)

@@ -22,6 +22,8 @@ class JobChange(BaseModel):
     name: Title | None = None
     priority: Annotated[int, Field(ge=0, le=9)] = 5
     due_at: Annotated[AwareDatetime, Field(strict=False)] | None = None
+    planned_start: Annotated[AwareDatetime, Field(strict=False)] | None = None
+    """Of an edit job."""
     extent: Extent | None = None
     attributes: dict[str, Any] = {}
     """All of them, as they are to be."""

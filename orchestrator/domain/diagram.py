@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from orchestrator.domain.batch_job import BATCH_JOB
 from orchestrator.domain.discovery import DISCOVERY
+from orchestrator.domain.edit_job import EDIT_JOB, REVIEW_JOB, REWORK_JOB
 from orchestrator.domain.machine import Machine
 from orchestrator.domain.task import TASK
 from orchestrator.domain.task_group import GROUP_JOB, TASK_JOB
@@ -29,10 +30,9 @@ def mermaid(machine: Machine[S, E]) -> str:
     arrows: dict[tuple[S, S], list[E]] = {}
     for (source, event), target in machine.edges.items():
         arrows.setdefault((source, target), []).append(event)
-    event, first = machine.start
-    lines = ["stateDiagram-v2", f"[*] --> {first}: {event}"]
+    lines = ["stateDiagram-v2", *(f"[*] --> {first}: {event}" for event, first in machine.starts)]
     lines += [f"{source} --> {target}: {', '.join(events)}" for (source, target), events in arrows.items()]
-    lines += [f"{state} --> [*]" for state in machine.states if state in machine.terminal]
+    lines += [f"{state} --> [*]" for state in machine.states if state in machine.ends]
     return "\n    ".join(lines) + "\n"
 
 
@@ -42,6 +42,9 @@ DIAGRAMS = {
     "task": mermaid(TASK),
     "group job": mermaid(GROUP_JOB),
     "task job": mermaid(TASK_JOB),
+    "edit job": mermaid(EDIT_JOB),
+    "rework job": mermaid(REWORK_JOB),
+    "review job": mermaid(REVIEW_JOB),
 }
 """Every machine's diagram, by its name."""
 

@@ -4,7 +4,7 @@ Two outcomes are two events, chosen by a pure function before the machine is ask
 raises; what has no edge out of it is terminal. Pictures in docs/ and the database's trigger come from the tables.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
 from typing import Generic, TypeVar
 
@@ -17,15 +17,33 @@ E = TypeVar("E", bound=StrEnum)
 class Machine(Generic[S, E]):
     """The states and events of one kind of thing, and every edge between them.
 
-    ``start`` is the event that makes the thing, and the state in which it begins.
+    ``start`` is the event that makes the thing, and the state in which it begins; ``also`` another such. ``ends`` are
+    the states in which it is done with, though there may be edges out of them; by default those that have none.
     """
 
-    def __init__(self, name: str, start: tuple[E, S], edges: Mapping[tuple[S, E], S]) -> None:
+    def __init__(
+        self,
+        name: str,
+        start: tuple[E, S],
+        edges: Mapping[tuple[S, E], S],
+        *,
+        also: tuple[E, S] | None = None,
+        ends: Collection[S] | None = None,
+    ) -> None:
         self.name, self.start, self.edges = name, start, dict(edges)
-        self.states: type[S] = type(start[1])
+        self.starts = (start,) if also is None else (start, also)
         self.events: type[E] = type(start[0])
+        met = {*(state for _, state in self.starts), *(state for state, _ in self.edges), *self.edges.values()}
+        self.states: tuple[S, ...] = tuple(state for state in type(start[1]) if state in met)
         leaving = {state for state, _ in self.edges}
         self.terminal: frozenset[S] = frozenset(state for state in self.states if state not in leaving)
+        self.ends: frozenset[S] = self.terminal if ends is None else frozenset(ends)
+        if not self.terminal <= self.ends:
+            raise ValueError(f"{', '.join(sorted(self.terminal - self.ends))}: never left, and no end")
+
+    def state(self, word: str) -> S:
+        """The state that is spelled so."""
+        return type(self.start[1])(word)
 
     @property
     def words(self) -> tuple[str, ...]:

@@ -45,8 +45,16 @@ _INNER_CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 class PeopleMachine(Machine[S, E]):
     """A machine whose rows are (from any of these, on this event, to that, fired by any of these)."""
 
-    def __init__(self, name: str, start: tuple[E, S], *rows: tuple[Iterable[S], E, S, Collection[Who]]) -> None:
-        super().__init__(name, start, edges(*((sources, event, target) for sources, event, target, _ in rows)))
+    def __init__(
+        self,
+        name: str,
+        start: tuple[E, S],
+        *rows: tuple[Iterable[S], E, S, Collection[Who]],
+        also: tuple[E, S] | None = None,
+        ends: Collection[S] | None = None,
+    ) -> None:
+        table = edges(*((sources, event, target) for sources, event, target, _ in rows))
+        super().__init__(name, start, table, also=also, ends=ends)
         self.who = {(source, event): frozenset(who) for sources, event, _, who in rows for source in sources}
 
     def open_to(self, asking: Collection[Who], state: S) -> tuple[E, ...]:
@@ -54,8 +62,9 @@ class PeopleMachine(Machine[S, E]):
         return tuple(event for event in self.legal(state) if not self.who[state, event].isdisjoint(asking))
 
     def must_be_open(self, event: E, asking: Collection[Who]) -> None:
-        """Forbidden when the event is not theirs, whatever the state."""
-        if not any(which == event and not who.isdisjoint(asking) for (_, which), who in self.who.items()):
+        """Forbidden when the event is not theirs, whatever the state; one without an edge is nobody's, and illegal."""
+        may = [who for (_, which), who in self.who.items() if which == event]
+        if may and all(who.isdisjoint(asking) for who in may):
             raise Forbidden(f"{event} of this {self.name} is not yours to fire")
 
     def named(self, event: str) -> E | None:
@@ -100,6 +109,6 @@ class Assigned(NamedTuple):
 
 
 DESPITE_HOLDS = frozenset(
-    {"PauseRequested", "ResumedUnstarted", "Resumed", "CancelRequested", "CancelRemainingTasks", "Abandon"}
+    {"PauseRequested", "ResumedUnstarted", "Resumed", "CancelRequested", "CancelRemainingTasks", "Abandon", "Archive"}
 )
 """The events that a hold does not stop: those that end work, or keep it from being done."""

@@ -45,10 +45,15 @@ _OF_WORKFLOW = text("""
 _OF_GROUP = text("""
     select t.attributes_schema from group_jobs g join task_groups t on t.name = g.task_group where g.job_id = :job
 """)
+_OF_EDIT = text("""
+    select v.definition -> 'attributes_schema' from edit_jobs e
+    join job_type_versions v on v.job_type = e.job_type and v.version = e.job_type_version where e.job_id = :job
+""")
 
 
 def schema_of(tx: Connection, job: int, kind: str) -> Mapping[str, Any] | None:
     """The schema that a job's attributes have to agree with; None: there is none."""
     if kind == Kind.BATCH:
         return tx.execute(_OF_WORKFLOW, {"job": job}).scalar()
-    return tx.execute(_OF_GROUP, {"job": job}).scalar() if kind == Kind.GROUP else None
+    query = _OF_GROUP if kind == Kind.GROUP else _OF_EDIT if kind == Kind.EDIT else None
+    return None if query is None else tx.execute(query, {"job": job}).scalar()

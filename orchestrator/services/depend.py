@@ -43,7 +43,7 @@ def depend_instead(tx: Connection, job: int, asked: Sequence[Dependency]) -> Non
 
 _LOCK = text("select from jobs where id = any(cast(:jobs as bigint[])) order by id for update")
 _BEGUN = text("""
-    select j.state not in ('Pending', 'Ready') or j.started_at is not null
+    select j.state not in ('Pending', 'Ready', 'Proposed', 'Allocated') or j.started_at is not null
       or exists (select from group_tasks g where g.group_id = j.id and g.status > 1)
       or exists (select from walks w where w.job_id = j.id and (w.attempt > 0 or w.state <> 'Waiting'))
     from jobs j where j.id = :job

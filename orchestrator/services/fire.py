@@ -76,13 +76,14 @@ def fire(
     machine = MACHINES[Kind(job.kind)]
     event = machine.named(name)
     if event is None:
-        raise NotFound(f"nothing that can happen to a {machine.name} is called {name!r}")
+        raise NotFound(f"nothing that can happen to this {machine.name} is called {name!r}")
     caller.must_reach(job.site, job.workflow)
     facts = read_facts(tx, [job])
     who = asking(person, job, facts)
     machine.must_be_open(event, who)
-    action = actions[Kind(job.kind)][event]
-    possible = _possible(tx, job, event, person, facts, repeats=job.state in action.again)
+    action = actions[Kind(job.kind)].get(event)
+    possible = _possible(tx, job, event, person, facts, repeats=action is not None and job.state in action.again)
+    assert action is not None  # noqa: S101 - what is open to somebody has an action
     said = read(action.said)
     done = action.do(Firing(tx, job, event, person.name, possible, revoke), said)
     audit(tx, person.name, f"job.{event}", f"job {job_id}", getattr(said, "reason", None))

@@ -17,6 +17,8 @@ from orchestrator.services.dequeue import Stop, cancelled, overdue, stopping
 from orchestrator.services.dispatch import Sent, hand_out_tasks
 from orchestrator.services.failures import Failures
 from orchestrator.services.fill import Walk, fill
+from orchestrator.services.go_on import DUE as STEP_DUE
+from orchestrator.services.go_on import NEWS as STEP_NEWS
 from orchestrator.services.grant import Grants, grants
 from orchestrator.services.keep_logs import keep_logs
 from orchestrator.services.lanes import lanes
@@ -47,8 +49,8 @@ class Outbox:
     stops: list[Stop] = field(default_factory=list[Stop])
     ended: list[int] = field(default_factory=list[int])
     """Jobs."""
-    dequeuing: bool = False
-    """There are jobs that are being cancelled."""
+    beside: list[str] = field(default_factory=list[str])
+    """Who has something to do beside the turns (beside.py): there are jobs that are being cancelled, or edited."""
     more: bool = False
     """Not all has been done that is to be done in chunks: the next turn is not to be waited for."""
 
@@ -108,7 +110,8 @@ def hand_out(tx: Connection, epoch: int, memory: Memory) -> Outbox:
     stops = stopping(tx, dequeuing - set(ended)) if dequeuing else []
     granted = grants(tx, serving) if afoot.walks else Grants()
     more = due or walked.more
-    return Outbox(parcels, orders, granted, stops=stops, ended=ended, dequeuing=bool(dequeuing), more=more)
+    beside = [*(["dequeuer"] if dequeuing else []), *(["editor"] if afoot.edits else [])]
+    return Outbox(parcels, orders, granted, stops=stops, ended=ended, beside=beside, more=more)
 
 
 # Most turns find none of these: one look spares them seven.
@@ -118,7 +121,8 @@ _AFOOT = text(f"""
       exists (select from walks where by_hub and ended_at is null) as own,
       exists (select from walks where not by_hub and ended_at is null) as walks,
       exists (select from later where run_after <= statement_timestamp()) as due,
-      exists (select {NEWS}) or exists (select {DUE}) as groups
+      exists (select {NEWS}) or exists (select {DUE}) as groups,
+      exists (select {STEP_NEWS}) or exists (select {STEP_DUE}) as edits
 """)  # noqa: S608 - our own words
 
 

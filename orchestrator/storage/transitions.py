@@ -178,7 +178,7 @@ _MOVE_JOB = text("""
       state = cast(:after as job_state),
       reason = coalesce(:reason, reason),
       started_at = case when :started then coalesce(started_at, now()) else started_at end,
-      ended_at = case when :ended then now() end
+      ended_at = case when :ended then coalesce(ended_at, now()) end
     where id = :job and state = cast(:before as job_state)
     returning pg_notify('job_moved', cast(id as text))
 """)
@@ -213,7 +213,7 @@ def move(
         "after": after,
         "reason": reason,
         "started": began,
-        "ended": after in machine.terminal,
+        "ended": after in machine.ends,
     }
     write(tx, _MOVE_JOB, values, 1, f"moves of job {job} from {before}")
     record(tx, job, event, actor=actor, before=before, after=after, reason=reason, comment=comment)

@@ -16,7 +16,8 @@ from orchestrator.client import path_input
 from orchestrator.contracts.failpoints import FAILPOINTS, FOLDER, SPEC, firings, hits
 from orchestrator.stack.ports import LOOPBACK, free_port
 from orchestrator.stack.wait import wait_until
-from tests.faults.stack import SITE
+from tests.faults.edits import STEPS, Edit
+from tests.faults.stack import SITE, Stack
 from tests.faults.trial import END_GOES_ON, TASKS_GO_ON, WALK_GOES_ON, Trial
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("faults")]
@@ -166,6 +167,23 @@ def test_of_a_cancel(name: str, trial: Trial, marks: Path) -> None:
         assert second.wait(10) == -signal.SIGKILL
     assert stack.whole.http.post(f"/jobs/{trial.job}/cancel", json={}).is_success
     trial.ends("Cancelled")
+
+
+@pytest.mark.parametrize("name", _named("edit."))
+def test_of_what_goes_on_with_edit_jobs(name: str, stack: Stack, marks: Path, tmp_path: Path) -> None:
+    edit = Edit(stack, tmp_path / "notes", seconds=0.0)
+    edit.begin()
+    with stack.also(stack.installation.hub(), **_told(name, marks)) as second:
+        assert wait_until(lambda: stack.waiting_hubs() == 1, 30)
+        stack.kill("hub")
+        assert wait_until(lambda: stack.active_hub() == second.pid, 30)
+        edit.fire("activate")
+        assert wait_until(lambda: edit.seen()["state"] == "Prepared", 60)
+        edit.fire("download")
+        edit.fire("upload")
+        assert second.wait(30) == -signal.SIGKILL
+    assert wait_until(lambda: edit.seen()["state"] == "Completed", 60), edit.seen()
+    assert [run["state"] for run in edit.runs()] == ["Success"] * len(STEPS)
 
 
 def test_of_a_prune(trial: Trial, marks: Path) -> None:

@@ -11,10 +11,13 @@ from orchestrator.api.requires import AllParts, NoQuery, Who, needs
 from orchestrator.broker.wake import wake
 from orchestrator.contracts.change import JobChange
 from orchestrator.contracts.control import ActionAsked, Asked, CancelAsked
+from orchestrator.contracts.edit_job import ArchiveAsked
 from orchestrator.contracts.redrive import RedriveAsked
-from orchestrator.contracts.views import Job
+from orchestrator.contracts.views import Archived, Job
 from orchestrator.domain.roles import Permission
-from orchestrator.services.edit import change, refuse_to_delete
+from orchestrator.services.archive import archive_many
+from orchestrator.services.delete import delete
+from orchestrator.services.edit import change
 from orchestrator.services.redrive import redrive, sources
 from orchestrator.storage.queries.jobs import read_job
 
@@ -101,7 +104,8 @@ def change_job(
 ) -> Job:
     """Change what is known of a job that has not ended; what is left out stays, and null takes away.
 
-    Whose a task is can be changed while nobody works on it, what a job depends on until it has begun.
+    Whose a task is can be changed while nobody works on it, what a job depends on until it has begun. Of an edit job
+    that is not Proposed any more: its dates, its priority, and while nobody has it for whom of its group it is.
     """
     with parts.engine.begin() as tx:
         change(tx, job_id, who, lambda: body.model(JobChange, "the job can not be changed like that"))
@@ -112,6 +116,13 @@ def change_job(
 
 @router.delete("/jobs/{job_id}", dependencies=_CONTROLS, status_code=204, summary="Delete a job")
 def delete_job(job_id: JobId, parts: AllParts, who: Who, _query: NoQuery) -> None:
-    """Only what nobody has begun with can be deleted; all else is cancelled, and kept for as long as records are."""
+    """Only an edit job that is Proposed can be deleted; all else is cancelled or abandoned, and kept as records are."""
     with parts.engine.begin() as tx:
-        refuse_to_delete(tx, job_id, who)
+        delete(tx, job_id, who)
+
+
+@router.post("/jobs/archive", dependencies=[needs(Permission.PLAN)], openapi_extra=taking(ArchiveAsked, JSON))
+def archive_jobs(parts: AllParts, who: Who, body: RawBody, _query: NoQuery) -> Archived:
+    """Archive edit jobs that have ended: those named, or those that ended before a moment, at most 1,000 at once."""
+    with parts.engine.begin() as tx:
+        return archive_many(tx, body.model(ArchiveAsked, _REFUSAL), who)

@@ -61,6 +61,7 @@ class JobsQuery(PageQuery):
     parent: Id | None = None
     created_after: AwareDatetime | None = None
     created_before: AwareDatetime | None = None
+    archived: bool = Field(False, description="also those that are archived; these are found by state or parent, too")
 
 
 class TasksQuery(PageQuery):

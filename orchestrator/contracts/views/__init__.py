@@ -7,6 +7,8 @@ from orchestrator.contracts.views.access import Live as Live
 from orchestrator.contracts.views.access import NewKey as NewKey
 from orchestrator.contracts.views.access import Readiness as Readiness
 from orchestrator.contracts.views.access import User as User
+from orchestrator.contracts.views.archive import Archived as Archived
+from orchestrator.contracts.views.archive import NotArchived as NotArchived
 from orchestrator.contracts.views.attachments import Attachment as Attachment
 from orchestrator.contracts.views.groups import DurationReport as DurationReport
 from orchestrator.contracts.views.groups import GroupTask as GroupTask
@@ -19,6 +21,7 @@ from orchestrator.contracts.views.holds import Hold as Hold
 from orchestrator.contracts.views.jobs import DependsOn as DependsOn
 from orchestrator.contracts.views.jobs import Discovery as Discovery
 from orchestrator.contracts.views.jobs import ErrorGroup as ErrorGroup
+from orchestrator.contracts.views.jobs import Failure as Failure
 from orchestrator.contracts.views.jobs import HistoryEntry as HistoryEntry
 from orchestrator.contracts.views.jobs import Job as Job
 from orchestrator.contracts.views.jobs import Outcome as Outcome

@@ -10,6 +10,8 @@ from orchestrator.contracts.text import PathText
 from orchestrator.contracts.views.holds import Hold
 from orchestrator.contracts.views.logs import TaskProgress
 from orchestrator.domain.discovery import DiscoveryState
+from orchestrator.domain.edit_job import Mode
+from orchestrator.domain.edit_steps import Stage
 from orchestrator.domain.kinds import Kind
 from orchestrator.domain.task import TaskState
 
@@ -86,8 +88,17 @@ class DependsOn(BaseModel):
     met: bool | None = Field(description="false: it has ended otherwise, and holds the job; null: not yet")
 
 
+class Failure(BaseModel):
+    """Something that a correction or a conflict is there for."""
+
+    path: str | None = Field(description="U+FFFD stands for what is not UTF-8; null: it is no matter of one path")
+    path_b64: str | None = None
+    step: int | None = Field(default=None, description="of the chain that found it")
+    message: str | None = None
+
+
 class Job(BaseModel):
-    """A job of any kind: a run of a workflow over paths, a group of tasks, one task for a person."""
+    """A job of any kind: a run of a workflow over paths, a group of tasks, one task for a person, data to be edited."""
 
     id: int = Field(examples=[17])
     kind: Kind = Field(examples=["batch"])
@@ -117,10 +128,22 @@ class Job(BaseModel):
     group: str | None = Field(description="its members may claim it")
     claimed_by: str | None
     due_at: datetime | None
+    overdue: bool = Field(description="it should have been done by now")
     extent: dict[str, Any] | None = Field(description="where, as GeoJSON")
     attributes: dict[str, Any]
     task_group: str | None = Field(description="of a group job: the definition that it was made of")
     advance: str | None = Field(description="of a group job: `auto`, or `manual`: every tool is called by somebody")
+    job_type: str | None = Field(description="of an edit job; this and what follows also of the jobs that it waits for")
+    job_type_version: int | None
+    mode: Mode | None
+    quarantine: bool | None = Field(description="what is uploaded is looked at before it is merged")
+    stage: Stage | None = Field(description="what the system is at; null: it is somebody else's turn")
+    step_job_id: int | None = Field(description="the job that is this step: no other's ending counts")
+    planned_start: datetime | None
+    start_overdue: bool = Field(description="it should have been activated by now")
+    time_spent_s: float | None = Field(description="as its workers say it")
+    failures: list[Failure] | None = Field(description="of a correction, conflict or review: what it is about")
+    decision: str | None = Field(description="of a review")
     holds: list[Hold] = Field(description="the open ones that stop some of it")
     max_running: int | None = Field(default=None, description="at most so many of its tasks run at once")
     depends_on: list[DependsOn] = Field(description="jobs before which it may not begin")

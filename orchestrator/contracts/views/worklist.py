@@ -19,6 +19,8 @@ class WorklistItem(BaseModel):
     priority: int
     due_at: datetime | None
     overdue: bool
+    planned_start: datetime | None = Field(description="of an edit job")
+    start_overdue: bool = Field(description="it should have been activated by now")
     group: str | None
     assignee: str | None = Field(description="who has it, or whom it is assigned to")
     claim_until: datetime | None = Field(description="when what is claimed goes back to the others")

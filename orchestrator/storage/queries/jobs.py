@@ -12,7 +12,8 @@ from sqlalchemy import true as sql_true
 
 from orchestrator.contracts import views
 from orchestrator.domain.discovery import DISCOVERY, DiscoveryState
-from orchestrator.domain.kinds import ENDS, Kind
+from orchestrator.domain.edit_job import EditState
+from orchestrator.domain.kinds import EDITS, ENDS, Kind
 from orchestrator.domain.people import Person
 from orchestrator.domain.task import TaskState
 from orchestrator.domain.task_group import TaskStatus
@@ -24,6 +25,7 @@ from orchestrator.storage.queries.tasks import whose
 from orchestrator.storage.tables import (
     dependencies,
     discoveries,
+    edit_jobs,
     group_jobs,
     group_tasks,
     history,
@@ -39,6 +41,14 @@ _FARTHEST = timedelta(days=3650)
 _STATES = [state.value for state in TaskState]
 _counts = operator.attrgetter(*_STATES)
 _TOLD_AS = ["rule", "step", "action", "label", "site", "queue", "function", *_STATES]
+_EDIT = [
+    edit_jobs.c[name]
+    for name in (
+        *("job_type", "job_type_version", "mode", "quarantine", "stage", "step_job_id", "planned_start"),
+        *("time_spent_s", "failures", "decision"),
+    )
+]
+_OF_EDITS = frozenset(column.name for column in _EDIT)
 _TOLD = [job_steps.c[name.lower()] for name in _TOLD_AS]
 
 
@@ -54,6 +64,8 @@ class JobFilter:
     parent: int | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
+    archived: bool = False
+    """Those that are archived as well; they are also found by their state or their parent."""
 
 
 def list_jobs(
@@ -64,6 +76,8 @@ def list_jobs(
     for name in ("state", "workflow", "site", "owner", "kind"):
         if values := getattr(wanted, name):
             query = query.where(jobs.c[name].in_(values))
+    if not wanted.archived and wanted.parent is None and EditState.ARCHIVED not in wanted.state:
+        query = query.where(jobs.c.state != EditState.ARCHIVED)
     if wanted.parent is not None:
         query = query.where(jobs.c.parent_id == wanted.parent)
     if wanted.created_after is not None:
@@ -158,7 +172,9 @@ def _jobs() -> Select[Any]:
             discoveries.c.state.label("discovery_state"),
             *rows.c,
             *(group_jobs.c[name] for name in ("task_group", "advance", "percent_complete")),
+            *_EDIT,
             streams.c.lines.label("streamed"),
+            func.coalesce(jobs.c.ended_at, func.now()).label("until"),
             *(func.coalesce(progress.c[name], 0).label(name) for name in _COUNTED),
             case((jobs.c.started_at.is_(None), 0), else_=elapsed).label("elapsed_s"),
             func.now().label("now"),
@@ -167,6 +183,7 @@ def _jobs() -> Select[Any]:
         .outerjoin(discoveries, discoveries.c.job_id == jobs.c.id)
         .outerjoin(group_jobs, group_jobs.c.job_id == jobs.c.id)
         .outerjoin(rows, sql_true())
+        .outerjoin(edit_jobs, edit_jobs.c.job_id == jobs.c.id)
         .outerjoin(streams, streams.c.job_id == jobs.c.id)
         .where(jobs.c.pruned_at.is_(None))
     )
@@ -196,11 +213,13 @@ def _view(
     facts: Facts,
     person: Person | None,
 ) -> views.Job:
-    own = {name: getattr(row, name) for name in views.Job.model_fields if name in jobs.c}
+    own = {name: getattr(row, name) for name in views.Job.model_fields if name in jobs.c or name in _OF_EDITS}
     return views.Job(
         **own
         | {"assignee": row.claimed_by or row.assignee, "max_running": row.max_running and row.max_running.get("job")},
         group=row.assigned_group,
+        overdue=row.due_at is not None and row.due_at < row.until,
+        start_overdue=row.started_at is None and row.planned_start is not None and row.planned_start < row.until,
         task_group=row.task_group,
         advance=row.advance,
         discovery=views.Discovery(
@@ -246,6 +265,9 @@ def _progress(row: Row[Any]) -> views.Progress:
     if row.kind == Kind.GROUP:
         percent, final = round(row.percent_complete, 1), row.ended_at is not None
         return _by_hand(row.rows_done, row.rows, percent, final=final)
+    if row.kind in EDITS:
+        done = int(row.ended_at is not None and row.state != EditState.ABANDONED)
+        return _by_hand(done, 1, 100.0 * done, final=True)
     if row.kind == Kind.TASK:
         done = int(row.state == TaskStatus.COMPLETE)
         return _by_hand(done, 1, 100.0 * done, final=True)

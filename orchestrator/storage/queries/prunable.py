@@ -10,7 +10,9 @@ from orchestrator.domain.retention import Periods
 DUE = """
   j.pruned_at is null and j.ended_at < clock_timestamp() - make_interval(secs => 86400 * case j.state
     when 'Success' then cast(:success as float8) when 'Complete' then cast(:success as float8)
-    when 'Failure' then cast(:failure as float8) when 'Cancelled' then cast(:cancelled as float8) end)
+    when 'Completed' then cast(:success as float8) when 'Archived' then cast(:success as float8)
+    when 'Failure' then cast(:failure as float8)
+    when 'Cancelled' then cast(:cancelled as float8) when 'Abandoned' then cast(:cancelled as float8) end)
 """
 """SQL: the job ``j`` has ended, and its period is over; the periods are values, in days."""
 

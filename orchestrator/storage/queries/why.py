@@ -140,7 +140,7 @@ def _job_state(row: Row[Any]) -> Iterator[Cause]:
     by = f" by {row.actor} at {row.at:{WHEN}}" if row.actor else ""
     said = f": {row.said}" if row.said else ""
     if row.state in ENDS:
-        yield _cause("ended", f"job {row.id} has ended: {row.state}", "nothing: an end is never left")
+        yield _cause("ended", f"job {row.id} has ended: {row.state}", "nothing: it is done with")
     elif row.state == JobState.PAUSED:
         yield _cause("paused", f"job {row.id} was paused{by}{said}", f"orchestrator resume {row.id}")
     elif row.state == JobState.PAUSING:

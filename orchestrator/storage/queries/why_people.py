@@ -8,8 +8,9 @@ from sqlalchemy import Connection, Row, text
 
 from orchestrator.contracts.views import Cause
 from orchestrator.domain.chain import STEP_MASK
-from orchestrator.domain.kinds import ENDS, Kind
+from orchestrator.domain.kinds import EDITS, ENDS, Kind
 from orchestrator.domain.task_group import STATUSES, TaskStatus
+from orchestrator.storage.queries.why_edits import edit_causes
 
 WHEN = "%Y-%m-%d %H:%M:%S UTC"
 _GROUP = text("""
@@ -34,6 +35,8 @@ def people_causes(tx: Connection, job: Row[Any]) -> Iterator[Cause]:
         yield from _group(tx, job)
     elif job.kind == Kind.TASK:
         yield from _task(tx, job)
+    elif job.kind in EDITS:
+        yield from edit_causes(tx, job)
 
 
 def _group(tx: Connection, job: Row[Any]) -> Iterator[Cause]:

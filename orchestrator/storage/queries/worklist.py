@@ -15,13 +15,19 @@ from sqlalchemy import Connection, Row, TextClause, text
 from orchestrator.contracts import views
 from orchestrator.domain.batch_job import RUNNING
 from orchestrator.domain.chain import STEP_MASK
+from orchestrator.domain.edit_job import WORKABLE
 from orchestrator.domain.people import Person
+from orchestrator.domain.roles import Role
+from orchestrator.domain.task_group import TaskStatus
 from orchestrator.storage.queries.asked import task_events
 from orchestrator.storage.queries.holds import halted
 from orchestrator.storage.queries.keyset import decode, encode
 from orchestrator.storage.queries.legal import legal_events, read_facts
+from orchestrator.storage.tables.columns import quoted
 
 _JOBS_AT_ONCE = 100
+_WORKABLE = (TaskStatus.READY, TaskStatus.WORKING, *sorted(WORKABLE))
+"""The states in which a job waits for the person whose it is, or may become."""
 
 _Place = tuple[int, int, int, int]
 """Where something stands: priority (the highest first), when it is due, its job, its task (0: the job itself)."""
@@ -46,7 +52,11 @@ class Wanted:
         groups = None if self.all else [self.group] if self.group is not None else sorted(self.person.groups)
         mine = self.group is None
         nobodys = [""] if mine else []
-        return {"me": self.person.name, "mine": mine, "all": self.all, "groups": groups, "nobodys": nobodys}
+        reviews = mine and Role.REVIEWER in self.person.roles
+        return {
+            "me": self.person.name, "mine": mine, "all": self.all, "groups": groups, "nobodys": nobodys,
+            "reviews": reviews,
+        }  # fmt: skip
 
 
 def list_worklist(
@@ -75,11 +85,14 @@ _ORDER = """
 # One's own are few, and found by the indexes of their columns; all that waits for anybody, by its own.
 _PEOPLE_JOBS = text(f"""
     with j as (
-      select j.*, {_ORDER} from jobs j
-      left join group_tasks g on g.job_id = j.id
-      where j.kind <> 'batch' and j.ended_at is null and j.pruned_at is null and j.state in ('Ready', 'Working')
+      select j.*, e.planned_start, {_ORDER},
+        coalesce(e.planned_start < clock_timestamp(), false) and j.started_at is null as start_overdue
+      from jobs j left join group_tasks g on g.job_id = j.id left join edit_jobs e on e.job_id = j.id
+      where j.kind <> 'batch' and j.ended_at is null and j.pruned_at is null and j.state in ({quoted(_WORKABLE)})
         and g.run is null and (
           :all
+          or (:reviews and j.kind = 'review' and j.assignee is null and j.assigned_group is null
+            and (j.claimed_by is null or j.claimed_by = :me))
           or (:mine and (j.claimed_by = :me or (j.assignee = :me and j.claimed_by is null)))
           or (j.assigned_group = any(cast(:groups as text[]))
             and (not :mine or (j.claimed_by is null and j.assignee is null)))
@@ -103,6 +116,8 @@ def _people_jobs(tx: Connection, wanted: Wanted, after: Sequence[int], most: int
             state=row.state,
             due_at=row.due_at,
             overdue=row.overdue,
+            planned_start=row.planned_start,
+            start_overdue=row.start_overdue,
             group=row.assigned_group,
             assignee=row.claimed_by or row.assignee,
             claim_until=None,
@@ -194,6 +209,8 @@ def _asked(job: Row[Any], row: Row[Any], person: Person, *, stopped: bool) -> vi
         state=row.state,
         due_at=min(dues, default=None),
         overdue=row.late or job.overdue,
+        planned_start=None,
+        start_overdue=False,
         group=row.group_name or None,
         assignee=row.claimed_by,
         claim_until=row.claim_until,

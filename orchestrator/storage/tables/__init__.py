@@ -10,6 +10,7 @@ from orchestrator.storage.tables.changes import memories, open_changes, remember
 from orchestrator.storage.tables.columns import metadata
 from orchestrator.storage.tables.dependencies import dependencies
 from orchestrator.storage.tables.discovery import batches, discoveries, walks
+from orchestrator.storage.tables.edits import edit_jobs, job_type_versions, job_types
 from orchestrator.storage.tables.fleet import lanes, nodes, site_actions, sites, stances
 from orchestrator.storage.tables.hub import broker, dead_letters, hub_heartbeat, stale_reports, stream_positions
 from orchestrator.storage.tables.jobs import history, holds, job_steps, jobs, progress
@@ -34,6 +35,7 @@ __all__ = [
     "deliveries",
     "dependencies",
     "discoveries",
+    "edit_jobs",
     "error_groups",
     "group_jobs",
     "group_members",
@@ -44,6 +46,8 @@ __all__ = [
     "holds",
     "hub_heartbeat",
     "job_steps",
+    "job_type_versions",
+    "job_types",
     "jobs",
     "lanes",
     "later",

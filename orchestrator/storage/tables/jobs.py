@@ -82,6 +82,11 @@ jobs = Table(
         Index(f"ix_jobs_{column}", column, postgresql_where=text(f"{column} is not null and ended_at is null"))
         for column in ("assignee", "assigned_group", "claimed_by")
     ),
+    Index(
+        "ix_jobs_reviews",
+        "id",
+        postgresql_where=text("kind = 'review' and assignee is null and assigned_group is null and ended_at is null"),
+    ),
     Index("ix_jobs_parent_id", "parent_id", postgresql_where=text("parent_id is not null")),
     Index("ix_jobs_pruned", "id", postgresql_where=text("pruned_at is not null")),
     Index("ix_jobs_redrive_of", "redrive_of", postgresql_where=text("redrive_of is not null")),

@@ -50,7 +50,7 @@ def test_what_is_left_out_stays_and_null_takes_away(api: httpx.Client, job: int)
         ({"state": "Success"}, "$.state", "unknown key"),
         ({"extent": {"type": "Circle"}}, "$.extent", "its type has to be one of"),
         ({"attributes": {"a": "\0"}}, "$.attributes.a", "NUL"),
-        ({"assignee": "admin"}, "$.assignee", "only a task is"),
+        ({"assignee": "admin"}, "$.assignee", "tasks and edit jobs are"),
         ({"due_at": "tomorrow"}, "$.due_at", "input should be a valid datetime"),
         ({"depends_on": [{"job": 999}]}, "$.depends_on[0].job", "there is no job 999"),
     ],

@@ -11,6 +11,27 @@ DONE = "(select min(id) from tasks where state = 'Success' and (id & 63) = 0)"
 WAITING = "(select max(id) from tasks where state = 'Pending' and (id & 63) = 1)"
 UNGUARDED = "alter table {0} disable trigger {0}_ends"
 
+_JOB = "insert into jobs (id, owner, kind, state, claimed_by, parent_id) values ({}, 'me', '{}', '{}', {}, {})"
+_EDIT = """
+    insert into edit_jobs (job_id, job_type, job_type_version, mode, quarantine, stage, go_on_at)
+    values ({}, 'roads', 1, 'manual', false, {})
+"""
+
+
+def edit(state: str, claimed: str = "'ed'", id: int = -9, kind: str = "edit", more: str = "null, null") -> list[str]:
+    """An edit job in a state, with its stage and the moment from which it goes on."""
+    job_type = [
+        "insert into job_types (name, version) values ('roads', 1)",
+        "insert into job_type_versions (job_type, version, definition, created_by) values ('roads', 1, '{}', 'me')",
+    ]
+    parent = "null" if kind == "edit" else "-9"
+    return [
+        *(job_type if kind == "edit" else []),
+        _JOB.format(id, kind, state, claimed, parent),
+        _EDIT.format(id, more),
+    ]
+
+
 BREAKS: Mapping[str, Sequence[Sequence[str]]] = {
     "an open task is ready, with a site or people, or waits for the step before it or discovery": [
         [f"delete from ready where task_id = {ONE_READY}"],
@@ -168,6 +189,22 @@ BREAKS: Mapping[str, Sequence[Sequence[str]]] = {
         ["update history set event = 'Drained' where seq = 2"],
         ["update history set from_state = 'Paused' where seq = 2"],
         ["delete from history where seq = 1", "update history set seq = seq - 1"],
+    ],
+    "an edit job in the system's hands goes on, and no other has a step": [
+        edit("Uploaded"),
+        edit("Uploaded", more="'validating', null"),
+        edit("Downloaded", more="'validating', now()"),
+    ],
+    "an edit job that waits does so for one job that can end it": [
+        edit("Invalid"),
+        [*edit("Invalid"), *edit("Allocated", "null", -8, "review")],
+    ],
+    "no job is left behind by the edit job that it is for": [
+        [*edit("Downloaded"), *edit("Allocated", "null", -8, "correction")],
+    ],
+    "an edit job is claimed from its activation on, and not before": [
+        edit("Allocated"),
+        edit("Downloaded", "null"),
     ],
     "a job is in the state that its history leads to": [["update jobs set state = 'Pausing' where id = :running"]],
 }  # fmt: skip

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
@@ -147,11 +148,13 @@ class World:
     hub: Hub
     london: Site
     paris: Site
+    workspaces: Path
+    """The folder of the edit jobs' data."""
 
     def turn(self, times: int = 1) -> None:
         for _ in range(times):
             self.hub.tick()
-            self.hub.dequeuer.wait()
+            self.hub.beside.wait()
 
     def define(self, *chains: Sequence[dict[str, Any]], discovery: str | None = "recursive", **more: Any) -> str:
         rule = {
@@ -202,19 +205,19 @@ class World:
 
 
 @pytest.fixture
-def world(engine: Engine, redis_url: str) -> Iterator[World]:
+def world(engine: Engine, redis_url: str, tmp_path: Path) -> Iterator[World]:
     redis = connect(redis_url)
     with engine.connect() as connection:
         connection.detach()
-        hub = Hub(connection, redis, SECRET, "test", most=1)
+        hub = Hub(connection, redis, SECRET, "test", tmp_path / "workspaces", most=1)
         hub.take_over()
-        world = World(engine, redis, hub, Site(redis, "london"), Site(redis, "paris"))
+        world = World(engine, redis, hub, Site(redis, "london"), Site(redis, "paris"), tmp_path / "workspaces")
         world.turn()
         world.london.announce()
         world.paris.announce()
         hub.meet_sites()
         world.turn(2)
-        with hub.dequeuer:
+        with hub.beside:
             yield world
         world.all_holds()
     redis.close()
@@ -227,8 +230,8 @@ def new_hub(world: World) -> Iterator[Callable[[], Hub]]:
 
         def make() -> Hub:
             connection = stack.enter_context(world.engine.connect())
-            hub = Hub(connection, world.redis, SECRET, "another")
-            stack.enter_context(hub.dequeuer)
+            hub = Hub(connection, world.redis, SECRET, "another", world.workspaces)
+            stack.enter_context(hub.beside)
             hub.take_over()
             hub.meet_sites()
             return hub

@@ -6,6 +6,7 @@ from sqlalchemy import text
 from orchestrator.contracts.report import Ended
 from orchestrator.services import dequeue
 from orchestrator.services.control import cancel
+from orchestrator.storage.counters import Deltas
 from tests.integration.hub.conftest import World
 from tests.integration.hub.test_control import drain_queue, many
 
@@ -61,7 +62,7 @@ def test_turns_go_on_while_a_chunk_is_being_taken_out(world: World) -> None:
             site.start(parcel)
             site.finish(parcel, 1)
             world.hub.tick()
-        world.hub.dequeuer.wait()
+        world.hub.beside.wait()
         assert (world.state(small), world.state(large)) == ("Success", "Dequeuing")
     world.turn(2)
     assert world.state(large) == "Cancelled"
@@ -77,12 +78,12 @@ def test_a_chunk_passes_over_a_job_that_somebody_else_has_locked(world: World) -
 
 
 def test_what_it_failed_at_is_raised_at_the_next_turn(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: object) -> bool:
+    def fail() -> Deltas:
         raise RuntimeError("no more")
 
     world.control(cancel, many(world, 1))
     with monkeypatch.context() as patched:
-        patched.setattr("orchestrator.dequeuer.dequeue", fail)
+        patched.setattr("orchestrator.services.dequeue.Deltas", fail)
         world.turn()
         with pytest.raises(RuntimeError, match="no more"):
             world.hub.tick()

@@ -22,10 +22,10 @@ from tests.integration.hub.test_recovery import age
 def world(world: World) -> Iterator[World]:
     """With a hub that may send as many tasks together as any."""
     connection = world.hub._connection
-    world.hub = Hub(connection, world.redis, SECRET, "generous")
+    world.hub = Hub(connection, world.redis, SECRET, "generous", world.workspaces)
     world.hub.take_over()
     world.define([{"name": "noop"}])
-    with world.hub.dequeuer:
+    with world.hub.beside:
         world.turn()
         yield world
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection, Engine, insert, text
 
 from orchestrator.domain.batch_job import JobState
-from orchestrator.domain.kinds import MACHINES, Kind
+from orchestrator.domain.kinds import EDITS, MACHINES, Kind
 from orchestrator.domain.people import Relation, Who, kebab
 from orchestrator.domain.roles import Role
 from orchestrator.domain.task_group import CODES, TaskStatus
@@ -17,7 +17,7 @@ from tests.integration.people.conftest import People, Somebody
 
 CANDIDATE, HOLDER, AT_WORK = Relation.CANDIDATE, Relation.HOLDER, Relation.AT_WORK
 ROLES: list[tuple[str, set[Who]]] = [(str(role), {role}) for role in Role]
-BODIES: dict[str, dict[str, Any]] = {"InsertTaskGroup": {"task_group": "more"}}
+BODIES: dict[str, dict[str, Any]] = {"InsertTaskGroup": {"task_group": "more"}, "Revoke": {"reason": "because"}}
 AGAIN = {
     "PauseRequested": {"Pausing", "Paused"},
     "Resumed": {"Pending", "Started"},
@@ -41,6 +41,10 @@ def askers(kind: Kind, state: str) -> list[Asker]:
         found.append(Asker("holder", {Role.WORKER, CANDIDATE, HOLDER}))
         found.append(Asker("member", {Role.WORKER, CANDIDATE} | (set() if claimed else {HOLDER})))
         found.append(Asker("assignee", {Role.REVIEWER, CANDIDATE} | (set() if claimed else {HOLDER})))
+    if kind in EDITS:
+        claimed = state not in ("Proposed", "Allocated")
+        found.append(Asker("holder", {Role.WORKER, CANDIDATE, HOLDER}))
+        found.append(Asker("member", {Role.WORKER, CANDIDATE} | (set() if claimed else {HOLDER})))
     if kind is Kind.GROUP:
         found.append(Asker("holder", {Role.WORKER, AT_WORK}))
     return found
@@ -60,6 +64,8 @@ def make(tx: Connection, kind: Kind, state: str, event: str, asker: str) -> int:
                 text("update group_jobs set current_task = :row where job_id = :group"), {"row": first, "group": group}
             )
         return group
+    if kind in EDITS:
+        return _edit(tx, kind, state, event)
     group = _group(tx, "Started")
     return tx.execute(
         text("select job_id from group_tasks where id = :row"), {"row": _row(tx, group, 1, TaskStatus(state))}
@@ -74,6 +80,23 @@ def _group(tx: Connection, state: str) -> int:
     group = _job(tx, kind="group", state=state)
     tx.execute(insert(tables.group_jobs).values(job_id=group, task_group="more", advance="manual"))
     return group
+
+
+def _edit(tx: Connection, kind: Kind, state: str, event: str) -> int:
+    claimed = None if state in ("Proposed", "Allocated") else "holder"
+    parent = None
+    if kind is not Kind.EDIT:
+        waits = {Kind.REVIEW: "Quarantined", Kind.CONFLICT: "Conflicted"}.get(kind, "Invalid")
+        parent = _edit(tx, Kind.EDIT, waits, event)
+    job = _job(tx, kind=kind, state=state, parent_id=parent, name="x", assigned_group="team", claimed_by=claimed)
+    tx.execute(
+        insert(tables.edit_jobs).values(
+            job_id=job, job_type="any", job_type_version=1, quarantine=False,
+            mode="read_only" if event == "Close" else "manual",
+            stage={"StepResumedCommitted": "publishing"}.get(event, "committing") if state == "Failed" else None,
+        )
+    )  # fmt: skip
+    return job
 
 
 def _row(tx: Connection, group: int, order: int, status: TaskStatus) -> int:
@@ -100,8 +123,17 @@ def expected(kind: Kind, state: str, event: str, who: set[Who]) -> int:
 
 
 CASES = [
-    pytest.param(kind, state, id=f"{kind}-{state}") for kind, machine in MACHINES.items() for state in machine.words
+    pytest.param(kind, state, id=f"{kind}-{state}")
+    for kind, machine in MACHINES.items()
+    for state in machine.words
+    if kind is not Kind.CONFLICT  # it has the machine of a correction
 ]
+
+
+def asked_by(kind: Kind, event: str) -> set[str]:
+    """Of an edit job's events that are the system's own it is enough to ask those who may do the most."""
+    nobodys = not any(who for (_, which), who in MACHINES[kind].who.items() if which == event)
+    return {"admin_role", "holder"} if nobodys and kind in EDITS else set()
 
 
 @pytest.fixture
@@ -113,6 +145,7 @@ def crowd(people: People) -> dict[str, Somebody]:
     people("member", "worker", groups=("team",))
     people("assignee", "reviewer")
     people("planner_role").do("/task-groups", name="more", tasks=[{"name": "t"}])
+    people("planner_role").do("/job-types", name="any")
     return people.known
 
 
@@ -125,9 +158,11 @@ def test_the_answers_are_those_of_the_table(kind: Kind, state: str, crowd: dict[
     for asker in askers(kind, state):
         legal: list[str] = []
         for place, event in enumerate(events):
+            if place and asker.name not in (asked_by(kind, event) or {asker.name}):
+                continue
             with engine.begin() as tx:
                 job = make(tx, kind, state, event, asker.name)
-            if place == 0:
+            if place == 0 or event == "Close":
                 legal = crowd[asker.name].see(f"/jobs/{job}")["legal_events"]
             answer = crowd[asker.name].ask("POST", f"/jobs/{job}/actions/{kebab(event)}", BODIES.get(event, {}))
             should = expected(kind, state, event, asker.who)

@@ -7,6 +7,7 @@ import pytest
 from orchestrator.domain import diagram
 from orchestrator.domain.batch_job import BATCH_JOB
 from orchestrator.domain.discovery import DISCOVERY
+from orchestrator.domain.edit_job import EDIT_JOB
 from orchestrator.domain.task import TASK, TaskEvent, TaskState
 
 LIFECYCLES = Path(__file__).parents[3] / "docs" / "lifecycles.md"
@@ -19,7 +20,7 @@ def test_the_documentation_shows_the_tables() -> None:
         assert text.count(f"<!-- diagram: {name} -->") == 1
 
 
-@pytest.mark.parametrize("machine", [BATCH_JOB, DISCOVERY, TASK], ids=lambda machine: machine.name)
+@pytest.mark.parametrize("machine", [BATCH_JOB, DISCOVERY, TASK, EDIT_JOB], ids=lambda machine: machine.name)
 def test_the_documentation_explains_every_state(machine: diagram.Machine[TaskState, TaskEvent]) -> None:
     prose = diagram._BLOCK.sub("", LIFECYCLES.read_text(encoding="utf-8"))  # pyright: ignore[reportPrivateUsage]
     assert [state for state in machine.states if f"`{state}`" not in prose] == []

@@ -7,11 +7,15 @@ import pytest
 
 from orchestrator.domain.batch_job import BATCH_JOB
 from orchestrator.domain.discovery import DISCOVERY
+from orchestrator.domain.edit_job import EDIT_JOB, REVIEW_JOB, REWORK_JOB
+from orchestrator.domain.kinds import ENDS
+from orchestrator.domain.kinds import MACHINES as KINDS
 from orchestrator.domain.machine import Machine, edges
 from orchestrator.domain.people import PeopleMachine
 from orchestrator.domain.task import TASK
 from orchestrator.domain.task_group import CODES, GROUP_JOB, TASK_JOB, TaskStatusEvent
 from orchestrator.errors import IllegalTransition
+from tests.unit.domain.edit_tables import EDIT_TABLE, EDIT_WHO, REVIEW_TABLE, REVIEW_WHO, REWORK_TABLE, REWORK_WHO
 
 JOB_TABLE = """
 Pending     TaskStarted       Started
@@ -127,6 +131,9 @@ MACHINES: list[tuple[Any, tuple[str, str], str, str]] = [
     (TASK, ("Discovered", "Pending"), TASK_TABLE, "Success Error Failure Skipped Cancelled"),
     (GROUP_JOB, ("Submitted", "Pending"), GROUP_TABLE, "Success Failure Cancelled"),
     (TASK_JOB, ("Listed", "Waiting"), TASK_JOB_TABLE, "Complete Cancelled"),
+    (EDIT_JOB, ("Created", "Proposed"), EDIT_TABLE, "Archived"),
+    (REWORK_JOB, ("CreatedAllocated", "Allocated"), REWORK_TABLE, "Archived"),
+    (REVIEW_JOB, ("CreatedAllocated", "Allocated"), REVIEW_TABLE, "Archived"),
 ]
 
 PAIRS = [
@@ -165,6 +172,7 @@ def test_beginnings_and_ends(
 ) -> None:
     assert tuple(map(str, machine.start)) == start
     assert {str(state) for state in machine.terminal} == set(terminal.split())
+    assert machine.start == machine.starts[0]
     assert not [source for source, _ in machine.edges if source in machine.terminal]
     assert not any(machine.legal(state) for state in machine.terminal)
     assert len(machine.edges) == len(rows(table))
@@ -185,12 +193,32 @@ def test_every_state_is_reached_from_the_start_and_reaches_an_end(machine: Machi
     assert all(reached_from(state) & machine.terminal for state in machine.states)
 
 
-@pytest.mark.parametrize("machine", [BATCH_JOB, GROUP_JOB, TASK_JOB], ids=lambda machine: machine.name)
-def test_who_may_fire_what(machine: PeopleMachine[Any, Any]) -> None:
+@pytest.mark.parametrize(
+    ("machine", "table"),
+    [
+        (BATCH_JOB, WHO),
+        (GROUP_JOB, WHO),
+        (TASK_JOB, WHO),
+        (EDIT_JOB, EDIT_WHO),
+        (REWORK_JOB, REWORK_WHO),
+        (REVIEW_JOB, REVIEW_WHO),
+    ],
+)
+def test_who_may_fire_what(machine: PeopleMachine[Any, Any], table: dict[str, str]) -> None:
     for (state, event), who in machine.who.items():
-        named = WHO.get(f"{state} {event}", WHO.get(event, ""))
+        named = table.get(f"{state} {event}", table.get(event, ""))
         assert " ".join(sorted(word.replace(" ", "_") for word in who)) == named, (state, event)
     assert machine.who.keys() == machine.edges.keys()
+
+
+def test_what_is_done_is_an_end_though_it_may_be_archived_or_retried() -> None:
+    for machine in (EDIT_JOB, REWORK_JOB, REVIEW_JOB):
+        assert {str(state) for state in machine.ends} == {"Completed", "Abandoned", "Archived"}
+    for kind, machine in KINDS.items():
+        assert machine.terminal <= machine.ends
+        assert {word for word in machine.words if word in ENDS} == machine.ends, kind
+    with pytest.raises(ValueError, match="never left"):
+        Machine("odd", TASK.start, TASK.edges, ends=())
 
 
 def test_an_event_is_known_by_either_spelling() -> None:

@@ -83,6 +83,21 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
                 "Ready",
                 "Working",
                 "Complete",
+                "Proposed",
+                "Allocated",
+                "Activated",
+                "Prepared",
+                "Downloaded",
+                "Uploaded",
+                "Invalid",
+                "Quarantined",
+                "Conflicted",
+                "Committed",
+                "Published",
+                "Completed",
+                "Archived",
+                "Abandoned",
+                "Failed",
                 name="job_state",
             ),
             nullable=False,
@@ -160,9 +175,16 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
         ),
         sa.CheckConstraint(
             "kind = 'batch' and state in ('Pending', 'Started', 'Success', 'Failure', 'Pausing', 'Paused', "
-            "'Dequeuing', 'Cancelled') or kind = 'group' and state in ('Pending', 'Started', 'Success', 'Failure', "
-            "'Pausing', 'Paused', 'Dequeuing', 'Cancelled') or kind = 'task' and state in ('Waiting', 'Ready', "
-            "'Working', 'Complete', 'Cancelled')",
+            "'Dequeuing', 'Cancelled') or kind = 'group' and state in ('Pending', 'Started', 'Success', "
+            "'Failure', 'Pausing', 'Paused', 'Dequeuing', 'Cancelled') or kind = 'task' and state in ('Waiting', "
+            "'Ready', 'Working', 'Complete', 'Cancelled') or kind = 'edit' and state in ('Proposed', "
+            "'Allocated', 'Activated', 'Prepared', 'Downloaded', 'Uploaded', 'Invalid', 'Quarantined', "
+            "'Conflicted', 'Committed', 'Published', 'Completed', 'Archived', 'Abandoned', 'Failed') or kind = "
+            "'correction' and state in ('Allocated', 'Activated', 'Prepared', 'Downloaded', 'Uploaded', "
+            "'Committed', 'Completed', 'Archived', 'Abandoned') or kind = 'review' and state in ('Allocated', "
+            "'Activated', 'Prepared', 'Downloaded', 'Completed', 'Archived', 'Abandoned') or kind = 'conflict' "
+            "and state in ('Allocated', 'Activated', 'Prepared', 'Downloaded', 'Uploaded', 'Committed', "
+            "'Completed', 'Archived', 'Abandoned')",
             name=op.f("ck_jobs_state"),
         ),
         sa.CheckConstraint("priority between 0 and 9", name=op.f("ck_jobs_priority")),
@@ -917,6 +939,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
     _worklist()
     _changes()
     _streams()
+    _edits()
     _tallies()
     op.execute(guards.FUNCTION)
     for trigger in guards.triggers().values():
@@ -1278,6 +1301,130 @@ def _streams() -> None:
         sa.PrimaryKeyConstraint("job_id", name=op.f("pk_streams")),
         comment="How much of a stream of paths is kept, in the transaction that keeps it.",
         postgresql_with={"fillfactor": "50"},
+    )
+
+
+def _edits() -> None:
+    """Edit jobs and their types."""
+    moment = {"server_default": sa.text("clock_timestamp()"), "nullable": False}
+    op.create_table(
+        "job_types",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), **moment),
+        sa.Column("updated_at", sa.DateTime(timezone=True), **moment),
+        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_job_types")),
+        comment="One row a type of edit jobs: which version is the current one.",
+    )
+    op.create_table(
+        "job_type_versions",
+        sa.Column("job_type", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("definition", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), **moment),
+        sa.ForeignKeyConstraint(
+            ["job_type"], ["job_types.name"], name=op.f("fk_job_type_versions_job_type"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("job_type", "version", name=op.f("pk_job_type_versions")),
+        comment="What a type was at each version; never changed. A job keeps the one that it began with.",
+    )
+    op.create_table(
+        "edit_jobs",
+        sa.Column("job_id", sa.BigInteger(), nullable=False),
+        sa.Column("job_type", sa.Text(), nullable=False),
+        sa.Column("job_type_version", sa.Integer(), nullable=False),
+        sa.Column("mode", sa.Text(), nullable=False, comment="of its type, which can not change"),
+        sa.Column("quarantine", sa.Boolean(), nullable=False, comment="what is uploaded has to be looked at"),
+        sa.Column(
+            "approved",
+            sa.Boolean(),
+            server_default="false",
+            nullable=False,
+            comment="what was uploaded last has been",
+        ),
+        sa.Column(
+            "merged",
+            sa.Boolean(),
+            server_default="false",
+            nullable=False,
+            comment="some of it may be in the live data",
+        ),
+        sa.Column(
+            "stage",
+            sa.Text(),
+            nullable=True,
+            comment="what the system is at; null = it is somebody else's turn, or nobody's",
+        ),
+        sa.Column(
+            "step_job_id",
+            sa.BigInteger(),
+            nullable=True,
+            comment="the run of the present step: no other's ending counts",
+        ),
+        sa.Column(
+            "go_on_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="from when on the system has something to do with it by itself; null = nothing",
+        ),
+        sa.Column(
+            "discard",
+            sa.Boolean(),
+            server_default="false",
+            nullable=False,
+            comment="its workspace is of no use any more",
+        ),
+        sa.Column(
+            "tries",
+            sa.SmallInteger(),
+            server_default="0",
+            nullable=False,
+            comment="of the present step, before this one",
+        ),
+        sa.Column(
+            "failures",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=True,
+            comment="of a job that another waits for: what is wrong, path by path",
+        ),
+        sa.Column("decision", sa.Text(), nullable=True, comment="of a review"),
+        sa.Column("time_spent_s", sa.Float(), server_default="0", nullable=False, comment="as people say it"),
+        sa.Column("planned_start", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("mode in ('manual', 'batch', 'read_only')", name=op.f("ck_edit_jobs_mode")),
+        sa.CheckConstraint(
+            "stage in ('extracting', 'editing', 'validating', 'reconciling', 'committing', 'publishing', 'cleaning')",
+            name=op.f("ck_edit_jobs_stage"),
+        ),
+        sa.CheckConstraint("step_job_id is null or stage is not null", name=op.f("ck_edit_jobs_step_job_id")),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_edit_jobs_job_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["step_job_id"], ["jobs.id"], name=op.f("fk_edit_jobs_step_job_id"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(
+            ["job_type", "job_type_version"],
+            ["job_type_versions.job_type", "job_type_versions.version"],
+            name=op.f("fk_edit_jobs_job_type_job_type_version"),
+        ),
+        sa.PrimaryKeyConstraint("job_id", name=op.f("pk_edit_jobs")),
+        comment="What an edit job, or a job that one waits for, has beside a job's own columns.",
+    )
+    for name, columns, where in (
+        ("go_on_at", ["go_on_at"], "go_on_at is not null"),
+        ("job_type", ["job_type", "job_type_version"], None),
+        ("step_job_id", ["step_job_id"], "step_job_id is not null"),
+    ):
+        condition = where and sa.text(where)
+        op.create_index(f"ix_edit_jobs_{name}", "edit_jobs", columns, unique=False, postgresql_where=condition)
+    op.create_index(
+        "ix_jobs_reviews",
+        "jobs",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text(
+            "kind = 'review' and assignee is null and assigned_group is null and ended_at is null"
+        ),
     )
 
 

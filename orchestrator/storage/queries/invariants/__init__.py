@@ -13,13 +13,13 @@ from orchestrator.domain.chain import STEP_BITS, STEP_MASK
 from orchestrator.domain.halving import MOST_CRASHES
 from orchestrator.domain.kinds import MACHINES
 from orchestrator.storage.guards import GUARDED
-from orchestrator.storage.queries.invariants import jobs, paths, tasks
+from orchestrator.storage.queries.invariants import edits, jobs, paths, tasks
 from orchestrator.storage.queries.invariants.check import Check
 from orchestrator.storage.queries.invariants.promises import PROMISES, Promise
 
 __all__ = ["CHECKS", "PROMISES", "Chosen", "Promise", "Violation", "choose", "violations"]
 
-CHECKS: Sequence[Check] = (*tasks.CHECKS, *paths.CHECKS, *jobs.CHECKS)
+CHECKS: Sequence[Check] = (*tasks.CHECKS, *paths.CHECKS, *jobs.CHECKS, *edits.CHECKS)
 GRACE_S = 75.0
 """A lease, and what a hub takes to judge that had to begin anew and to hear everybody first."""
 MOST_TASKS = 500_000
@@ -104,7 +104,7 @@ def violations(
             for kind, machine in MACHINES.items()
             for (before, event), after in machine.edges.items()
         ],
-        "starts": [f"{kind} {machine.start[0]} {machine.start[1]}" for kind, machine in MACHINES.items()],
+        "starts": [f"{kind} {event} {state}" for kind, machine in MACHINES.items() for event, state in machine.starts],
     }
     found: list[Violation] = []
     for check in CHECKS:

@@ -7,7 +7,7 @@ from functools import cached_property
 from sqlalchemy import TextClause, text
 
 from orchestrator.domain.discovery import DISCOVERY
-from orchestrator.domain.kinds import ENDS
+from orchestrator.domain.kinds import ENDS, MACHINES
 from orchestrator.domain.task import TASK
 
 
@@ -19,6 +19,8 @@ def words(states: Iterable[str]) -> str:
 TASK_OPEN = words(set(TASK.states) - TASK.terminal)
 TASK_ENDS = words(TASK.terminal)
 JOB_ENDS = words(ENDS)
+JOB_TERMINAL = words({str(state) for machine in MACHINES.values() for state in machine.terminal})
+"""Those of the ends that are never left."""
 WALK_ENDS = words(DISCOVERY.terminal)
 
 

@@ -1,6 +1,13 @@
 """Checks of jobs and walks: ends that stay, requests that hold, and histories that were possible."""
 
-from orchestrator.storage.queries.invariants.check import JOB_ENDS, TASK_ENDS, TASK_OPEN, WALK_ENDS, Check
+from orchestrator.storage.queries.invariants.check import (
+    JOB_ENDS,
+    JOB_TERMINAL,
+    TASK_ENDS,
+    TASK_OPEN,
+    WALK_ENDS,
+    Check,
+)
 
 _TRIGGERS = """
     select format('%s is not there, or disabled', u.name)
@@ -21,7 +28,7 @@ _ENDED_AT = f"""
 
 _LEFT = f"""
     select format('job %s, entry %s: %s in %s', job_id, seq, event, from_state) from history
-    where job_id = any(cast(:jobs as bigint[])) and from_state in ({JOB_ENDS}) and to_state <> from_state
+    where job_id = any(cast(:jobs as bigint[])) and from_state in ({JOB_TERMINAL}) and to_state <> from_state
 """
 
 _NOT_ENDED = """
