@@ -122,11 +122,11 @@ def test_a_database_that_is_away_is_told_of(engine: Engine, admin_key: str):
     assert b"secret-word" not in content
 
 
-def test_who_leads_and_who_waits(api: httpx.Client, engine: Engine, redis_url: str):
+def test_who_leads_and_who_waits(api: httpx.Client, engine: Engine, redis_url: str, tmp_path: Path):
     stop = threading.Event()
     url = engine.url.render_as_string(hide_password=False)
     engines = [make_engine(url, pool_size=1, name=NAME, by_key=True) for _ in range(2)]
-    hubs = [threading.Thread(target=run, args=(one, connect(redis_url), SECRET, stop)) for one in engines]
+    hubs = [threading.Thread(target=run, args=(one, connect(redis_url), SECRET, stop, tmp_path)) for one in engines]
     for hub in hubs:
         hub.start()
     try:

@@ -39,7 +39,8 @@ AT = "2030-01-31T22:00:00Z"
 
 def job(id: int = 12, state: str = "Started", **more: Any) -> dict[str, Any]:
     """A job as the API tells it; a word that this client does not know is no harm."""
-    absent = dict.fromkeys(name for name, field in Job.model_fields.items() if field.is_required())
+    plain: dict[Any, Any] = {bool: False, int: 0, float: 0.0, str: ""}
+    absent = {name: plain.get(field.annotation) for name, field in Job.model_fields.items() if field.is_required()}
     known = {
         "id": id, "kind": "batch", "state": state, "queue": "default", "priority": 5, "owner": "admin", "fields": {},
         "created_at": AT, "discovery": {"state": "Closed", "found": 2}, "tasks": COUNTS, "paths": PATHS, "steps": [],
