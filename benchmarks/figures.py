@@ -10,7 +10,7 @@ class Figure:
     """One line of the table."""
 
     workload: str
-    """W1 ... W11, as README.md here describes them."""
+    """W1 ... W12, as README.md here describes them."""
     who: str
     what: str
     unit: str

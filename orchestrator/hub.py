@@ -8,7 +8,6 @@ import logging
 import os
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Collection, Sequence
@@ -34,13 +33,13 @@ from orchestrator.domain.rhythm import Rhythm
 from orchestrator.keeper import Keeper
 from orchestrator.logs import set_up_logs_as_said
 from orchestrator.lost import lost
+from orchestrator.scheduler import Scheduler
 from orchestrator.services.canary import forget_canaries
 from orchestrator.services.expire import pass_time
 from orchestrator.services.lease import renew_all
 from orchestrator.services.memory import Memory
 from orchestrator.services.turn import Outbox, apply, hand_out, judge
 from orchestrator.services.unclaimed import PATIENCE_S, Unclaimed, give_back, unclaimed, unheard
-from orchestrator.storage import tally
 from orchestrator.storage.active import NAME, beat, become_active
 from orchestrator.storage.database import make_engine
 from orchestrator.storage.epoch import next_epoch, read_epoch
@@ -68,6 +67,7 @@ class Hub:
         self._streams, self._publisher = Streams(redis), Publisher(redis, secret)
         self._permits, self._memory = Permits(redis), Memory(most)
         self.beside = Beside(connection.engine.url, workspaces, self._streams.wake)
+        self.scheduler = Scheduler(connection, self._permits.revoke)
         self.keeper = Keeper(connection, self._publisher, self._permits, Fleet(redis), self._memory, self._give_back)
         self._positions: dict[str, str] = {}
         self._unsent: list[Outbox] = []
@@ -103,6 +103,7 @@ class Hub:
         A Redis error says that nothing could be read or sent: what is committed stays, and is sent at the next turn.
         """
         self._send()
+        wait_s = self.scheduler.wait_s(wait_s)
         if wait_s and not self._more:
             time.sleep(self._rhythm.pause_s)
         began, self._applied = time.monotonic(), 0
@@ -114,6 +115,7 @@ class Hub:
         if entries:
             failpoint("hub.read")
             self._apply_all(entries)
+        self._moved = self.scheduler.work() or self._moved
         now = time.monotonic()
         if self._moved or now - self._handed_out_at >= IDLE_S:
             self._handed_out_at = now
@@ -121,9 +123,8 @@ class Hub:
         self._send()
         if now - self._beat_at >= IDLE_S:
             self._house_keeping()
-        worked = time.monotonic() - woken
+        self._memory.turned(worked := time.monotonic() - woken)
         self._rhythm.turned(woken - began, worked, self._applied)
-        tally.observe(self._memory.counted, "turns", worked)
         return len(entries)
 
     def _hand_out(self) -> None:
@@ -133,6 +134,7 @@ class Hub:
             self._permits.allow(outbox.jobs)
         self._unsent.append(outbox)
         self._more = outbox.more
+        self.scheduler.told(outbox.due_s)
         self.beside.go_on(outbox.beside)
 
     def find_lost(self, patience_s: float = PATIENCE_S) -> None:
@@ -284,9 +286,8 @@ def _work(hub: Hub, stop: threading.Event) -> None:
 def main() -> None:
     """The process."""
     set_up_logs_as_said("python -m orchestrator.hub", "The hub")
-    settings = load_settings()
+    settings, stop = load_settings(), threading.Event()
     arm(os.environ)
-    stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _signal, _frame: stop.set())
     engine = make_engine(settings.require_database_url(), pool_size=1, name=NAME, by_key=True)
@@ -296,4 +297,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

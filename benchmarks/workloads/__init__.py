@@ -16,6 +16,7 @@ from benchmarks.workloads import (
     w9_recovery,
     w10_sites,
     w11_hubs,
+    w12_listeners,
 )
 
 Workload = Callable[[Plan], Iterator[Figure]]
@@ -33,4 +34,5 @@ WORKLOADS: Mapping[str, Workload] = {
     "W9": w9_recovery.recovery,
     "W10": w10_sites.sites,
     "W11": w11_hubs.hubs,
+    "W12": w12_listeners.listeners,
 }

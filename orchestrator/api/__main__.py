@@ -19,7 +19,7 @@ from orchestrator.storage.database import make_engine
 from orchestrator.storage.files import Files
 
 _GRACE_S = 3
-"""How long a stop waits for requests under way; who listens to events is let go then."""
+"""How long a stop waits for requests under way; who listens to events is let go at once, and comes back."""
 _NOT_STARTED = 3
 
 
@@ -63,7 +63,7 @@ def main() -> int:
         access_log=False,
         log_config=None,  # its loggers hand on to ours
     )
-    server = Server(config)
+    server = Server(config, at_end=app.state.listeners.close)
     with suppress(KeyboardInterrupt):
         server.run()
     deliverer.end()

@@ -1,9 +1,8 @@
 """The application: the routes, the gate before them, and the problem documents after them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from anyio import to_thread
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -17,11 +16,14 @@ import orchestrator
 from orchestrator.api.body_limit import MIB, BodyLimit, largest
 from orchestrator.api.callers import Callers
 from orchestrator.api.denied import Denials
-from orchestrator.api.feed import Feed, Look
+from orchestrator.api.feed import Feed
 from orchestrator.api.gate import Door, Gate
+from orchestrator.api.listener import Listeners
+from orchestrator.api.looks import look_at_all, look_at_jobs
 from orchestrator.api.metrics.exposition import Exposition
 from orchestrator.api.metrics.requests import Observed
 from orchestrator.api.moves import moves_of
+from orchestrator.api.news import News
 from orchestrator.api.openapi import describe, permission_of
 from orchestrator.api.problems import response_to
 from orchestrator.api.requires import Parts
@@ -29,13 +31,17 @@ from orchestrator.api.routes import (
     attachments,
     audit,
     control,
+    errors,
+    events,
     health,
     holds,
     job_types,
     jobs,
     keys,
+    ledger,
     logs,
     metrics,
+    schedules,
     sites,
     stream,
     submit,
@@ -46,11 +52,8 @@ from orchestrator.api.routes import (
     workflows,
     worklist,
 )
-from orchestrator.contracts.views import Snapshot
 from orchestrator.domain.roles import Permission
 from orchestrator.storage.files import Files
-from orchestrator.storage.queries.jobs import read_snapshots
-from orchestrator.storage.queries.snapshot import snapshot
 
 PREFIX = "/api/v1"
 OPENAPI_PATH = "/openapi.json"
@@ -65,9 +68,13 @@ ROUTERS: tuple[tuple[str, APIRouter], ...] = (
     (PREFIX, attachments.router),
     (PREFIX, tasks.router),
     (PREFIX, worklist.router),
+    (PREFIX, errors.router),
+    (PREFIX, events.router),
     (PREFIX, logs.router),
+    (PREFIX, ledger.router),
     (PREFIX, sites.router),
     (PREFIX, holds.router),
+    (PREFIX, schedules.router),
     (PREFIX, keys.router),
     (PREFIX, users.router),
     (PREFIX, audit.router),
@@ -105,8 +112,10 @@ def make_app(
     files = attachments_folder and Files(attachments_folder)
     app.state.parts = Parts(engine, secret, redis_url, webhooks_private, files, flower_url)
     app.state.callers = Callers(engine)
-    app.state.feed = Feed(_look(engine), moves_of(engine.url))
-    app.state.exposition = Exposition(engine, redis_url, lambda: app.state.feed.listeners)
+    app.state.listeners = Listeners()
+    app.state.feed = Feed(look_at_jobs(engine), moves_of(engine.url), app.state.listeners)
+    app.state.news = News(look_at_all(engine), app.state.listeners)
+    app.state.exposition = Exposition(engine, redis_url, lambda: len(app.state.listeners))
     # FastAPI has answers of its own for these two; all else comes up to the gate.
     app.add_exception_handler(RequestValidationError, _answer)
     app.add_exception_handler(HTTPException, _answer)
@@ -132,14 +141,3 @@ def doors(routers: Sequence[tuple[str, APIRouter]] = ROUTERS) -> list[Door]:
 
 async def _answer(_: Request, error: Exception) -> Response:
     return response_to(error)
-
-
-def _look(engine: Engine) -> Look:
-    def read(job_ids: Sequence[int]) -> Mapping[int, Snapshot]:
-        with snapshot(engine) as tx:
-            return read_snapshots(tx, job_ids)
-
-    async def look(job_ids: Sequence[int]) -> Mapping[int, Snapshot]:
-        return await to_thread.run_sync(read, job_ids)
-
-    return look

@@ -1,9 +1,11 @@
 """Who is calling, looked up once in a few seconds, so that not every request asks the database."""
 
+import asyncio
 import hashlib
 import time
 from collections.abc import Callable
 
+from anyio import to_thread
 from sqlalchemy import Engine
 
 from orchestrator.services.keys import Caller, check_key
@@ -17,6 +19,7 @@ class Callers:
     def __init__(self, engine: Engine, *, seconds: float = 4.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._engine, self._seconds, self._clock = engine, seconds, clock
         self._seen: dict[bytes, tuple[float, Caller]] = {}
+        self._asking: dict[bytes, asyncio.Future[Caller]] = {}
 
     def recall(self, plain: str) -> Caller | None:
         """The caller when the key was checked a moment ago; does not block."""
@@ -32,9 +35,26 @@ class Callers:
         self._seen[_digest(plain)] = checked_at, caller
         return caller
 
+    async def know(self, plain: str) -> Caller:
+        """The caller. Those who ask for one key at once share one look at the database, as a thousand listeners do."""
+        if (caller := self.recall(plain)) is not None:
+            return caller
+        digest = _digest(plain)
+        if (asking := self._asking.get(digest)) is None:
+            asking = self._asking[digest] = asyncio.ensure_future(to_thread.run_sync(self.check, plain))
+            asking.add_done_callback(lambda done: self._asked(digest, done))
+        return await asyncio.shield(asking)
+
+    def _asked(self, digest: bytes, done: "asyncio.Future[Caller]") -> None:
+        if self._asking.get(digest) is done:
+            del self._asking[digest]
+        if not done.cancelled():
+            done.exception()  # told to those who wait, if any still do
+
     def forget(self) -> None:
         """Check every key anew: one has been revoked here."""
         self._seen.clear()
+        self._asking.clear()
 
 
 def _digest(plain: str) -> bytes:

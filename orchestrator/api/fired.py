@@ -50,7 +50,7 @@ class Firer:
         The body is read in there, after the job's state has been looked at: 409 comes before 422.
         """
         with self._parts.engine.begin() as tx:
-            done = fire(tx, job_id, event, self._who, self._read, ACTIONS, _revoke(self._parts), kind=kind)
+            done = fire(tx, job_id, event, self._who, self._read, ACTIONS, revoke_by(self._parts), kind=kind)
             told = answer(tx, done)
             failpoint("api.control.uncommitted")
         failpoint("api.control.committed")
@@ -79,5 +79,6 @@ class Firer:
 Fired = Annotated[Firer, Depends()]
 
 
-def _revoke(parts: Parts) -> Revoke | None:
+def revoke_by(parts: Parts) -> Revoke | None:
+    """What takes back from the sites; None where the API was given no broker."""
     return None if parts.redis_url is None else Permits(shared(parts.redis_url)).revoke

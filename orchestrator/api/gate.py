@@ -99,8 +99,7 @@ class Gate:
         scheme, _, plain = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not plain.strip():
             raise Unauthenticated("send an API key as 'Authorization: Bearer <key>'")
-        plain = plain.strip()
-        return self._callers.recall(plain) or await to_thread.run_sync(self._callers.check, plain)
+        return await self._callers.know(plain.strip())
 
 
 def _allow(doors: Iterable[Door]) -> str:

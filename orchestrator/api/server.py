@@ -1,6 +1,8 @@
 """Uvicorn, but for its habit of looking ten times a second whether it is to end: the signal that says so wakes it."""
 
 import asyncio
+import socket
+from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 
@@ -14,6 +16,15 @@ class Server(uvicorn.Server):
     """Serves one application in this process."""
 
     _ending: asyncio.Event | None = None
+
+    def __init__(self, config: uvicorn.Config, at_end: Callable[[], None] = lambda: None) -> None:
+        super().__init__(config)
+        self._at_end = at_end
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let those go who listen, and wait for what else is under way."""
+        self._at_end()
+        await super().shutdown(sockets)
 
     async def main_loop(self) -> None:
         """Return once it is to end."""

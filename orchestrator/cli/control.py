@@ -26,6 +26,7 @@ def add_to(app: typer.Typer) -> None:
     verb(app, "pause", epilog='Example:  orchestrator pause 12 --reason "the disk is nearly full"')(pause)
     verb(app, "resume", epilog="Example:  orchestrator resume 12")(resume)
     verb(app, "redrive", epilog=REDRIVE_EXAMPLES)(redrive)
+    verb(app, "retry", epilog="Example:  orchestrator retry 4161 --watch")(retry)
     verb(app, "why", epilog="Examples:  orchestrator why 12    orchestrator why 12 --task 4096")(why)
     verb(app, "cancel", epilog="Example:  orchestrator cancel 12 --force")(cancel)
 
@@ -77,6 +78,21 @@ def redrive(
     with call.client() as client:
         job = client.request("POST", f"/jobs/{job_id}/redrive", said)
         return told(call, client, job, f"job {job['id']} redrives job {job_id}", watch=watch)
+
+
+def retry(
+    call: Call,
+    task: Annotated[int, typer.Argument(metavar="TASK", min=1, help="The task's number (see: orchestrator tasks ID)")],
+    *,
+    reason: Why = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Watch the new job; exit 0 only if it ends Success")
+    ] = False,
+) -> int:
+    """Try a single task again: a new job with only what stopped in it. Its own job has to have ended."""
+    with call.client() as client:
+        job = client.retry(task, reason)
+        return told(call, client, job, f"job {job['id']} tries task {task} again", watch=watch)
 
 
 def why(

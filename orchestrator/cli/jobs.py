@@ -1,4 +1,4 @@
-"""Look at jobs: the list, one of them, and its tasks, errors, paths and history."""
+"""Look at jobs: the list, one of them, and its tasks, paths and history."""
 
 from datetime import datetime
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli import complete, text
-from orchestrator.cli.output import put_json, say
+from orchestrator.cli.output import put_json
 from orchestrator.cli.summary import show_job, took
 from orchestrator.cli.verb import Call, usage, verb
 from orchestrator.cli.watch import JobId
@@ -22,7 +22,6 @@ def add_to(app: typer.Typer) -> None:
     verb(app, "jobs", epilog="Example:  orchestrator jobs --state Started --state Pending --site london")(jobs)
     verb(app, "job", epilog="Example:  orchestrator job 12 --json | jq .paths")(job)
     verb(app, "tasks", epilog="Example:  orchestrator tasks 12 --state Error --step 1")(tasks)
-    verb(app, "errors", epilog="Example:  orchestrator errors 12")(errors)
     verb(app, "paths", epilog="Example:  orchestrator paths 12 --outcome failed --json | jq -r .path")(paths)
     verb(app, "history", epilog="Example:  orchestrator history 12")(history)
 
@@ -138,28 +137,6 @@ def _reason(error: object) -> str | None:
     return str(error) if error else None
 
 
-def errors(call: Call, job_id: JobId, *, limit: Limit = 50) -> None:
-    """Show what went wrong in a job, failures that are alike together, with an example of each."""
-    with call.client() as client:
-        found = client.of_job(job_id, "errors", limit=limit)
-        call.put_list(
-            found,
-            ["paths#", "step", "action", "error", "message~", "for example~", "hosts"],
-            lambda item: (
-                item["paths"],
-                _step(item["step"]),
-                item["action"],
-                item["error_class"],
-                item["message"],
-                next((text.path(path) for path in item["example_paths"]), None),
-                ", ".join(item["hosts"]),
-            ),
-            empty=f"no path of job {job_id} has failed",
-        )
-        if not call.json and (reason := client.job(job_id)["reason"]):
-            say(f"job {job_id}: {text.safe(reason)}")
-
-
 def paths(
     call: Call,
     job_id: JobId,
@@ -176,7 +153,7 @@ def paths(
         call.put_list(
             found,
             ["outcome", "step", "path~", "message~"],
-            lambda item: (item["outcome"], _step(item["step"]), text.path(item), item["message"]),
+            lambda item: (item["outcome"], text.step(item["step"]), text.path(item), item["message"]),
             empty=f"no path of job {job_id} is {' or '.join(wanted)}",
         )
 
@@ -199,7 +176,3 @@ def history(call: Call, job_id: JobId, *, limit: Limit = 500) -> None:
             ),
             empty="nothing yet",
         )
-
-
-def _step(step: int | None) -> str:
-    return "discovery" if step is None else str(step)

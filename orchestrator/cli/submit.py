@@ -9,6 +9,7 @@ import typer
 
 from orchestrator.cli import complete
 from orchestrator.cli.fields import read_fields
+from orchestrator.cli.forecast import foretell
 from orchestrator.cli.moments import moment_from
 from orchestrator.cli.output import warn
 from orchestrator.cli.starts import read_starts
@@ -80,6 +81,12 @@ def submit(
     idempotency_key: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Submitting again with the same text gives the same job")
     ] = None,
+    version: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="This version of the workflow, not the newest")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only find the paths, and show what would run where; nothing is run")
+    ] = False,
     watch: Annotated[
         bool, typer.Option("--watch", "-w", help="Watch it with live bars; exit 0 only if it ends Success")
     ] = False,
@@ -97,7 +104,7 @@ def submit(
         "deadline": deadline and moment_from(deadline, "--deadline"),
     }
     with call.client() as client:
-        definition = client.workflow(workflow)
+        definition = client.workflow(workflow) if version is None else client.workflow_version(workflow, version)
         method = discovery or definition.get("discovery")
         streams = method == "stream"
         if streams != (paths == ["-"]) or (ndjson and not streams) or (paths_from is not None and streams):
@@ -113,10 +120,14 @@ def submit(
             priority=priority,
             discovery=discovery,
             max_running=max_running,
+            workflow_version=version,
+            dry_run=dry_run or None,
             **times,
         )
         if streams:
             job = _fed(client, job["id"], nul=nul, ndjson=ndjson)
+        if dry_run:
+            return foretell(call, client, job["id"])
         return told(call, client, job, f"job {job['id']} is {job['state']}", watch=watch)
 
 

@@ -1,17 +1,15 @@
 """Task groups: define them, start group jobs, and call the tools of these."""
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
 import typer
 
 from orchestrator.cli import text
+from orchestrator.cli.definition import named, read_definition
 from orchestrator.cli.output import put_json, put_table, say
 from orchestrator.cli.plot import FORMATS, NoPlotter, draw_durations
 from orchestrator.cli.verb import Call, usage, verb
-from orchestrator.cli.workflows import named
-from orchestrator.contracts.document import read_yaml
 
 GroupJob = Annotated[int, typer.Argument(metavar="ID", min=1, help="The group job's number")]
 Why = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; kept in the job's history")]
@@ -39,11 +37,7 @@ def add_to(app: typer.Typer) -> None:
 
 def define(call: Call, file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON or YAML; - reads it")]) -> None:
     """Keep the definition of a task group, or replace the one of this name."""
-    try:
-        content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-    except OSError as error:
-        raise usage(f"{file}: {error.strerror}") from None
-    definition = read_yaml(content)
+    definition = read_definition(file)
     name = named(file, definition)
     with call.client() as client:
         kept = client.apply_task_group(name, definition)

@@ -45,6 +45,11 @@ def path(item: Mapping[str, Any] | str) -> str:
     return safe(os.fsdecode(raw))
 
 
+def step(place: int | None) -> str:
+    """A place in a chain, or discovery where it is none."""
+    return "discovery" if place is None else str(place)
+
+
 def number(value: float | None) -> str:
     """A count with thousands set apart, or a dash where there is none."""
     return "-" if value is None else f"{value:,.0f}"

@@ -10,9 +10,10 @@ from rich.live import Live
 
 from orchestrator.cli import complete
 from orchestrator.cli.bars import Bars, line
+from orchestrator.cli.events import Kind, Owner, Site, Workflow, follow_all
 from orchestrator.cli.output import console, put_json, say, warn
 from orchestrator.cli.summary import show_end
-from orchestrator.cli.verb import DONE, FAILED, INTERRUPTED, Call, verb
+from orchestrator.cli.verb import DONE, FAILED, INTERRUPTED, Call, usage, verb
 from orchestrator.client import DocumentClient
 
 JobId = Annotated[int, typer.Argument(metavar="ID", min=1, help="The job's number", autocompletion=complete.job_ids)]
@@ -23,12 +24,27 @@ def add_to(app: typer.Typer) -> None:
     verb(app, "watch", epilog="Example:  orchestrator watch 12")(watch)
 
 
-def watch(call: Call, job_id: JobId) -> int:
-    """Watch a job with live bars until it ends; exit code 0 only if it ends Success.
+def watch(
+    call: Call,
+    job_id: Annotated[
+        int | None, typer.Argument(metavar="[ID]", min=1, help="The job's number  [default: all jobs]")
+    ] = None,
+    *,
+    site: Site = None,
+    workflow: Workflow = None,
+    kind: Kind = None,
+    owner: Owner = None,
+) -> int:
+    """Watch a job with live bars until it ends; exit code 0 only if it ends Success. Without ID, what happens to all.
 
     Without a terminal: a line whenever something has changed, at most one a second. With --json: a document of the
     job at each change, the last one at its end.
     """
+    filters = {"site": site, "workflow": workflow, "kind": kind, "owner": owner}
+    if job_id is None:
+        return follow_all(call, filters)
+    if any(filters.values()):
+        raise usage("--site, --workflow, --kind and --owner are for watching all jobs: leave out the job")
     with call.client() as client:
         return follow(client, job_id, as_json=call.json)
 

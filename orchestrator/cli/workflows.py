@@ -1,28 +1,25 @@
 """Look at workflows and change them: a definition is a file of YAML or JSON."""
 
-import sys
+import json
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated
 
 import typer
-import yaml
 
 from orchestrator.cli import complete
+from orchestrator.cli.definition import as_written, named, read_definition, written
 from orchestrator.cli.imports import import_workflows
 from orchestrator.cli.output import console, put_json, say
 from orchestrator.cli.text import safe, when
 from orchestrator.cli.verb import DONE, FAILED, Call, explain, usage, verb
+from orchestrator.contracts.workflow_schema import workflow_schema
 from orchestrator.errors import Fault, Invalid
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A definition in YAML or JSON; - is standard input")]
+_MARKS = {"added": "+", "removed": "-", "changed": "~"}
+_STYLES = {"added": "green", "removed": "red", "changed": "yellow"}
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The workflow's name", autocompletion=complete.workflows)]
-
-_ADDED = {"version", "created_by", "created_at"}
-_OPTIONAL = {
-    *("label", "icon_classes", "discovery", "discovery_options", "fields", "tolerance", "choices", "default"),
-    *("include", "exclude", "site", "queue", "retries", "timeout", "group"),
-}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -31,7 +28,11 @@ def add_to(app: typer.Typer) -> None:
     group = typer.Typer(name="workflow", help="Show, check, change or delete one workflow.", no_args_is_help=True)
     verb(group, "apply", epilog="Example:  orchestrator workflow apply verify_and_copy.yaml")(apply)
     verb(group, "import", epilog="Example:  orchestrator workflow import exported/")(import_workflows)
-    verb(group, "show")(show)
+    verb(group, "export", epilog="Example:  orchestrator workflow export --to definitions/")(export)
+    verb(group, "show", epilog="Example:  orchestrator workflow show verify_and_copy --version 2")(show)
+    verb(group, "versions")(versions)
+    verb(group, "diff", epilog="Example:  orchestrator workflow diff verify_and_copy --from 2 --to 5")(diff)
+    verb(group, "schema", epilog="Example:  orchestrator workflow schema > workflow.schema.json")(schema)
     verb(group, "validate", epilog="Example:  orchestrator workflow validate verify_and_copy.yaml")(validate)
     verb(group, "delete")(delete)
     app.add_typer(group)
@@ -85,16 +86,88 @@ def validate(call: Call, file: File) -> int:
     return DONE if answer["valid"] else FAILED
 
 
-def show(call: Call, name: Name) -> None:
+def show(
+    call: Call,
+    name: Name,
+    *,
+    version: Annotated[int | None, typer.Option(metavar="N", min=1, help="Not the newest: this one")] = None,
+) -> None:
     """Show a workflow's newest version, in YAML that `orchestrator workflow apply` takes."""
     with call.client() as client:
-        found = client.workflow(name)
+        found = client.workflow(name) if version is None else client.workflow_version(name, version)
     if call.json:
         put_json(found)
     else:
-        # The dumper escapes control characters itself: nothing of the definition can act on a terminal.
         say(f"# version {found['version']}, made by {found['created_by']} at {when(found['created_at'])}")
-        console().print(yaml.safe_dump(as_written(found), sort_keys=False), soft_wrap=True, end="")
+        console().print(written(found), soft_wrap=True, end="")
+
+
+def versions(call: Call, name: Name) -> None:
+    """List a workflow's versions, the newest first."""
+    with call.client() as client:
+        found = client.workflow_versions(name)
+        call.put_list(
+            found,
+            ["version#", "by", "at", "label~"],
+            lambda item: (item["version"], item["created_by"], when(item["created_at"]), item["label"]),
+            empty="no versions",
+        )
+
+
+def diff(
+    call: Call,
+    name: Name,
+    *,
+    before: Annotated[
+        int | None,
+        typer.Option("--from", metavar="N", min=1, help="The earlier version; else the one before the later"),
+    ] = None,
+    after: Annotated[
+        int | None, typer.Option("--to", metavar="N", min=1, help="The later version; else the newest")
+    ] = None,
+) -> None:
+    """Show what two versions of a workflow say differently, place by place."""
+    with call.client() as client:
+        found = client.compare_workflow(name, before, after)
+    if call.json:
+        return put_json(found)
+    say(f"workflow {safe(name)}, from version {found['from']} to version {found['to']}:")
+    for one in found["changes"]:
+        was, now = (json.dumps(one[side]) for side in ("before", "after"))
+        told = {"added": now, "removed": was, "changed": f"{was} -> {now}"}[one["change"]]
+        say(f"{_MARKS[one['change']]} {safe(one['place'])}: {told}", _STYLES[one["change"]])
+    if not found["changes"]:
+        say("  they say the same")
+    return None
+
+
+def export(
+    call: Call,
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="These; all where none is named")] = None,
+    *,
+    to: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="A file each, in this folder; else all on standard output")
+    ] = None,
+) -> None:
+    """Write workflows as YAML that `orchestrator workflow import` takes, here or elsewhere."""
+    with call.client() as client:
+        found = map(client.workflow, names) if names else client.pages("/workflows")
+        for number, definition in enumerate(found):
+            if call.json:
+                put_json(as_written(definition))
+            elif to is None:
+                console().print(("---\n" if number else "") + written(definition), soft_wrap=True, end="")
+            else:
+                _keep(to / f"{definition['name']}.yaml", written(definition))
+
+
+def schema(call: Call) -> None:
+    """Print the JSON Schema of a definition, by which editors complete and check."""
+    # Of this program: no service is asked, so that it can be had where files are written.
+    if call.json:
+        put_json(workflow_schema())
+    else:
+        typer.echo(json.dumps(workflow_schema(), indent=2))
 
 
 def delete(call: Call, name: Name) -> None:
@@ -104,44 +177,18 @@ def delete(call: Call, name: Name) -> None:
     call.put(answer, f"workflow {safe(name)} is deleted")
 
 
+def _keep(file: Path, content: str) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content)
+    except OSError as error:
+        raise usage(f"{file}: {error.strerror}") from None
+    say(f"{safe(str(file))} is written")
+
+
 def _shipped(name: Path) -> Path:
     folder = Path(str(files("orchestrator.services"))) / "shipped"
     known = sorted(file.stem for file in folder.glob("*.yaml"))
     if str(name) not in known:
         raise usage(f"{name} does not ship; these do: {', '.join(known)}")
     return folder / f"{name}.yaml"
-
-
-def as_written(part: Any) -> Any:
-    """The definition in an answer as a person would write it: without what the service added or left empty."""
-    if isinstance(part, list):
-        return [as_written(item) for item in cast(list[Any], part)]
-    if not isinstance(part, dict):
-        return part
-    return {
-        name: as_written(value)
-        for name, value in cast(dict[str, Any], part).items()
-        if name not in _ADDED and not (name in _OPTIONAL and value in (None, []))
-    }
-
-
-def named(file: Path, definition: object) -> str:
-    """The name that the definition in a file gives; usage when there is none."""
-    name = cast(dict[str, object], definition).get("name") if isinstance(definition, dict) else None
-    if not isinstance(name, str) or not name:
-        raise usage(f"{file}: it has no name")
-    return name
-
-
-def read_definition(file: Path) -> dict[str, Any]:
-    """The definition in a file; JSON is YAML too."""
-    try:
-        content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-        document: object = yaml.safe_load(content)
-    except OSError as error:
-        raise usage(f"{file}: {error.strerror}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise usage(f"{file} is neither YAML nor JSON: {' '.join(str(error).split())}") from None
-    if not isinstance(document, dict):
-        raise usage(f"{file}: a definition is a mapping, not {type(document).__name__}")
-    return cast(dict[str, Any], document)

@@ -30,16 +30,20 @@ from orchestrator.client.errors import NotNow as NotNow
 from orchestrator.client.errors import NotThere as NotThere
 from orchestrator.client.errors import NotValid as NotValid
 from orchestrator.client.events import parse_events as parse_events
+from orchestrator.client.everything import Everything
+from orchestrator.client.failures import Failures
 from orchestrator.client.handles import AsyncJobHandle as AsyncJobHandle
 from orchestrator.client.handles import JobHandle as JobHandle
 from orchestrator.client.jobs import Jobs
+from orchestrator.client.ledger import Ledgers
+from orchestrator.client.schedules import Schedules
 from orchestrator.client.sites import Sites
-from orchestrator.client.synchronous import Documents, Synchronous
+from orchestrator.client.synchronous import Synchronous
 from orchestrator.client.task_groups import TaskGroups
 from orchestrator.client.workflows import Workflows
 
 
-class Operations(Jobs, TaskGroups, Workflows, Sites, Access):
+class Operations(Jobs, Failures, TaskGroups, Workflows, Sites, Access):
     """All that can be asked for."""
 
 
@@ -51,5 +55,5 @@ class AsyncClient(Asynchronous, Operations):
     """The same, to be awaited."""
 
 
-class DocumentClient(Documents, Operations):
+class DocumentClient(Everything, Ledgers, Schedules, Operations):
     """The same as a ``Client``, but its answers are the documents of the API as they come."""

@@ -82,6 +82,11 @@ class Jobs:
         return post(f"/jobs/{job_id}/cancel", views.Job, said(reason=reason, force=force or None))
 
     @Operation
+    def forecast(self, job_id: int) -> Ask[views.Forecast]:
+        """What a dry run has found: what would run where, and how long that would take."""
+        return get(f"/jobs/{job_id}/forecast", views.Forecast)
+
+    @Operation
     def fire(self, job_id: int, event: str, **said: object) -> Ask[views.Job]:
         """Fire one of a job's ``legal_events`` at it, spelled so or in kebab case; the job as it then is."""
         return post(f"/jobs/{job_id}/actions/{segment(event)}", views.Job, said)

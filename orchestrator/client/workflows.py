@@ -6,6 +6,7 @@ from typing import Any
 from orchestrator.client.ask import Ask, delete, get, keep, listed, segment
 from orchestrator.client.operation import Listing, Operation
 from orchestrator.contracts.views import Page
+from orchestrator.contracts.views.workflows import WorkflowDifference
 from orchestrator.contracts.workflow import WorkflowVersion
 
 
@@ -22,10 +23,22 @@ class Workflows:
         """One workflow, its newest version."""
         return get(f"/workflows/{segment(name)}", WorkflowVersion)
 
+    @Operation
+    def workflow_version(self, name: str, version: int) -> Ask[WorkflowVersion]:
+        """One workflow, as it was at a version."""
+        return get(f"/workflows/{segment(name)}/versions/{version}", WorkflowVersion)
+
     @Listing
     def workflow_versions(self, name: str, *, limit: int | None = None) -> Ask[Page[WorkflowVersion]]:
         """Its versions, the newest first."""
         return listed(f"/workflows/{segment(name)}/versions", WorkflowVersion, limit=limit)
+
+    @Operation
+    def compare_workflow(
+        self, name: str, before: int | None = None, after: int | None = None
+    ) -> Ask[WorkflowDifference]:
+        """What two versions say differently; the newest and the one before it, unless others are named."""
+        return get(f"/workflows/{segment(name)}/diff", WorkflowDifference, **{"from": before, "to": after})
 
     @Operation
     def apply_workflow(self, name: str, definition: Mapping[str, Any]) -> Ask[WorkflowVersion]:

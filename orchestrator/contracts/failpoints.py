@@ -41,6 +41,8 @@ FAILPOINTS: Mapping[str, tuple[str, str]] = {
     "hub.publishing": ("orchestrator/broker/publisher.py", "a parcel is committed, and not published"),
     "hub.published": ("orchestrator/broker/publisher.py", "parcels are published, and that is noted nowhere"),
     "hub.dequeuing": ("orchestrator/services/dequeue.py", "in the middle of a chunk of a cancelled job"),
+    "schedule.firing": ("orchestrator/scheduler.py", "a firing and its job are written, and not committed"),
+    "schedule.fired": ("orchestrator/scheduler.py", "they are, and the hub goes on"),
     "edit.prepared": ("orchestrator/services/go_on.py", "files of an edit job are ready for a step that is not begun"),
     "edit.uncommitted": ("orchestrator/services/go_on.py", "what follows for an edit job is written, not committed"),
     "prune.deleting": ("orchestrator/services/prune.py", "rows of an ended job are deleted, and not committed"),

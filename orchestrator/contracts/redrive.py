@@ -36,6 +36,8 @@ class RedriveAsked(Asked):
         | None
     ) = None
     """Only what failed so (``GET /jobs/{id}/errors``)."""
+    tasks: Annotated[list[Annotated[int, Field(ge=1, le=2**63 - 1)]], Field(min_length=1, max_length=100)] | None = None
+    """Only what stopped in one of these tasks."""
 
     @property
     def kept(self) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from pydantic import (
     Field,
     SkipValidation,
     StringConstraints,
-    field_validator,
     model_validator,
 )
 
@@ -28,7 +27,6 @@ MAX_PATHS = 1_000_000
 MAX_PATH_BYTES = 32 * 1024
 CHUNK_PATHS = 5_000
 CHUNK_BYTES = 1024 * 1024
-_LATER = "is not supported in this version"
 _MAX_SIZE = (1 << 63) - 1
 _KEYS = frozenset({"path", "path_b64", "state", "size"})
 
@@ -66,6 +64,8 @@ class Submission(BaseModel):
     )
 
     workflow: Word
+    workflow_version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+    """This version of it; absent: the newest."""
     site: Word
     paths: Annotated[SkipValidation[list[str | GivenPath]], Field(max_length=MAX_PATHS)] = []
     """At least one, but for a stream, which is sent its paths afterwards."""
@@ -90,19 +90,13 @@ class Submission(BaseModel):
     max_running: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     """At most so many of its tasks run at once; its workflow may have limits beside."""
     dry_run: bool = False
+    """Only find the paths, and count what would run (``GET /jobs/{id}/forecast``); nothing does."""
 
     @model_validator(mode="after")
     def _has_time(self) -> Self:
         if self.not_before and self.deadline and self.deadline <= self.not_before:
             raise ValueError("the deadline has to be later than not_before")
         return self
-
-    @field_validator("dry_run")
-    @classmethod
-    def _is_meant(cls, dry_run: bool) -> bool:
-        if dry_run:
-            raise ValueError(_LATER)
-        return dry_run
 
     @property
     def overrides_discovery(self) -> bool:

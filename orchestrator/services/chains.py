@@ -13,6 +13,7 @@ from orchestrator.services.ask import Ask, Asked, ask, ask_of
 from orchestrator.storage import tables
 from orchestrator.storage.copy import copy_in
 from orchestrator.storage.counters import Deltas
+from orchestrator.storage.together import write
 
 
 class Chain(NamedTuple):
@@ -44,6 +45,8 @@ class Link(NamedTuple):
     policy: RetryPolicy
     people: Ask | None = None
     """Who is asked, where people do it."""
+    dry: bool = False
+    """Nothing of it is run: what would be is counted."""
     remembers: bool = False
     """Paths that come to a good end are no news at the next run."""
 
@@ -53,7 +56,8 @@ Plan = Mapping[tuple[int, int], Sequence[Link]]
 
 _PLAN = text("""
     select s.job_id, s.rule, s.site, s.queue, s.function, s.waits, s.action, s.options -> 'retries' as retries,
-      s.options -> 'manual' as manual, d.memory is not null as remembers
+      s.options -> 'manual' as manual, d.memory is not null as remembers,
+      exists (select from forecasts f where f.job_id = s.job_id and f.rule = s.rule) as dry
     from job_steps s left join discoveries d on d.job_id = s.job_id
     where s.job_id = any(cast(:jobs as bigint[])) order by s.job_id, s.rule, s.step
 """)
@@ -66,13 +70,17 @@ def read_plan(tx: Connection, jobs: Iterable[int]) -> Plan:
     for row in tx.execute(_PLAN, {"jobs": sorted(set(jobs))}):
         place = (row.site, row.queue, row.function)
         people = None if row.manual is None else ask_of(row.queue, row.manual)
-        link = Link(place, row.waits, row.action, policy_of(row.retries), people, row.remembers)
+        link = Link(place, row.waits, row.action, policy_of(row.retries), people, row.dry, row.remembers)
         plan[row.job_id, row.rule].append(link)
     return dict(plan)
 
 
 def write_chains(tx: Connection, chains: Sequence[Chain], plan: Plan, deltas: Deltas) -> None:
-    """Add them, and count their paths and tasks; their jobs' rows are locked."""
+    """Add them, and count their paths and tasks; their jobs' rows are locked. Those of dry runs are only counted."""
+    dry = [chain for chain in chains if plan[chain.job, chain.rule][0].dry]
+    if dry:
+        foresee(tx, dry, deltas)
+        chains = [chain for chain in chains if not plan[chain.job, chain.rule][0].dry]
     if not chains:
         return
     ids = tx.execute(_IDS, {"n": len(chains)}).scalars().all()
@@ -104,3 +112,24 @@ def write_chains(tx: Connection, chains: Sequence[Chain], plan: Plan, deltas: De
     ask(tx, asked)
     if carry_rows:
         copy_in(tx, tables.carries, ("task_id", "carry"), carry_rows)
+
+
+_FORESEE = text("""
+    update forecasts f set batches = f.batches + u.batches, paths = f.paths + u.paths
+    from unnest(cast(:job as bigint[]), cast(:rule as int[]), cast(:batches as int[]), cast(:paths as bigint[]))
+      as u(job, rule, batches, paths)
+    where f.job_id = u.job and f.rule = u.rule
+""")
+
+
+def foresee(tx: Connection, chains: Iterable[Chain], deltas: Deltas) -> None:
+    """Count what would be run; its paths are skipped."""
+    seen: defaultdict[tuple[int, int], list[int]] = defaultdict(lambda: [0, 0])
+    for chain in chains:
+        seen[chain.job, chain.rule][0] += 1
+        seen[chain.job, chain.rule][1] += chain.n
+        deltas.jobs[chain.job].update(total=chain.n, skipped=chain.n)
+    job, rule = zip(*seen, strict=True)
+    batches, paths = zip(*seen.values(), strict=True)
+    values = {"job": list(job), "rule": list(rule), "batches": list(batches), "paths": list(paths)}
+    write(tx, _FORESEE, values, len(seen), "forecasts")

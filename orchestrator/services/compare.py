@@ -62,12 +62,16 @@ def compare(tx: Connection, seen: Sequence[Seen], deltas: Deltas) -> list[Chain]
         _keep_open(tx, one.job, found)
         sorted_ = Rules(read_rules(row.rules), columns).sort(found.told)
         chains += sorted_.chains(one.job, one.subtree, one.sequence)
-        write_down(tx, sorted_.unmatched)
+        if not row.dry:
+            write_down(tx, sorted_.unmatched)
         deltas.jobs[one.job]["unmatched"] += len(sorted_.unmatched)
     return chains
 
 
-_JOBS = text("select job_id, memory, rules from discoveries where job_id = any(cast(:jobs as bigint[]))")
+_JOBS = text("""
+    select job_id, memory, rules, exists (select from forecasts f where f.job_id = d.job_id) as dry
+    from discoveries d where job_id = any(cast(:jobs as bigint[]))
+""")
 _KNOWN = text("""
     select u.i, r.name, r.kind, r.inode, r.size, r.mtime_ns
     from unnest(cast(:memory as bigint[]), cast(:at as uuid[]), cast(:after as bytea[]), cast(:upto as bytea[]))

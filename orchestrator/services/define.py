@@ -1,14 +1,16 @@
 """Defining workflows: every version stays as it was written; the newest is the one that new jobs take."""
 
 import re
+from dataclasses import asdict
 from typing import Any, cast
 
 import msgspec
 from sqlalchemy import Connection, Row, Select, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
-from orchestrator.contracts.views import Page
+from orchestrator.contracts.views import Page, WorkflowChange, WorkflowDifference
 from orchestrator.contracts.workflow import Workflow, WorkflowVersion
+from orchestrator.domain.difference import differences
 from orchestrator.domain.fields import reference
 from orchestrator.errors import Conflict, Fault, Invalid, NotFound
 from orchestrator.services.check import checked
@@ -19,6 +21,9 @@ from orchestrator.storage.tables import workflow_versions, workflows
 
 SHIPPER = "orchestrator"
 """Who makes the versions that come with the program."""
+
+RESERVED = frozenset({"schema"})
+"""Names below /workflows that are something else."""
 
 _NAME = re.compile(r"[a-z0-9_-]{1,100}")
 _NEWEST = (workflow_versions.c.version == workflows.c.version) & workflows.c.deleted_at.is_(None)
@@ -34,6 +39,8 @@ def create(tx: Connection, document: object, actor: str) -> WorkflowVersion:
     if name is not None and _alive(tx, name) is not None and not _is_as_shipped(tx, name):
         raise _taken(name)  # comes before whatever else is wrong
     workflow = checked(tx, document)
+    if workflow.name in RESERVED:
+        raise Invalid("the workflow can not be taken", [Fault("$.name", f"{workflow.name!r} is an address of the API")])
     new = insert_or_not(workflows).values(name=workflow.name, version=1).on_conflict_do_nothing()
     version = 1
     if tx.scalar(new.returning(workflows.c.version)) is None:
@@ -96,6 +103,26 @@ def read_workflow(tx: Connection, name: str) -> WorkflowVersion:
     return _view(row)
 
 
+def read_version(tx: Connection, name: str, version: int) -> WorkflowVersion:
+    """One version; NotFound when there is no such workflow, or it has no such version."""
+    return _view(_version(tx, name, version))
+
+
+def compare(tx: Connection, name: str, before: int | None, after: int | None) -> WorkflowDifference:
+    """What two versions say differently: the newest one and the one before it, unless others are named.
+
+    NotFound when there is no such workflow, or it has no such version.
+    """
+    row = _alive(tx, name)
+    if row is None:
+        raise _missing(name)
+    to: int = row.version if after is None else after
+    from_ = max(to - 1, 1) if before is None else before
+    old, new = (_version(tx, name, version).definition for version in (from_, to))
+    changes = [WorkflowChange(**asdict(one)) for one in differences(old, new)]
+    return WorkflowDifference(name=name, from_=from_, to=to, changes=changes)
+
+
 def list_workflows(tx: Connection, limit: int, cursor: str | None = None) -> Page[WorkflowVersion]:
     """The newest version of every workflow, by name."""
     query = _versions().where(_NEWEST).order_by(workflows.c.name)
@@ -116,6 +143,16 @@ def list_versions(tx: Connection, name: str, limit: int, cursor: str | None = No
 
 def _versions() -> Select[Any]:
     return select(workflow_versions).join(workflows, workflows.c.name == workflow_versions.c.workflow)
+
+
+def _version(tx: Connection, name: str, version: int) -> Row[Any]:
+    if _alive(tx, name) is None:
+        raise _missing(name)
+    query = _versions().where(workflows.c.name == name, workflow_versions.c.version == version)
+    row = tx.execute(query).one_or_none()
+    if row is None:
+        raise NotFound(f"the workflow {name!r} has no version {version}")
+    return row
 
 
 def _alive(tx: Connection, name: str, *, lock: bool = False) -> Row[Any] | None:

@@ -31,6 +31,7 @@ class Wanted(msgspec.Struct):
     include: list[Left]
     steps: list[int] | None = None
     fingerprints: list[str] | None = None
+    tasks: list[int] | None = None
 
 
 @dataclass(slots=True)
@@ -45,7 +46,8 @@ class Taking:
     @property
     def filters(self) -> dict[str, Any]:
         """For the queries below."""
-        return {"steps": self.wanted.steps, "prints": self.wanted.fingerprints, "mask": STEP_MASK}
+        wanted = self.wanted
+        return {"steps": wanted.steps, "prints": wanted.fingerprints, "only": wanted.tasks, "mask": STEP_MASK}
 
 
 _WALKS = text("""
@@ -64,8 +66,9 @@ def take_walks(tx: Connection, taking: Taking, source: int, _after: After) -> Af
 
     What would have been found to have changed is found by the next run.
     """
-    if taking.wanted.steps is None and taking.wanted.fingerprints is None:
-        include = taking.wanted.include
+    wanted = taking.wanted
+    if wanted.steps is None and wanted.fingerprints is None and wanted.tasks is None:
+        include = wanted.include
         asked = {"broken": Left.FAILURE in include, "unfinished": Left.CANCELLED in include}
         rows = tx.execute(_WALKS, {"job": taking.job, "source": source, **asked})
         taking.walks += (NewWalk(taking.job, bytes(row.input), row.cursor) for row in rows)
@@ -79,6 +82,7 @@ _ROWS = text("""
       and (o.task_id, o.index) > (:task, :index) and t.state is distinct from 'Failure'
       and (cast(:steps as int[]) is null or (o.task_id <> 0 and (o.task_id & :mask) = any(cast(:steps as int[]))))
       and (cast(:prints as text[]) is null or o.fingerprint = any(cast(:prints as text[])))
+      and (cast(:only as bigint[]) is null or o.task_id = any(cast(:only as bigint[])))
     order by o.task_id, o.index limit :most
 """)
 _MARK_ROWS = text("""
@@ -153,6 +157,7 @@ _TASKS = text("""
       and t.stopped in ('Failure', 'Cancelled') and t.redriven_by is null
       and t.stopped = any(cast(:states as task_state[]))
       and (cast(:steps as int[]) is null or (t.id & :mask) = any(cast(:steps as int[])))
+      and (cast(:only as bigint[]) is null or t.id = any(cast(:only as bigint[])))
     order by t.id limit :most
 """)
 _MARK_TASKS = text("update tasks set redriven_by = :job where id = any(cast(:tasks as bigint[]))")

@@ -14,7 +14,7 @@ from orchestrator.domain.shares import Shares
 from orchestrator.services.chains import Plan, read_plan
 from orchestrator.services.decide import Task
 from orchestrator.services.smooth import Smooth
-from orchestrator.storage.tally import Counts
+from orchestrator.storage.tally import Counts, observe
 
 
 class Step(NamedTuple):
@@ -77,6 +77,10 @@ class Memory:
     def jobs(self) -> set[int]:
         """Of which it remembers something."""
         return {step.job for step in self.paces} | self._plans.keys()
+
+    def turned(self, seconds: float) -> None:
+        """A turn took so long, without what it waited."""
+        observe(self.counted, "turns", seconds)
 
     def forget(self, jobs: Iterable[int]) -> None:
         """These have ended."""

@@ -52,7 +52,7 @@ def read_order(tx: Connection, body: object) -> Order:
     Raises Conflict for a workflow that is disabled, Invalid with places in the body for everything else.
     """
     submission, paths, wrong = _read(body)
-    workflow, version = _workflow(tx, submission.workflow)
+    workflow, version = _workflow(tx, submission.workflow, submission.workflow_version)
     offers = load_offers(tx, [action.name for rule in workflow.filter_rules for action in rule.action])
     method, options, found = _discovery(submission, workflow, offers)
     wrong += found
@@ -73,19 +73,22 @@ def _read(body: object) -> tuple[Submission, PathList, list[Fault]]:
     return submission, *read_paths(submission.paths)
 
 
-def _workflow(tx: Connection, name: str) -> tuple[Workflow, int]:
-    row = tx.execute(
-        select(workflow_versions.c.definition, workflows.c.version)
-        .join(workflows, workflows.c.name == workflow_versions.c.workflow)
-        .where(workflows.c.name == name, workflows.c.deleted_at.is_(None))
-        .where(workflow_versions.c.version == workflows.c.version)
-    ).one_or_none()
-    if row is None:
+def _workflow(tx: Connection, name: str, asked: int | None) -> tuple[Workflow, int]:
+    """The version that is asked for, or the newest; whether it may be run at all is said by the newest."""
+    newest = tx.scalar(select(workflows.c.version).where(workflows.c.name == name, workflows.c.deleted_at.is_(None)))
+    if newest is None:
         raise _refusal([Fault("$.workflow", f"there is no workflow {name!r}")])
-    workflow = Workflow.model_validate(row.definition)
-    if not workflow.enabled:
+    version = newest if asked is None else asked
+    query = select(workflow_versions.c.version, workflow_versions.c.definition).where(
+        workflow_versions.c.workflow == name, workflow_versions.c.version.in_({version, newest})
+    )
+    found = {row.version: Workflow.model_validate(row.definition) for row in tx.execute(query)}
+    if not found[newest].enabled:
         raise Conflict(f"the workflow {name!r} is disabled")
-    return workflow, row.version
+    if version not in found:
+        reason = f"the workflow {name!r} has no version {version}; its newest is {newest}"
+        raise _refusal([Fault("$.workflow_version", reason)])
+    return found[version], version
 
 
 def _discovery(submission: Submission, workflow: Workflow, offers: Offers) -> tuple[str, dict[str, Any], list[Fault]]:

@@ -45,7 +45,8 @@ class Walked(NamedTuple):
 # when it begins, is paused or is closed; what has changed is told when all other walks have ended.
 _LIVE = text(f"""
     select j.id as job_id, j.state as job_state, j.redrive, d.rules, d.memory, w.subtree, w.attempt, w.state,
-      w.sequence, w.cursor, w.input, w.live, s.job_id is not null as streams, s.closed_at is not null as closed
+      w.sequence, w.cursor, w.input, w.live, s.job_id is not null as streams, s.closed_at is not null as closed,
+      exists (select from forecasts f where f.job_id = j.id) as dry
     from (select distinct job_id from walks where by_hub and ended_at is null) own
     join jobs j on j.id = own.job_id and j.ended_at is null
     join discoveries d on d.job_id = j.id

@@ -16,13 +16,15 @@ def recall(tx: Connection, job: int, order: Order) -> bytes:
     """Take the memories of all starting folders for this job: the key of them.
 
     The same workflow at the same site with other values of its fields (another destination, say) is something else,
-    and remembers for itself. Conflict while another job that goes by one of them has not ended.
+    and remembers for itself. A dry run takes none. Conflict while another job that goes by one of them has not ended.
     """
     spoken = [order.workflow.name, order.submission.site, order.values]
     key = hashlib.sha256(msgspec.json.encode(spoken, order="deterministic")).digest()
     roots = sorted({path.rstrip(b"/") or b"/" for path in order.paths.paths})
     values = {"key": key, "roots": roots, "workflow": order.workflow.name, "site": order.submission.site}
     tx.execute(_MAKE, values)
+    if order.submission.dry_run:  # it only reads
+        return key
     for row in tx.execute(_LOCK, values).all():
         if row.busy:
             raise Conflict(

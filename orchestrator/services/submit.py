@@ -23,7 +23,7 @@ from orchestrator.services.recall import CHANGES, recall
 from orchestrator.services.users import ensure_groups
 from orchestrator.storage.copy import copy_in
 from orchestrator.storage.history import record
-from orchestrator.storage.tables import discoveries, job_steps, jobs, progress, streams, walks
+from orchestrator.storage.tables import discoveries, forecasts, job_steps, jobs, progress, streams, walks
 
 MOST_WALKS = 8
 """So many a job begins with; walkers that are idle share what the others have before them."""
@@ -37,12 +37,19 @@ class Submitted(NamedTuple):
 
 
 def submit(
-    tx: Connection, body: object, owner: str, idempotency_key: str | None = None, *, parent: int | None = None
+    tx: Connection,
+    body: object,
+    owner: str,
+    idempotency_key: str | None = None,
+    *,
+    parent: int | None = None,
+    reason: str | None = None,
 ) -> Submitted:
     """Make a job of a request body (decoded JSON), as part of the transaction; ``parent`` is the job it is a part of.
 
-    The same key with the same body again is the same job. Raises Conflict for the same key with another body and for a
-    workflow that is disabled, Invalid with places in the body for everything else that is wrong.
+    ``reason`` is what its history says of why, where nobody did it by hand. The same key with the same body again is
+    the same job. Raises Conflict for the same key with another body and for a workflow that is disabled, Invalid with
+    places in the body for everything else that is wrong.
     """
     digest = body_digest(body)
     if idempotency_key is not None and (job := repeated(tx, owner, idempotency_key, digest)) is not None:
@@ -59,7 +66,7 @@ def submit(
     if order.submission.depends_on:
         depend(tx, job, order.submission.depends_on)
     event, state = BATCH_JOB.start
-    record(tx, job, event, actor=owner, after=state)
+    record(tx, job, event, actor=owner, after=state, reason=reason)
     return Submitted(job, created=True)
 
 
@@ -104,7 +111,7 @@ def _add_job(
             due_at=order.submission.due_at,
             extent=order.submission.extent,
             attributes=order.submission.attributes,
-            limits=order.workflow.limits,
+            limits=None if order.submission.dry_run else order.workflow.limits,
             max_running=max_running_of(order.workflow, order.submission.max_running),
             state=BATCH_JOB.start[1],
             idempotency_key=key,
@@ -150,3 +157,6 @@ def _add_discovery(tx: Connection, job: int, order: Order) -> None:
     if order.method == STREAM:
         tx.execute(insert(streams).values(job_id=job))
     copy_in(tx, walks, ("job_id", "subtree", "input", "state", "by_hub"), rows)
+    if order.submission.dry_run:
+        rules = range(len(order.workflow.filter_rules))
+        tx.execute(insert(forecasts), [{"job_id": job, "rule": rule} for rule in rules])

@@ -33,7 +33,8 @@ def tell_changes(
     sorted_ = Rules(rules, columns).sort(changes)
     chains = sorted_.chains(row.job_id, row.subtree, row.sequence + 1)
     write_chains(tx, chains, memory.plan(tx, [row.job_id]) if chains else {}, deltas)
-    write_down(tx, sorted_.unmatched)
+    if not row.dry:
+        write_down(tx, sorted_.unmatched)
     deltas.jobs[row.job_id]["unmatched"] += len(sorted_.unmatched)
     return row.sequence + 1, b""
 

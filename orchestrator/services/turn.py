@@ -13,6 +13,7 @@ from orchestrator.domain.discovery import DISCOVERY, DiscoveryState
 from orchestrator.services.announce import announce
 from orchestrator.services.canary import hear
 from orchestrator.services.collect import collect
+from orchestrator.services.come_due import FREE, NEXT
 from orchestrator.services.dequeue import Stop, cancelled, overdue, stopping
 from orchestrator.services.dispatch import Sent, hand_out_tasks
 from orchestrator.services.failures import Failures
@@ -51,6 +52,8 @@ class Outbox:
     """Jobs."""
     beside: list[str] = field(default_factory=list[str])
     """Who has something to do beside the turns (beside.py): there are jobs that are being cancelled, or edited."""
+    due_s: float | None = None
+    """In how many seconds a schedule is due next; None: none is."""
     more: bool = False
     """Not all has been done that is to be done in chunks: the next turn is not to be waited for."""
 
@@ -111,7 +114,7 @@ def hand_out(tx: Connection, epoch: int, memory: Memory) -> Outbox:
     granted = grants(tx, serving) if afoot.walks else Grants()
     more = due or walked.more
     beside = [*(["dequeuer"] if dequeuing else []), *(["editor"] if afoot.edits else [])]
-    return Outbox(parcels, orders, granted, stops=stops, ended=ended, beside=beside, more=more)
+    return Outbox(parcels, orders, granted, stops=stops, ended=ended, beside=beside, due_s=afoot.due_s, more=more)
 
 
 # Most turns find none of these: one look spares them seven.
@@ -122,7 +125,8 @@ _AFOOT = text(f"""
       exists (select from walks where not by_hub and ended_at is null) as walks,
       exists (select from later where run_after <= statement_timestamp()) as due,
       exists (select {NEWS}) or exists (select {DUE}) as groups,
-      exists (select {STEP_NEWS}) or exists (select {STEP_DUE}) as edits
+      exists (select {STEP_NEWS}) or exists (select {STEP_DUE}) as edits,
+      case when exists (select {FREE}) then 0 else {NEXT} end as due_s
 """)  # noqa: S608 - our own words
 
 

@@ -5,8 +5,8 @@ from sqlalchemy import Connection, text
 from orchestrator.domain.dependency import ended, reached
 from orchestrator.storage.together import write
 
-# What webhooks are to be told is written by the same statement: an event is in both, or in neither. And so is that one
-# more job has come into a state, which metrics count.
+# What webhooks are to be told is written by the same statement: an event is in both, or in neither. They hear
+# nothing of dry runs: nothing has run. And so is that one more job has come into a state, which metrics count.
 _RECORD = text("""
     with entry as (
       insert into history (job_id, seq, actor, event, from_state, to_state, reason, comment)
@@ -27,6 +27,7 @@ _RECORD = text("""
     )
     from entry e join jobs j on j.id = e.job_id
     join webhooks w on (w.events is null or e.event = any(w.events)) and (w.workflow is null or w.workflow = j.workflow)
+    where not exists (select from forecasts f where f.job_id = e.job_id)
 """)
 
 

@@ -1,12 +1,15 @@
 """The command line against a service that it has started itself: every command, as text and as JSON."""
 
 import base64
+import csv
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -138,6 +141,52 @@ def test_a_hostile_name_comes_through_and_can_not_act_on_the_terminal(service: S
     shown = service.run("paths", str(ended["id"]), "--outcome", "processed")
     assert r"evil\x1b[2J\n\xe9.txt" in shown
     assert "\x1b" not in shown
+
+
+def test_what_went_wrong_is_told_and_tried_again(service: Service, ended: dict[str, Any]) -> None:
+    name = str(ended["id"])
+    shown = service.run("errors", name)
+    assert "what the 1 failed paths share:" in shown
+    [group] = service.json("errors", name)
+    assert f"orchestrator redrive {name} --fingerprint {group['fingerprint']}" in shown
+    [shared] = service.json("errors", name, "--fingerprint", group["fingerprint"])
+    assert (shared["failed"], shared["sampled"]) == ({"paths": 1, "looked_at": 1}, False)
+    assert name in {str(job) for one in service.json("errors", "--workflow", "check") for job in one["job_ids"]}
+    assert group["fingerprint"] in service.run("errors", "--site", "london")
+    [task] = service.json("tasks", name, "--state", "Error")
+    again = service.json("retry", str(task["id"]), "--reason", "mended", "--watch", code=1)[-1]
+    assert (again["redrive_of"], again["paths"]["total"], again["state"]) == (ended["id"], 1, "Failure")
+    assert "has taken that over already" in service.run("retry", str(task["id"]), code=1)
+
+
+def test_a_ledger_is_exported(service: Service, ended: dict[str, Any]) -> None:
+    name, file = str(ended["id"]), service.data.parent / "ledger.parquet"
+    assert len(list(csv.DictReader(io.StringIO(service.run("export", name))))) == 62
+    [failed] = service.json("export", name, "--outcome", "failed")
+    assert (failed["path"], failed["action"]) == (str(service.data / "out.txt"), "fs.checksum")
+    service.run("export", name, "--parquet", str(file))
+    assert file.read_bytes()[:4] == b"PAR1"
+    service.run("export", name, "--output", str(file.with_suffix(".jsonl")))
+    assert len(file.with_suffix(".jsonl").read_text().splitlines()) == 62
+    assert "no job 999999" in service.run("export", "999999", "--output", str(file.with_suffix(".csv")), code=1)
+    assert {left.name for left in file.parent.glob("ledger.*")} == {"ledger.parquet", "ledger.jsonl"}
+
+
+def test_what_happens_to_all_jobs_is_shown_as_it_happens(service: Service) -> None:
+    listening = service.start("events", "--json", "--workflow", "check")
+    assert listening.stdout is not None
+    try:
+        # Until the first is heard: it may not listen yet.
+        heard = threading.Thread(target=listening.stdout.readline)
+        heard.start()
+        while heard.is_alive():
+            service.json("submit", "check", "box 1", "--site", "london", "-f", "to=paris", "--watch")
+        event = json.loads(listening.stdout.readline())
+        assert (event["workflow"], event["site"]) == ("check", "london")
+    finally:
+        listening.send_signal(signal.SIGINT)
+        listening.communicate(timeout=30)
+    assert listening.returncode == 130
 
 
 def test_paths_come_from_a_list_too(service: Service) -> None:

@@ -29,6 +29,7 @@ def test_it_leads_where_it_says() -> None:
         "lunch",
         "Cancelled",
         "Success 301 of 301",
+        "30 2 * * * (Europe/London)",
         "300\n",
         "301\n",
     )

@@ -83,6 +83,33 @@ def test_of_the_hub_while_it_cancels(trial: Trial, marks: Path) -> None:
     trial.ends("Cancelled")
 
 
+@pytest.mark.parametrize("name", _named("schedule."))
+def test_of_a_schedule(name: str, trial: Trial, marks: Path) -> None:
+    """Each due time has one job, whether its hub had come to say so or not."""
+    stack = trial.stack
+    workflow = stack.whole.define({"name": "noop"}, discovery=None, type="all")
+    said = {"name": f"often-{uuid4().hex[:8]}", "workflow": workflow, "site": SITE, "paths": ["a"]}
+    with stack.also(stack.installation.hub(), **_told(name, marks)) as second:
+        assert wait_until(lambda: stack.waiting_hubs() == 1, 30)
+        stack.kill("hub")
+        made = stack.whole.http.post("/schedules", json=said | {"every": "1s", "overlap": "queue"}).raise_for_status()
+        assert second.wait(30) == -signal.SIGKILL
+    assert _fired(name, marks)
+    id = made.json()["id"]
+    fired = "select count(*) from firings where schedule_id = :id and job_id is not null"
+    assert wait_until(lambda: stack.record.one(fired, id=id) >= 5, 30)
+    stack.whole.http.post(f"/schedules/{id}/pause").raise_for_status()
+    jobs = stack.record.rows("select id, ended_at from jobs where name = :name", name=said["name"])
+    assert len(jobs) == stack.record.one(fired, id=id)
+    gaps = """
+        select count(*) from (select due_at - lag(due_at) over (order by due_at) as gap from firings
+          where schedule_id = :id) x where gap <> interval '1 second'
+    """
+    assert stack.record.one(gaps, id=id) == 0
+    for job in jobs:
+        assert stack.whole.end(job.id)["state"] == "Success"
+
+
 @pytest.mark.parametrize("name", _named("worker.", "discovery."))
 def test_of_a_site(name: str, trial: Trial, marks: Path) -> None:
     stack = trial.stack

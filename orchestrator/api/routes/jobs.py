@@ -1,13 +1,10 @@
 """Jobs, as they are read: the list, one, and what belongs to it."""
 
-from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query
 from pydantic import AfterValidator, AwareDatetime, Field
-from starlette.responses import StreamingResponse
 
-from orchestrator.api.feed import Feed
 from orchestrator.api.requires import Db, Id, NoQuery, PageQuery, Who, needs
 from orchestrator.contracts import views
 from orchestrator.domain.chain import MAX_STEPS
@@ -15,6 +12,7 @@ from orchestrator.domain.kinds import STATES, Kind
 from orchestrator.domain.roles import Permission
 from orchestrator.domain.task import TaskState
 from orchestrator.storage.queries import jobs, paths, tasks, why
+from orchestrator.storage.queries.forecast import read_forecast
 from orchestrator.storage.queries.snapshot import snapshot
 
 router = APIRouter(tags=["jobs"])
@@ -30,16 +28,6 @@ def _known_job(job_id: Annotated[int, Path(ge=1, le=2**63 - 1, description="the 
 
 
 KnownJob = Annotated[int, Depends(_known_job)]
-
-
-_EVENT = {
-    "type": "object",
-    "required": ["id", "data"],
-    "properties": {
-        "id": {"type": "string", "description": "the job's seq"},
-        "data": {"type": "string", "contentMediaType": "application/json"},
-    },
-}
 
 
 def _known_state(state: str) -> str:
@@ -102,18 +90,18 @@ def list_tasks(job_id: KnownJob, engine: Db, query: Annotated[TasksQuery, Query(
         )
 
 
-@router.get("/jobs/{job_id}/errors", dependencies=_READ, summary="A job's failures, grouped by likeness")
-def list_errors(job_id: KnownJob, engine: Db, query: Annotated[PageQuery, Query()]) -> views.Page[views.ErrorGroup]:
-    """Those with the most paths first."""
-    with snapshot(engine) as tx:
-        return tasks.list_errors(tx, job_id, query.limit, query.cursor)
-
-
 @router.get("/jobs/{job_id}/paths", dependencies=_READ, summary="What became of a job's paths, one by one")
 def list_paths(job_id: KnownJob, engine: Db, query: Annotated[PathsQuery, Query()]) -> views.Page[views.PathOutcome]:
     """Chain by chain; those that have not come to an end yet are left out."""
     with snapshot(engine) as tx:
         return paths.list_paths(tx, job_id, query.limit, query.cursor, outcome=query.outcome)
+
+
+@router.get("/jobs/{job_id}/forecast", dependencies=_READ, summary="What a dry run has found")
+def get_forecast(job_id: KnownJob, engine: Db, _query: NoQuery) -> views.Forecast:
+    """What would run where, and how long that would take. 404 of a job that is no dry run."""
+    with snapshot(engine) as tx:
+        return read_forecast(tx, job_id)
 
 
 @router.get("/jobs/{job_id}/history", dependencies=_READ, summary="What happened to a job, oldest first")
@@ -128,24 +116,3 @@ def why_job(job_id: KnownJob, engine: Db, _query: NoQuery) -> views.Why:
     """Every cause that is known, with what would do away with it."""
     with snapshot(engine) as tx:
         return why.why_job(tx, job_id)
-
-
-@router.get(
-    "/jobs/{job_id}/events",
-    dependencies=_READ,
-    summary="A job's live events",
-    response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {"schema": _EVENT}}}},
-)
-async def watch_job(job_id: KnownJob, request: Request, _query: NoQuery) -> StreamingResponse:
-    """Server-sent events, beginning with the present state; it ends after a terminal one.
-
-    `id:` is the job's seq, `data:` one line of JSON: `{seq, state, from, tasks, paths, progress}`.
-    """
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_events(request.app.state.feed, job_id), headers=headers, media_type="text/event-stream")
-
-
-async def _events(feed: Feed, job_id: int) -> AsyncIterator[str]:
-    async for news in feed.listen(job_id):
-        yield ": nothing new\n\n" if news is None else f"id: {news.seq}\ndata: {news.model_dump_json()}\n\n"

@@ -2,16 +2,19 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, BackgroundTasks, Depends, Path, Query
+from fastapi import APIRouter, BackgroundTasks, Depends, Path, Query, Response
 
 from orchestrator.api.bodies import JSON, RawBody, taking
 from orchestrator.api.requires import AllParts, Db, NoQuery, PageQuery, Who, needs
 from orchestrator.broker.wake import wake
 from orchestrator.contracts import views
 from orchestrator.contracts.answer import AnswerAsked
+from orchestrator.contracts.control import Asked
 from orchestrator.domain.roles import Permission
+from orchestrator.services.redrive import retry
 from orchestrator.services.task_events import fire_at_task
 from orchestrator.storage.queries import asked, tasks, why
+from orchestrator.storage.queries.jobs import read_job
 from orchestrator.storage.queries.snapshot import snapshot
 
 router = APIRouter(tags=["jobs"])
@@ -75,6 +78,36 @@ def fire_at(
         told = asked.read_manual_task(tx, task_id, who.person)
     background.add_task(wake, parts.redis_url)
     return told
+
+
+@router.post(
+    "/tasks/{task_id}/retry",
+    status_code=201,
+    dependencies=[needs(Permission.CONTROL)],
+    openapi_extra=taking(Asked, JSON, required=False),
+    summary="Try a single task again",
+)
+def retry_task(
+    task_id: KnownTask,
+    parts: AllParts,
+    who: Who,
+    body: RawBody,
+    response: Response,
+    background: BackgroundTasks,
+    _query: NoQuery,
+) -> views.Job:
+    """A new job, linked to the task's, with only what stopped in this task, from its step on; once its job has ended.
+
+    The task itself stays as it ended. 409 when nothing of it is left: it ended well, or was taken over already.
+    """
+    with parts.engine.begin() as tx:
+        job = read_job(tx, tasks.read_task(tx, task_id).job_id)
+        who.must_reach(job.site, job.workflow)
+        asked = body.model(Asked, "the task can not be tried again like that")
+        job = read_job(tx, retry(tx, task_id, asked, who.user), who.person)
+    response.headers["Location"] = f"/api/v1/jobs/{job.id}"
+    background.add_task(wake, parts.redis_url)
+    return job
 
 
 @router.get("/tasks/{task_id}/why", dependencies=[needs(Permission.READ)], summary="Why a task does not move")

@@ -1,14 +1,15 @@
 """Workflows: defining them, looking at them, checking one without keeping it."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import BaseModel, Field
 
 from orchestrator.api.bodies import JSON, YAML, RawBody, taking
-from orchestrator.api.requires import Db, NoQuery, PageQuery, Who, needs
-from orchestrator.contracts.views import Page, Wrong
+from orchestrator.api.requires import Db, NoQuery, PageQuery, StrictQuery, Who, needs
+from orchestrator.contracts.views import Page, WorkflowDifference, Wrong
 from orchestrator.contracts.workflow import Workflow, WorkflowVersion
+from orchestrator.contracts.workflow_schema import workflow_schema
 from orchestrator.domain.roles import Permission
 from orchestrator.errors import Invalid
 from orchestrator.services import define
@@ -17,6 +18,8 @@ from orchestrator.storage.queries.snapshot import snapshot
 
 router = APIRouter(tags=["workflows"])
 
+VersionNumber = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Version = Annotated[int, Path(ge=1, le=2**31 - 1, description="the number of the version")]
 _TAKES = taking(Workflow, JSON, YAML)
 _READS, _WRITES = [needs(Permission.READ)], [needs(Permission.DEFINE)]
 
@@ -26,6 +29,13 @@ class Verdict(BaseModel):
 
     valid: bool
     errors: list[Wrong]
+
+
+class DifferenceQuery(StrictQuery):
+    """Which versions."""
+
+    from_: VersionNumber | None = Field(None, alias="from", description="the earlier; else the one before `to`")
+    to: VersionNumber | None = Field(None, description="the later; else the newest")
 
 
 _Page = Annotated[PageQuery, Query()]
@@ -58,6 +68,12 @@ def validate_workflow(db: Db, body: RawBody, _query: NoQuery) -> Verdict:
     return Verdict(valid=True, errors=[])
 
 
+@router.get("/workflows/schema", dependencies=_READS)
+def get_schema(_query: NoQuery) -> dict[str, Any]:
+    """The JSON Schema of a definition, for editors."""
+    return workflow_schema()
+
+
 @router.get("/workflows/{name}", dependencies=_READS)
 def get_workflow(db: Db, name: str, _query: NoQuery) -> WorkflowVersion:
     """A workflow at its newest version."""
@@ -85,3 +101,17 @@ def list_versions(db: Db, name: str, query: _Page) -> Page[WorkflowVersion]:
     """Every version of a workflow, the newest first."""
     with snapshot(db) as tx:
         return define.list_versions(tx, name, query.limit, query.cursor)
+
+
+@router.get("/workflows/{name}/versions/{version}", dependencies=_READS)
+def get_version(db: Db, name: str, version: Version, _query: NoQuery) -> WorkflowVersion:
+    """A workflow as it was at one version."""
+    with snapshot(db) as tx:
+        return define.read_version(tx, name, version)
+
+
+@router.get("/workflows/{name}/diff", dependencies=_READS, summary="What two versions say differently")
+def compare_versions(db: Db, name: str, query: Annotated[DifferenceQuery, Query()]) -> WorkflowDifference:
+    """Place by place; the newest and the one before it, unless others are named."""
+    with snapshot(db) as tx:
+        return define.compare(tx, name, query.from_, query.to)

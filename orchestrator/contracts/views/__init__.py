@@ -10,6 +10,15 @@ from orchestrator.contracts.views.access import User as User
 from orchestrator.contracts.views.archive import Archived as Archived
 from orchestrator.contracts.views.archive import NotArchived as NotArchived
 from orchestrator.contracts.views.attachments import Attachment as Attachment
+from orchestrator.contracts.views.errors import ErrorGroup as ErrorGroup
+from orchestrator.contracts.views.errors import ErrorSeen as ErrorSeen
+from orchestrator.contracts.views.errors import LookedAt as LookedAt
+from orchestrator.contracts.views.errors import SharedTrait as SharedTrait
+from orchestrator.contracts.views.errors import WhatIsShared as WhatIsShared
+from orchestrator.contracts.views.events import Happened as Happened
+from orchestrator.contracts.views.forecasts import Forecast as Forecast
+from orchestrator.contracts.views.forecasts import ForecastRule as ForecastRule
+from orchestrator.contracts.views.forecasts import ForecastStep as ForecastStep
 from orchestrator.contracts.views.groups import DurationReport as DurationReport
 from orchestrator.contracts.views.groups import GroupTask as GroupTask
 from orchestrator.contracts.views.groups import NextTask as NextTask
@@ -20,7 +29,6 @@ from orchestrator.contracts.views.groups import TaskList as TaskList
 from orchestrator.contracts.views.holds import Hold as Hold
 from orchestrator.contracts.views.jobs import DependsOn as DependsOn
 from orchestrator.contracts.views.jobs import Discovery as Discovery
-from orchestrator.contracts.views.jobs import ErrorGroup as ErrorGroup
 from orchestrator.contracts.views.jobs import Failure as Failure
 from orchestrator.contracts.views.jobs import HistoryEntry as HistoryEntry
 from orchestrator.contracts.views.jobs import Job as Job
@@ -41,6 +49,9 @@ from orchestrator.contracts.views.logs import TaskProgress as TaskProgress
 from orchestrator.contracts.views.page import Page as Page
 from orchestrator.contracts.views.page import Problem as Problem
 from orchestrator.contracts.views.page import Wrong as Wrong
+from orchestrator.contracts.views.schedules import Firing as Firing
+from orchestrator.contracts.views.schedules import Schedule as Schedule
+from orchestrator.contracts.views.schedules import ScheduleLine as ScheduleLine
 from orchestrator.contracts.views.sites import Node as Node
 from orchestrator.contracts.views.sites import OfferedAction as OfferedAction
 from orchestrator.contracts.views.sites import PartlyOffered as PartlyOffered
@@ -53,6 +64,8 @@ from orchestrator.contracts.views.webhooks import SentAgain as SentAgain
 from orchestrator.contracts.views.webhooks import Webhook as Webhook
 from orchestrator.contracts.views.why import Cause as Cause
 from orchestrator.contracts.views.why import Why as Why
+from orchestrator.contracts.views.workflows import WorkflowChange as WorkflowChange
+from orchestrator.contracts.views.workflows import WorkflowDifference as WorkflowDifference
 from orchestrator.contracts.views.worklist import Asked as Asked
 from orchestrator.contracts.views.worklist import Decided as Decided
 from orchestrator.contracts.views.worklist import ManualTask as ManualTask

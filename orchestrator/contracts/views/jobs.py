@@ -6,7 +6,6 @@ from typing import Any
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
-from orchestrator.contracts.text import PathText
 from orchestrator.contracts.views.holds import Hold
 from orchestrator.contracts.views.logs import TaskProgress
 from orchestrator.domain.discovery import DiscoveryState
@@ -116,6 +115,7 @@ class Job(BaseModel):
     created_at: datetime
     not_before: datetime | None
     deadline: datetime | None
+    dry_run: bool = Field(description="nothing of it is run: `GET /jobs/{id}/forecast` says what would be")
     redrive_of: int | None = Field(description="the job of which this one takes over what did not succeed")
     started_at: datetime | None
     ended_at: datetime | None
@@ -200,22 +200,6 @@ class PathOutcome(BaseModel):
     step: int | None = Field(description="where it stopped; null: in discovery")
     outcome: Outcome
     message: str | None
-
-
-class ErrorGroup(BaseModel):
-    """Failures that are alike."""
-
-    fingerprint: str
-    action: str
-    rule: int | None = Field(description="null: in discovery")
-    step: int | None = Field(description="null: in discovery")
-    error_class: str
-    message: str = Field(description="that of the first")
-    paths: int = Field(description="how many paths failed so")
-    example_paths: list[str | PathText]
-    hosts: list[str]
-    first_at: datetime
-    last_at: datetime | None
 
 
 class TaskPaths(BaseModel):

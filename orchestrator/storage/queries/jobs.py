@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, case, extract, func, select
+from sqlalchemy import Connection, Row, Select, case, exists, extract, func, select
 from sqlalchemy import true as sql_true
 
 from orchestrator.contracts import views
@@ -19,13 +19,14 @@ from orchestrator.domain.task import TaskState
 from orchestrator.domain.task_group import TaskStatus
 from orchestrator.errors import NotFound
 from orchestrator.storage.queries.holds import holds_of
-from orchestrator.storage.queries.keyset import decode, encode
+from orchestrator.storage.queries.keyset import decode, encode, page_by
 from orchestrator.storage.queries.legal import Facts, legal_events, read_facts
 from orchestrator.storage.queries.tasks import whose
 from orchestrator.storage.tables import (
     dependencies,
     discoveries,
     edit_jobs,
+    forecasts,
     group_jobs,
     group_tasks,
     history,
@@ -132,26 +133,12 @@ def read_snapshots(tx: Connection, job_ids: Sequence[int]) -> dict[int, views.Sn
 
 def read_history(tx: Connection, job_id: int, limit: int, cursor: str | None = None) -> views.Page[views.HistoryEntry]:
     """What happened to a job, oldest first."""
-    query = select(history).where(history.c.job_id == job_id).order_by(history.c.seq).limit(limit + 1)
-    if cursor is not None:
-        query = query.where(history.c.seq > decode(cursor, int)[0])
-    rows = tx.execute(query).all()
-    items = [
-        views.HistoryEntry(
-            seq=row.seq,
-            at=row.at,
-            actor=row.actor,
-            event=row.event,
-            from_=row.from_state,
-            to=row.to_state,
-            reason=row.reason,
-            comment=row.comment,
-        )
-        for row in rows[:limit]
-    ]
-    return views.Page[views.HistoryEntry](
-        items=items, next_cursor=encode([items[-1].seq]) if len(rows) > limit else None
-    )
+    return page_by(tx, select(history).where(history.c.job_id == job_id), history.c.seq, limit, cursor, _entry)
+
+
+def _entry(row: Row[Any]) -> views.HistoryEntry:
+    told = {name: getattr(row, name) for name in ("seq", "at", "actor", "event", "reason", "comment")}
+    return views.HistoryEntry(**told, from_=row.from_state, to=row.to_state)
 
 
 def _jobs() -> Select[Any]:
@@ -177,6 +164,7 @@ def _jobs() -> Select[Any]:
             func.coalesce(jobs.c.ended_at, func.now()).label("until"),
             *(func.coalesce(progress.c[name], 0).label(name) for name in _COUNTED),
             case((jobs.c.started_at.is_(None), 0), else_=elapsed).label("elapsed_s"),
+            exists().where(forecasts.c.job_id == jobs.c.id).label("dry_run"),
             func.now().label("now"),
         )
         .outerjoin(progress, progress.c.job_id == jobs.c.id)
@@ -218,6 +206,7 @@ def _view(
         **own
         | {"assignee": row.claimed_by or row.assignee, "max_running": row.max_running and row.max_running.get("job")},
         group=row.assigned_group,
+        dry_run=row.dry_run,
         overdue=row.due_at is not None and row.due_at < row.until,
         start_overdue=row.started_at is None and row.planned_start is not None and row.planned_start < row.until,
         task_group=row.task_group,

@@ -38,6 +38,7 @@ OLD: Mapping[str, tuple[str, str]] = {
     "audit": ("audit", "at < {before}"),
     "deliveries": ("reports", "dead_at < {before}"),
     "holds": ("audit", "job_id is null and released_at < {before}"),
+    "firings": ("reports", "job_id is null and outcome <> 'queued' and at < {before}"),
     "remembered": ("reports", f"memory in {_FORGOTTEN}"),
     "memories": ("reports", f"id in {_FORGOTTEN}"),
 }

@@ -1,4 +1,4 @@
-"""Tasks, and failures that are alike."""
+"""Tasks, as they are seen."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,13 +8,12 @@ from sqlalchemy import true as sql_true
 
 from orchestrator.contracts import views
 from orchestrator.contracts.names import PEOPLE
-from orchestrator.contracts.text import path_json
 from orchestrator.domain.chain import STEP_MASK, batch_of, step_of
 from orchestrator.domain.task import TaskState
 from orchestrator.errors import NotFound
 from orchestrator.storage.queries.keyset import decode, encode, page
 from orchestrator.storage.queries.logs import add_progress
-from orchestrator.storage.tables import error_groups, job_steps, tasks
+from orchestrator.storage.tables import job_steps, tasks
 
 STEP_OF_ID = tasks.c.id.bitwise_and(STEP_MASK)
 LOOKED_THROUGH = 20_000
@@ -103,17 +102,6 @@ def read_task(tx: Connection, task_id: int) -> views.Task:
     return found
 
 
-def list_errors(tx: Connection, job_id: int, limit: int, cursor: str | None = None) -> views.Page[views.ErrorGroup]:
-    """A job's failures by likeness, those with the most paths first."""
-    groups = error_groups.c
-    order = tuple_(-groups.paths, groups.fingerprint, groups.rule, groups.step)
-    query = select(error_groups).where(groups.job_id == job_id)
-    query = query.order_by(groups.paths.desc(), groups.fingerprint, groups.rule, groups.step)
-    if cursor is not None:
-        query = query.where(order > tuple_(*decode(cursor, int, str, int, int)))
-    return page(tx, query, limit, _group, lambda row: [-row.paths, row.fingerprint, row.rule, row.step])
-
-
 def _view(row: Row[Any], step: Row[Any]) -> views.Task:
     others = {"batch_id", "paths", "progress", "step", "action", "site", "queue", "group"}
     names = views.Task.model_fields.keys() - others
@@ -132,20 +120,3 @@ def whose(site: str, queue: str, function: str) -> dict[str, Any]:
     if function == PEOPLE:
         return {"site": None, "queue": None, "group": queue or None}
     return {"site": site, "queue": queue, "group": None}
-
-
-def _group(row: Row[Any]) -> views.ErrorGroup:
-    in_discovery = row.step < 0
-    return views.ErrorGroup(
-        fingerprint=row.fingerprint,
-        action=row.action,
-        rule=None if in_discovery else row.rule,
-        step=None if in_discovery else row.step,
-        error_class=row.error_class,
-        message=row.message,
-        paths=row.paths,
-        example_paths=[path_json(bytes(path)) for path in row.examples],
-        hosts=row.hosts,
-        first_at=row.first_at,
-        last_at=row.last_at,
-    )

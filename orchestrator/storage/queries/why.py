@@ -16,6 +16,7 @@ from orchestrator.errors import NotFound
 from orchestrator.storage.queries.holds import holds_of
 from orchestrator.storage.queries.why_limits import limit_causes
 from orchestrator.storage.queries.why_people import WHEN, anyone, asked_people, decision, people_causes
+from orchestrator.storage.queries.why_schedule import schedule_causes
 
 _NAMED = 3
 SILENT_S = 6
@@ -110,13 +111,9 @@ def why_job(tx: Connection, job: int) -> Why:
     if row is None:
         raise NotFound(f"there is no job {job}")
     causes = (
-        _job_state(row),
-        _held_back(tx, row),
-        limit_causes(tx, row),
-        people_causes(tx, row),
-        _discovery(tx, row),
-        _lanes(tx, row),
-    )
+        _job_state(row), _held_back(tx, row), limit_causes(tx, row), people_causes(tx, row), _discovery(tx, row),
+        _lanes(tx, row), schedule_causes(tx, row.id),
+    )  # fmt: skip
     return Why(items=[cause for some in causes for cause in some])
 
 

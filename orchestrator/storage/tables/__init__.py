@@ -12,11 +12,13 @@ from orchestrator.storage.tables.dependencies import dependencies
 from orchestrator.storage.tables.discovery import batches, discoveries, walks
 from orchestrator.storage.tables.edits import edit_jobs, job_type_versions, job_types
 from orchestrator.storage.tables.fleet import lanes, nodes, site_actions, sites, stances
+from orchestrator.storage.tables.forecasts import forecasts
 from orchestrator.storage.tables.hub import broker, dead_letters, hub_heartbeat, stale_reports, stream_positions
 from orchestrator.storage.tables.jobs import history, holds, job_steps, jobs, progress
 from orchestrator.storage.tables.logs import task_logs, task_progress
 from orchestrator.storage.tables.people import group_jobs, group_tasks, task_groups
 from orchestrator.storage.tables.restarts import restarts
+from orchestrator.storage.tables.schedules import firings, schedules
 from orchestrator.storage.tables.streams import streams
 from orchestrator.storage.tables.tallies import tallies
 from orchestrator.storage.tables.tasks import carries, error_groups, handouts, later, outcomes, parcels, ready, tasks
@@ -37,6 +39,8 @@ __all__ = [
     "discoveries",
     "edit_jobs",
     "error_groups",
+    "firings",
+    "forecasts",
     "group_jobs",
     "group_members",
     "group_tasks",
@@ -61,6 +65,7 @@ __all__ = [
     "ready",
     "remembered",
     "restarts",
+    "schedules",
     "site_actions",
     "sites",
     "stale_reports",

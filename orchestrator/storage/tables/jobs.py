@@ -106,6 +106,14 @@ history = Table(
     Column("to_state", Text),
     Column("reason", Text),
     Column("comment", Text),
+    Column(
+        "tx",
+        BigInteger,
+        nullable=False,
+        server_default=text("cast(cast(pg_current_xact_id() as text) as bigint)"),
+        comment="the transaction that wrote it: what a listener has not seen",
+    ),
+    Index("ix_history_tx", "tx"),
     comment="What happened to a job, in order.",
 )
 

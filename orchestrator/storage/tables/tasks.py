@@ -115,6 +115,7 @@ error_groups = Table(
     Column("hosts", ARRAY(Text), nullable=False),
     time("first_at", now=True),
     time("last_at", now=True),
+    Index("ix_error_groups_last_at", "last_at"),
     comment="Failures that are alike, counted as they come.",
 )
 

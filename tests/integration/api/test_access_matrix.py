@@ -30,12 +30,13 @@ def test_who_gets_in_is_who_is_said_to(anonymous: Client, engine: Engine) -> Non
         method, path = route.split()
         address = re.sub(r"\{[^}]*\}", _NOBODY, path)
         for caller in CALLERS:
-            answer = anonymous.request(method, address, headers=callers[caller])
+            with anonymous.stream(method, address, headers=callers[caller]) as answer:  # some do not end by themselves
+                pass
             refused = 401 if caller == ANONYMOUS else 403
             if (answer.status_code in (401, 403)) == (caller in may) or (
                 caller not in may and answer.status_code != refused
             ):
                 wrong.append(f"{caller}: {route}: {answer.status_code}")
-            assert answer.status_code != 500, f"{caller}: {route}: {answer.text}"
+            assert answer.status_code != 500, f"{caller}: {route}"
     assert not wrong
     assert len(matrix) > 70

@@ -21,8 +21,8 @@ from tests.integration.api.conftest import SECRET, served
 from tests.integration.api.rows import add_chain, add_job, add_outcome
 from tests.integration.api.test_sites import add_site
 
-ELSEWHERE = {"up", "down", "demo", "chaos"}
-"""They start processes of their own: tests/acceptance calls them so."""
+ELSEWHERE = {"up", "down", "demo", "chaos", "events"}
+"""They start processes of their own, or do not end by themselves: other tests call them so."""
 GROUP = {"name": "sheet", "tasks": [{"name": "draw"}, {"name": "check"}, {"name": "print"}]}
 WORKFLOW = {"name": "look", "discovery": "recursive", "filter_rules": [{"action": [{"name": "noop"}]}]}
 
@@ -91,6 +91,8 @@ def test_every_command_answers_in_json(shell: Shell, engine: Engine):
         add_outcome(tx, ended, chain << 6, 1, "failed", b"/b", "no")
     _workflows(shell)
     _jobs(shell, ended, chain << 6)
+    _ledger(shell, engine)
+    _schedules(shell)
     _sites(shell)
     _people(shell)
     _access(shell)
@@ -106,6 +108,12 @@ def _workflows(shell: Shell) -> None:
     assert shell.one("workflow import", file)["name"] == "look"
     assert shell.one("workflow show", "look")["name"] == "look"
     assert [one["name"] for one in shell.json("workflows")] == ["look"]
+    file.write_text(json.dumps({**WORKFLOW, "label": "Look"}))
+    shell.one("workflow apply", file)
+    assert [one["version"] for one in shell.json("workflow versions", "look")] == [2, 1]
+    assert shell.json("workflow diff", "look")
+    assert shell.one("workflow schema")
+    assert shell.json("workflow export", "look")
     file.write_text(json.dumps({**WORKFLOW, "name": "other"}))
     shell.one("workflow apply", file)
     shell.one("workflow delete", "other")
@@ -135,6 +143,33 @@ def _jobs(shell: Shell, ended: int, task: int) -> None:
     hold = shell.one("hold add", "--job", open_one["id"], "--reason", "why not")
     assert [one["id"] for one in shell.json("hold list")] == [hold["id"]]
     assert shell.one("hold release", hold["id"])["released_at"]
+
+
+def _ledger(shell: Shell, engine: Engine) -> None:
+    with engine.begin() as tx:
+        ended = add_job(tx, state=JobState.FAILURE, ended_at=datetime.now(UTC), started_at=datetime.now(UTC))
+        chain = add_chain(tx, ended, [b"/a", b"/b"], [{"state": "Error", "given": 2, "processed": 1, "failed": 1}])
+        add_outcome(tx, ended, chain << 6, 1, "failed", b"/b", "no")
+    assert [one["path"] for one in shell.json("export", ended, "--outcome", "failed")] == ["/b"]
+    assert shell.one("retry", chain << 6)["id"]
+    dry = {"workflow": "look", "site": "london", "paths": [str(shell.folder)], "dry_run": True}
+    assert shell.json("forecast", shell.post("/jobs", dry)["id"])
+
+
+def _schedules(shell: Shell) -> None:
+    times = ("--site", "london", "--cron", "30 2 * * *")
+    assert shell.one("schedule add", "nightly", "look", shell.folder, *times)["name"] == "nightly"
+    assert [one["name"] for one in shell.json("schedule list")] == ["nightly"]
+    assert shell.one("schedule show", "nightly")["next_times"]
+    assert shell.one("schedule pause", "nightly")["enabled"] is False
+    assert shell.one("schedule resume", "nightly")["enabled"] is True
+    assert shell.one("schedule run", "nightly")["outcome"]
+    assert len(shell.json("schedule firings", "nightly")) == 1
+    file = shell.folder / "weekly.json"
+    said = {"name": "weekly", "workflow": "look", "site": "london", "paths": ["/data"], "every": "7d"}
+    file.write_text(json.dumps(said))
+    assert shell.one("schedule apply", file)["name"] == "weekly"
+    shell.one("schedule delete", "weekly")
 
 
 def _sites(shell: Shell) -> None:

@@ -66,6 +66,8 @@ def test_no_server_error_and_no_broken_promise(some_rows: None, api: Client):
     for result in schema.get_all_operations():
         assert isinstance(result, Ok), result
         operation = result.ok()
+        if operation.path == "/api/v1/events":
+            continue  # it does not end by itself; tests of its own are in test_all_events.py
 
         @settings(
             max_examples=EXAMPLES,

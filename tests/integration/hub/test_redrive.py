@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+from orchestrator.contracts.control import Asked
 from orchestrator.errors import Conflict, IllegalTransition, NotFound
+from orchestrator.services import redrive as service
 from tests.integration.hub.conftest import World
 from tests.integration.hub.redrives import filled, progress, redrive, run
 
@@ -99,3 +101,24 @@ def test_one_redrive_at_a_time_and_of_what_has_ended(world: World) -> None:
     new = redrive(world, job)
     with pytest.raises(Conflict, match=f"job {new} redrives it already"):
         redrive(world, job)
+
+
+def test_a_single_task_is_tried_again(world: World) -> None:
+    job = filled(world, 3, 2)
+    run(world, bad={b"0/data/1/0", b"0/data/1/2", b"0/data/2/1"}, broken={b"1/data/2/0"})
+    tasks = world.all(
+        "select id, state, id & 63 as step from tasks where stopped is not null and given > 0 order by id"
+    )
+    [error, *_] = [row.id for row in tasks if row.state == "Error"]
+    [failure] = [row.id for row in tasks if row.state == "Failure"]
+    with world.engine.begin() as tx:
+        new = service.retry(tx, error, Asked(), "tester")
+    assert {(step, path) for step, path in run(world)} == {(s, b"/data/1/%d" % i) for s in range(3) for i in (0, 2)}
+    assert world.state(new) == "Success"
+    with pytest.raises(Conflict, match=f"job {new} has taken that over already"), world.engine.begin() as tx:
+        service.retry(tx, error, Asked(), "tester")
+    with world.engine.begin() as tx:
+        service.retry(tx, failure, Asked(), "tester")
+    assert {path for _, path in run(world)} == {b"/data/2/0"}
+    redrive(world, job)
+    assert {path for _, path in run(world)} == {b"/data/2/1"}

@@ -29,6 +29,11 @@ def test_what_belongs_to_no_job_goes_by_its_own_period(engine: Engine, database_
         "insert into webhooks (url, owner) values ('https://a', 'b')",
         f"""insert into deliveries (webhook_id, job_id, event, body, dead_at)
           select id, 1, 'a', '{{}}', at from webhooks, unnest(array[null, now(), {long_ago}]) as at""",
+        """insert into schedules (name, owner, workflow, site, enabled, definition)
+          values ('a', 'b', 'c', 'd', false, '{}')""",
+        f"""insert into firings (schedule_id, due_at, outcome, at)
+          select id, {long_ago} + n * interval '1 s', outcome, at from schedules,
+            (values (1, 'skipped', {long_ago}), (2, 'queued', {long_ago}), (3, 'missed', now())) f(n, outcome, at)""",
         f"update nodes set last_heard = {long_ago} where site = 'site-3'",
         f"""insert into workflows (name, version, deleted_at)
           values ('gone', 1, {long_ago}), ('just gone', 1, now()), ('here', 1, null)""",
@@ -48,7 +53,7 @@ def test_what_belongs_to_no_job_goes_by_its_own_period(engine: Engine, database_
         told = prunable(tx, periods).others
     assert told == {
         "stale_reports": 1195, "dead_letters": 1, "nodes": 2, "audit": 1, "deliveries": 1, "holds": 1,
-        "remembered": 700, "memories": 1,
+        "firings": 1, "remembered": 700, "memories": 1,
     }  # fmt: skip
     assert prune(engine, periods).others == told
     assert prune(engine, periods).others.total() == 0

@@ -156,3 +156,29 @@ def test_a_service_that_stays_away_is_unreachable(stage: Any) -> None:
 def test_events_are_read_as_the_format_has_them() -> None:
     lines = [": comment", "event: job", "id:4", 'data: {"a":', "data:1}", "", "", "data: {}", "", "data: {"]
     assert list(parse_events(lines)) == [("4", {"a": 1}), ("4", {})]
+
+
+def happened(seq: int, id: str = "") -> str:
+    return (f"id: {id}\n" if id else "") + f'data: {{"job": 1, "seq": {seq}}}\n\n'
+
+
+def test_all_events_go_on_where_they_were_and_come_once(stage: Any) -> None:
+    plays, asked, client = stage
+    plays += [
+        stream("retry: 1000\n\n", ": listening\nid: 5:5:\n\n", happened(1, "6:6:"), happened(2)),
+        answer(503, {"title": "Service Unavailable", "status": 503, "detail": "it stops"}),
+        stream("retry: 1000\n\n", happened(2), happened(3, "8:8:"), ": nothing new\nid: 9:9:\n\n"),
+        stream("event: reset\nid: 11:11:\ndata: {}\n\n", happened(9, "12:12:")),
+        answer(401, {"title": "Unauthorized", "status": 401, "detail": "the key is revoked"}),
+    ]
+    heard: list[Any] = []
+
+    def hear() -> None:
+        for told in client.all_events(site=["london"], workflow=None):
+            heard.append(told.get("seq", told.get("event")))  # noqa: PERF401 - it ends by an error
+
+    with pytest.raises(ApiRefused, match="revoked"):
+        hear()
+    assert heard == [1, 2, 3, "reset", 9]
+    assert [headers.get("last-event-id") for _, headers, _ in asked] == [None, "6:6:", "6:6:", "9:9:", "12:12:"]
+    assert {line for line, _, _ in asked} == {"GET /api/v1/events?site=london"}

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from orchestrator.storage import guards
+from orchestrator.storage import guards, ledger_views
 
 revision = "0001"
 down_revision = None
@@ -385,6 +385,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
         sa.PrimaryKeyConstraint("job_id", "fingerprint", "rule", "step", name=op.f("pk_error_groups")),
         comment="Failures that are alike, counted as they come.",
     )
+    op.create_index("ix_error_groups_last_at", "error_groups", ["last_at"], unique=False)
     op.create_table(
         "history",
         sa.Column("job_id", sa.BigInteger(), nullable=False),
@@ -396,10 +397,18 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
         sa.Column("to_state", sa.Text(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("comment", sa.Text(), nullable=True),
+        sa.Column(
+            "tx",
+            sa.BigInteger(),
+            server_default=sa.text("cast(cast(pg_current_xact_id() as text) as bigint)"),
+            nullable=False,
+            comment="the transaction that wrote it: what a listener has not seen",
+        ),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_history_job_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("job_id", "seq", name=op.f("pk_history")),
         comment="What happened to a job, in order.",
     )
+    op.create_index("ix_history_tx", "history", ["tx"], unique=False)
     op.create_table(
         "holds",
         sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
@@ -940,10 +949,20 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
     _changes()
     _streams()
     _edits()
+    _schedules()
+    _forecasts()
     _tallies()
     op.execute(guards.FUNCTION)
     for trigger in guards.triggers().values():
         op.execute(trigger)
+    _ledger()
+
+
+def _ledger() -> None:
+    """What people ask the database for themselves."""
+    op.execute(ledger_views.FUNCTION)
+    for view in ledger_views.VIEWS.values():
+        op.execute(view)
 
 
 def _people() -> None:
@@ -1300,6 +1319,100 @@ def _streams() -> None:
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_streams_job_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("job_id", name=op.f("pk_streams")),
         comment="How much of a stream of paths is kept, in the transaction that keeps it.",
+        postgresql_with={"fillfactor": "50"},
+    )
+
+
+def _schedules() -> None:
+    """What is submitted by itself, and when."""
+    op.create_table(
+        "schedules",
+        sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False, comment="who said last what it does; its jobs are theirs"),
+        sa.Column("workflow", sa.Text(), nullable=False),
+        sa.Column("site", sa.Text(), nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column(
+            "definition",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=False,
+            comment="as contracts/schedule.py has it",
+        ),
+        sa.Column("anchor", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column(
+            "next_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="when it is due; null = it is paused, or never again",
+        ),
+        sa.Column("job_id", sa.BigInteger(), nullable=True, comment="the last that it started"),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.Column(
+            "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_schedules_job_id"), ondelete="SET NULL"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_schedules")),
+        sa.UniqueConstraint("name", name=op.f("uq_schedules_name")),
+        comment="What is submitted by itself, and when.",
+    )
+    for column in ("next_at", "job_id"):
+        op.create_index(
+            f"ix_schedules_{column}",
+            "schedules",
+            [column],
+            unique=False,
+            postgresql_where=sa.text(f"{column} is not null"),
+        )
+    op.create_table(
+        "firings",
+        sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
+        sa.Column("schedule_id", sa.BigInteger(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column("outcome", sa.Text(), nullable=False),
+        sa.Column("job_id", sa.BigInteger(), nullable=True),
+        sa.Column("by", sa.Text(), nullable=True, comment="who asked for it; null = its time came"),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.CheckConstraint(
+            "outcome in ('queued', 'started', 'skipped', 'failed', 'missed')", name=op.f("ck_firings_outcome")
+        ),
+        sa.CheckConstraint("(outcome = 'started') = (job_id is not null)", name=op.f("ck_firings_job")),
+        sa.ForeignKeyConstraint(
+            ["schedule_id"], ["schedules.id"], name=op.f("fk_firings_schedule_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_firings_job_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_firings")),
+        sa.UniqueConstraint("schedule_id", "due_at", name=op.f("uq_firings_schedule_id_due_at")),
+        comment="A time at which a schedule was due, once each, with its job, or why it has none.",
+    )
+    op.create_index("ix_firings_schedule_id_id", "firings", ["schedule_id", "id"], unique=False)
+    op.create_index(
+        "ix_firings_job_id", "firings", ["job_id"], unique=False, postgresql_where=sa.text("job_id is not null")
+    )
+    op.create_index(
+        "ix_firings_queued",
+        "firings",
+        ["schedule_id", "due_at"],
+        unique=False,
+        postgresql_where=sa.text("outcome = 'queued'"),
+    )
+
+
+def _forecasts() -> None:
+    """Dry runs: what would run."""
+    op.create_table(
+        "forecasts",
+        sa.Column("job_id", sa.BigInteger(), nullable=False),
+        sa.Column("rule", sa.SmallInteger(), nullable=False),
+        sa.Column("batches", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("paths", sa.BigInteger(), server_default="0", nullable=False),
+        sa.CheckConstraint("batches >= 0 and paths >= 0", name=op.f("ck_forecasts_not_negative")),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_forecasts_job_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("job_id", "rule", name=op.f("pk_forecasts")),
+        comment="A row for each rule of a job that is a dry run: what took it. A job without one is run.",
         postgresql_with={"fillfactor": "50"},
     )
 

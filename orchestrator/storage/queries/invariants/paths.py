@@ -93,7 +93,10 @@ _FOUND = """
     left join (
       select job_id, sum(n) as n from batches where job_id = any(cast(:jobs as bigint[])) group by job_id
     ) b on b.job_id = p.job_id
-    where p.job_id = any(cast(:jobs as bigint[])) and p.total <> coalesce(b.n, 0) + p.troubles
+    left join (
+      select job_id, sum(paths) as n from forecasts where job_id = any(cast(:jobs as bigint[])) group by job_id
+    ) f on f.job_id = p.job_id
+    where p.job_id = any(cast(:jobs as bigint[])) and p.total <> coalesce(b.n, 0) + coalesce(f.n, 0) + p.troubles
 """
 
 _ENDED = f"""
