@@ -38,9 +38,6 @@ signals = cast(Any, celery_signals)
 celery_request = cast(Any, CeleryRequest)
 panel = cast(Any, CeleryPanel)
 
-_VISIBILITY_SECONDS = 7 * 24 * 3600
-"""Far above anything that may run: Redis must never hand out by itself what the hub has handed out."""
-
 
 def node_name(site: str, queue: str, function: str) -> str:
     """Celery's name of a pool on this host, such as ``london.worker@host``."""
@@ -57,8 +54,9 @@ def make_app(site: SiteFile, queue: str, function: str, queue_epoch: int = 0) ->
     use_transport()
     runtime = Runtime(site, site.key_bytes, node_name(site.name, queue, function), queue, function, queue_epoch)
     app: Any = Celery(f"{site.name}.{queue}.{function}", broker=site.redis_url.get_secret_value(), set_as_current=True)
-    app.conf.update(settings(site.name, names.queue(site.name, queue, function, queue_epoch), tls=_by_tls(site)))
+    app.conf.update(settings(names.queue(site.name, queue, function, queue_epoch), tls=_by_tls(site)))
     only_look()
+    _hush()
     _add_canary(app, runtime)
     receiver = None
     if function == Function.DISCOVERY:
@@ -99,8 +97,14 @@ def only_look() -> None:
             del panel.meta[name]
 
 
-def settings(site: str, queue: str, *, tls: bool = False) -> dict[str, Any]:
-    """How Celery is to behave (design: reliability, section 2)."""
+def _hush() -> None:
+    """Leave out Celery's two lines for each message that came well; the hub knows more of it, task by task."""
+    for chatty in ("celery.worker.strategy", "celery.app.trace"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def settings(queue: str, *, tls: bool = False) -> dict[str, Any]:
+    """How Celery is to behave (design: reliability, section 2); ``queue`` is the one that it serves."""
     return {
         "accept_content": ["json"],
         "task_serializer": "json",
@@ -116,6 +120,7 @@ def settings(site: str, queue: str, *, tls: bool = False) -> dict[str, Any]:
         "task_default_routing_key": queue,
         "worker_prefetch_multiplier": 1,
         "worker_send_task_events": True,
+        "worker_consumer": "workers.consumer:Consumer",
         # Touches only what is acknowledged late, so nothing of ours; without it Celery warns at every reconnect.
         "worker_cancel_long_running_tasks_on_connection_loss": True,
         # Celery's own default takes any certificate.
@@ -124,11 +129,8 @@ def settings(site: str, queue: str, *, tls: bool = False) -> dict[str, Any]:
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         "broker_transport_options": {
-            "visibility_timeout": _VISIBILITY_SECONDS,
-            # What is received and not acknowledged is the site's own; by default all sites share one hash.
-            "unacked_key": names.unacked_key(site),
-            "unacked_index_key": f"{names.unacked_key(site)}:index",
-            "unacked_mutex_key": f"{names.unacked_key(site)}:mutex",
+            # Redis keeps no books of who has received what, and hands out nothing by itself: the hub does.
+            "ack_emulation": False,
             # Above the second that a blocking read takes. Each connection that is half-open costs the worker's loop so
             # long, in which it takes nothing.
             "socket_timeout": 5,

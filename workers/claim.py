@@ -40,7 +40,7 @@ class Claims:
     def win(self, message: Parcel | WalkOrder) -> bool:
         """Whether what the message hands out is ours to run, now and this once."""
         if not self._insist(message):
-            log.debug("%s of job %s is not ours to run: claimed, taken back or not permitted", message.id, message.job)
+            log.info("%s of job %s is not ours to run: claimed, taken back or not permitted", message.id, message.job)
             return False
         # Redis may have been set back to an earlier state, or by somebody: what has been run is not run again.
         if not self._seen.first(message.id, message.expires, message.epoch):

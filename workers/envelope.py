@@ -4,8 +4,9 @@ Celery trusts envelopes. Of the malformed ones that were tried some end a worker
 it ends, so that each new start of it dies of them too (docs/decisions/0015-canaries-restarts-and-queue-epochs.md).
 This is the one place that knows how kombu takes a message; what is signed inside is checked later (admission.py).
 
-Kombu also keeps books in Redis that all who use it share. What of them a worker of a site has no need of is left out
-here, so that the broker can refuse it everything that is not its site's (orchestrator/broker/account.py).
+Kombu also keeps books in Redis that all who use it share. A worker of a site has no need of them, and they are left out
+here, so that the broker can refuse it everything that is not its site's (orchestrator/broker/account.py), and that a
+message costs one command and not five.
 """
 
 import base64
@@ -17,14 +18,15 @@ from typing import Any, Literal, cast
 import msgspec
 from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport import redis as kombu_redis
+from kombu.transport import virtual as kombu_virtual
 
 from workers.legible import legible
 
 log = logging.getLogger(__name__)
 
 # Kombu has no types.
-_redis = cast(Any, kombu_redis)
-_channel, _transport, _qos = _redis.Channel, _redis.Transport, _redis.QoS
+_redis, _virtual = cast(Any, kombu_redis), cast(Any, kombu_virtual)
+_channel, _transport, _qos = _redis.Channel, _redis.Transport, _virtual.QoS
 
 _SHOWN = 200
 _READ_SECONDS = 1.0
@@ -85,10 +87,14 @@ def fault(message: object) -> str | None:
 
 
 class Quality(_qos):
-    """Keeps what was received and not acknowledged; what is left of that is the hub's business, and nobody else's."""
+    """Knows what was received and not yet begun. It is nowhere else: what dies with it, the hub hands out anew."""
 
-    def restore_visible(self, *_: Any, **__: Any) -> None:
-        """Never hand out again what somebody seems to have left."""
+    def restore_unacked(self) -> list[Any]:
+        """Put it back into its queue, as far as the broker is there."""
+        inherited: Any = super()
+        for error, _ in inherited.restore_unacked():
+            log.warning("a message is not put back: %s", type(error).__name__)
+        return []
 
 
 class Channel(_channel):
@@ -106,7 +112,15 @@ class Channel(_channel):
         spoken.parse_response = partial(spoken.parse_response, block=False, timeout=_READ_SECONDS)
         return spoken
 
-    QoS = Quality
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        inherited: Any = super()
+        inherited.__init__(*args, **kwargs)
+        self.QoS = Quality
+
+    def _restore(self, message: Any, leftmost: bool = True) -> None:  # noqa: ARG002 - the signature is kombu's
+        """Put it back to where it is the next that is taken: it has waited already."""
+        with self.conn_or_acquire() as client:
+            client.rpush(message.delivery_info["routing_key"], json.dumps(message.serializable()))
 
     def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
         # Broadcasts go by publishing: the table of who is bound is for queues, and shared by all sites.

@@ -23,7 +23,7 @@ COMMANDS = (
     "+@hash", "+@list", "+@set", "+@sortedset", "+@stream",
     # These write over whatever is at their destination, also over what may only be read.
     "-sinterstore", "-sunionstore", "-sdiffstore", "-zinterstore", "-zunionstore", "-zdiffstore", "-zrangestore",
-    "+eval", "+evalsha", "+script|load", "+multi", "+exec", "+watch", "+unwatch", "+discard",
+    "+eval", "+evalsha", "+script|load", "+multi", "+exec", "+discard",
     "+publish", "+subscribe", "+psubscribe", "+unsubscribe", "+punsubscribe",
 )  # fmt: skip
 """What Celery and our own workers say to the broker; a script may do no more than its caller."""

@@ -77,11 +77,6 @@ def queue_epochs_key(site: str) -> str:
     return f"{PREFIX}:{site}:queue_epochs"
 
 
-def unacked_key(site: str) -> str:
-    """Where Celery keeps what a site's workers have received, for the moment until they acknowledge it."""
-    return f"{PREFIX}:{site}:unacked"
-
-
 def restart_key(site: str, node: str) -> str:
     """The boot of a node that is asked to restart; only that very start of it does. With GENTLY, it is given time."""
     return f"{PREFIX}:{site}:restart:{node}"

@@ -10,7 +10,7 @@ GATHER_S = 0.025
 """So long more is let come: about what a turn takes."""
 MUCH = 100
 """Reports and batches in one turn that are worth it by themselves."""
-BUSY = 0.6
+BUSY = 0.3
 """Share of its time from which on the hub is always at it."""
 _LATE_S = 0.25
 """What of late means: older turns count little."""

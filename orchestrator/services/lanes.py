@@ -16,7 +16,7 @@ NODE_SILENT_S = 15
 """A node that has not been heard of for so long is given nothing."""
 AHEAD = 2
 """Parcels with a site for each process that runs them: one runs, one waits at hand."""
-MOST_AHEAD = 32
+MOST_AHEAD = 64
 """The same for parcels that are as large as they may be, as long as all of them together take no longer."""
 EXPIRES_S = 7 * 24 * 3600.0
 """A message that is older is refused; hand-outs are made anew long before."""

@@ -29,7 +29,6 @@ OWN = [
     ("brpop", "london.bulk.custom.e2", 1),
     ("hgetall", names.stops_key("london")),
     ("hget", names.queue_epochs_key("london"), "default.worker"),
-    ("hset", names.unacked_key("london"), "tag", "message"),
     ("get", names.EPOCH_KEY),
     ("publish", "/0.celeryev/worker.heartbeat", "x"),
 ]
@@ -44,7 +43,6 @@ OTHERS = [
     ("hgetall", names.handouts_key("paris")),
     ("hset", names.handouts_key("paris"), "p", "claimed"),
     ("hset", names.grants_key("paris"), "1:0", "-1"),
-    ("hset", names.unacked_key("paris"), "tag", "message"),
     ("hset", "unacked", "tag", "message"),
     ("sadd", names.SITES_KEY, "paris"),
     ("sadd", names.permits_key("paris"), "1"),

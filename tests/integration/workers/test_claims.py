@@ -81,7 +81,7 @@ def test_what_can_not_be_claimed_is_not_run(pool: Pool, change: Callable[[Pool, 
     parcel = pool.parcel("noop", [], tasks=[TaskOrder(2, 1, BATCH)])
     pool.publish(parcel)
     change(pool, parcel)
-    pool.until(lambda: f"noop[{parcel.id}] succeeded" in pool.log_text(), "the message being dropped")
+    pool.until(lambda: f"{parcel.id} of job {parcel.job} is not ours to run" in pool.log_text(), "its being dropped")
     pool.redis.set(names.EPOCH_KEY, parcel.epoch)
     assert {item.task for item in finish(pool)} == {1}
 

@@ -11,7 +11,7 @@ def after(turns: int, *, waited_s: float, worked_s: float, applied: int) -> Rhyt
 
 
 def test_who_has_time_does_not_wait() -> None:
-    assert after(100, waited_s=0.02, worked_s=0.01, applied=1).pause_s == 0
+    assert after(100, waited_s=0.03, worked_s=0.01, applied=1).pause_s == 0
     assert after(1, waited_s=0.0, worked_s=0.01, applied=1).pause_s == 0, "one turn is not always"
 
 
