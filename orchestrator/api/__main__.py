@@ -10,11 +10,12 @@ import uvicorn
 from orchestrator.api.app import make_app
 from orchestrator.api.deliverer import Deliverer
 from orchestrator.api.pruner import Pruner
-from orchestrator.api.server import Server
+from orchestrator.api.server import Server, take_descriptors
 from orchestrator.config import load_settings
 from orchestrator.contracts.failpoints import arm
 from orchestrator.errors import ConfigError
 from orchestrator.logs import add_log_options, formatter, set_up_logs
+from orchestrator.services.workspace import Workspaces
 from orchestrator.storage.database import make_engine
 from orchestrator.storage.files import Files
 
@@ -46,11 +47,14 @@ def main() -> int:
             attachments_folder=settings.home / "attachments",
             attachment_mib=settings.attachment_mib,
             flower_url=settings.flower_url,
+            workspaces=settings.workspaces_root,
+            edits_mib=settings.edits_mib,
         )
     except ConfigError as error:
         print(error, file=sys.stderr)  # noqa: T201 - there is no log yet
         return 2
-    pruner = Pruner(settings.require_database_url(), settings.retention, Files(settings.home / "attachments"))
+    files, workspaces = Files(settings.home / "attachments"), Workspaces(settings.workspaces_root)
+    pruner = Pruner(settings.require_database_url(), settings.retention, files, workspaces)
     pruner.start()
     deliverer = Deliverer(settings.require_database_url(), secret, private=settings.webhooks_private)
     deliverer.start()
@@ -64,6 +68,7 @@ def main() -> int:
         log_config=None,  # its loggers hand on to ours
     )
     server = Server(config, at_end=app.state.listeners.close)
+    take_descriptors()
     with suppress(KeyboardInterrupt):
         server.run()
     deliverer.end()

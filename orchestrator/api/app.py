@@ -31,6 +31,7 @@ from orchestrator.api.routes import (
     attachments,
     audit,
     control,
+    edits,
     errors,
     events,
     health,
@@ -53,6 +54,7 @@ from orchestrator.api.routes import (
     worklist,
 )
 from orchestrator.domain.roles import Permission
+from orchestrator.services.workspace import Workspaces
 from orchestrator.storage.files import Files
 
 PREFIX = "/api/v1"
@@ -66,6 +68,7 @@ ROUTERS: tuple[tuple[str, APIRouter], ...] = (
     (PREFIX, task_groups.router),
     (PREFIX, job_types.router),
     (PREFIX, attachments.router),
+    (PREFIX, edits.router),
     (PREFIX, tasks.router),
     (PREFIX, worklist.router),
     (PREFIX, errors.router),
@@ -93,10 +96,13 @@ def make_app(
     attachments_folder: Path | None = None,
     attachment_mib: int = 100,
     flower_url: str | None = None,
+    workspaces: Path | None = None,
+    edits_mib: int = 1024,
 ) -> FastAPI:
     """The API over a database; ``secret`` is the installation's, ``redis_url`` where the hub is woken.
 
-    ``webhooks_private`` lets webhooks be at private addresses; attachments are kept in their folder, up to a size.
+    ``webhooks_private`` lets webhooks be at private addresses; attachments are kept in their folder, up to a size, and
+    so is the data of edit jobs.
     """
     app = FastAPI(
         title="orchestrator",
@@ -109,8 +115,16 @@ def make_app(
     )
     for prefix, router in ROUTERS:
         app.include_router(router, prefix=prefix)
-    files = attachments_folder and Files(attachments_folder)
-    app.state.parts = Parts(engine, secret, redis_url, webhooks_private, files, flower_url)
+    app.state.parts = Parts(
+        engine,
+        secret,
+        redis_url,
+        webhooks_private,
+        attachments_folder and Files(attachments_folder),
+        workspaces and Workspaces(workspaces),
+        edits_mib * MIB,
+        flower_url,
+    )
     app.state.callers = Callers(engine)
     app.state.listeners = Listeners()
     app.state.feed = Feed(look_at_jobs(engine), moves_of(engine.url), app.state.listeners)
@@ -119,7 +133,7 @@ def make_app(
     # FastAPI has answers of its own for these two; all else comes up to the gate.
     app.add_exception_handler(RequestValidationError, _answer)
     app.add_exception_handler(HTTPException, _answer)
-    app.add_middleware(BodyLimit, limit=lambda path: largest(path, attachment_mib * MIB))
+    app.add_middleware(BodyLimit, limit=lambda path: largest(path, attachment_mib * MIB, edits_mib * MIB))
     app.add_middleware(Gate, doors=doors(), callers=app.state.callers, denials=Denials(engine))
     app.add_middleware(Observed, requests=app.state.exposition.requests)
     app.openapi = lambda: describe(app, ROUTERS)

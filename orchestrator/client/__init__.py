@@ -36,6 +36,7 @@ from orchestrator.client.handles import AsyncJobHandle as AsyncJobHandle
 from orchestrator.client.handles import JobHandle as JobHandle
 from orchestrator.client.jobs import Jobs
 from orchestrator.client.ledger import Ledgers
+from orchestrator.client.packages import Packages
 from orchestrator.client.schedules import Schedules
 from orchestrator.client.sites import Sites
 from orchestrator.client.synchronous import Synchronous
@@ -55,5 +56,5 @@ class AsyncClient(Asynchronous, Operations):
     """The same, to be awaited."""
 
 
-class DocumentClient(Everything, Ledgers, Schedules, Operations):
+class DocumentClient(Everything, Ledgers, Packages, Schedules, Operations):
     """The same as a ``Client``, but its answers are the documents of the API as they come."""

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -181,7 +182,10 @@ class Api:
         settings = {"DATABASE_URL": database_url, "SECRET": "0123456789abcdef0123456789abcdef", "HOME": home}
         environment = {**os.environ, **{f"ORCHESTRATOR_{name}": value for name, value in settings.items()}}
         command = [sys.executable, "-m", "orchestrator.api", "--port", str(port)]
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         self.process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        # As few as many systems begin with; it is still loading what it needs.
+        resource.prlimit(self.process.pid, resource.RLIMIT_NOFILE, (256, most))
         address = f"http://127.0.0.1:{port}/health/live"
 
         def answers() -> bool:
@@ -191,6 +195,7 @@ class Api:
                 return False
 
         assert wait_until(answers, 30)
+        assert resource.prlimit(self.process.pid, resource.RLIMIT_NOFILE) == (most, most)
 
 
 class Follower(threading.Thread):

@@ -21,8 +21,8 @@ from tests.integration.api.conftest import SECRET, served
 from tests.integration.api.rows import add_chain, add_job, add_outcome
 from tests.integration.api.test_sites import add_site
 
-ELSEWHERE = {"up", "down", "demo", "chaos", "events"}
-"""They start processes of their own, or do not end by themselves: other tests call them so."""
+ELSEWHERE = {"up", "down", "demo", "chaos", "events", "package", "edits"}
+"""They start processes, do not end by themselves, or need data that is made elsewhere: other tests call them."""
 GROUP = {"name": "sheet", "tasks": [{"name": "draw"}, {"name": "check"}, {"name": "print"}]}
 WORKFLOW = {"name": "look", "discovery": "recursive", "filter_rules": [{"action": [{"name": "noop"}]}]}
 
