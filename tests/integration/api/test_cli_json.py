@@ -95,6 +95,7 @@ def test_every_command_answers_in_json(shell: Shell, engine: Engine):
     _schedules(shell)
     _sites(shell)
     _people(shell)
+    _edits(shell)
     _access(shell)
     _installation(shell)
     assert shell.called | ELSEWHERE == set(leaves(get_command(make_app())))
@@ -201,6 +202,20 @@ def _people(shell: Shell) -> None:
     shell.json("group cancel-remaining", group)
     shell.json("group report")
     shell.one("group delete", "sheet")
+
+
+def _edits(shell: Shell) -> None:
+    file = shell.folder / "roads.json"
+    file.write_text(json.dumps({"name": "roads", "mode": "manual"}))
+    assert shell.one("job-type apply", file)["version"] == 1
+    assert [one["name"] for one in shell.json("job-type list")] == ["roads"]
+    assert shell.one("job-type show", "roads")["mode"] == "manual"
+    assert [one["version"] for one in shell.json("job-type versions", "roads")] == [1]
+    job = shell.one("edit new", "roads", "ring road")
+    assert job["state"] == "Proposed"
+    assert shell.one("edit archive", "--ended-before", "2001-01-01T00:00")["archived"] == []
+    shell.one("edit delete", job["id"])
+    shell.one("job-type delete", "roads")
 
 
 def _access(shell: Shell) -> None:
