@@ -16,6 +16,7 @@ from orchestrator.client.ask import (
     Ask,
     checked,
     get,
+    keep,
     listed,
     next_page,
     not_answered,
@@ -201,6 +202,10 @@ class Documents(Connected):
     def of_job(self, job_id: int, what: str, **filters: object) -> Iterator[Document]:
         """A job's ``tasks``, ``errors``, ``paths`` or ``history``."""
         return self.pages(f"/jobs/{job_id}/{what}", **filters)
+
+    def keep(self, path: str, name: str, document: Document) -> Document:
+        """Replace what a list has under this name, or add it where there is nothing."""
+        return self.perform(keep(path, name, dict, document))
 
     def perform(self, ask: Ask[Any]) -> Document:
         """The answer's document."""
