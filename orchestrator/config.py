@@ -14,7 +14,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from orchestrator.domain.pace import MOST
 from orchestrator.domain.retention import Periods
 from orchestrator.errors import ConfigError
-from orchestrator.logs import LogFormat
 
 SECRET_CHARACTERS = 32
 """The least length of the installation's secret: what is signed is only as safe as this is long."""
@@ -59,9 +58,6 @@ class Settings(BaseSettings):
 
     webhooks_private: bool = False
     """Webhooks may be at private addresses (of this machine, of the network it is in), and without TLS."""
-
-    log_format: LogFormat = LogFormat.AUTO
-    """How hub, API and workers log; `--log-format` goes before it."""
 
     flower_url: str | None = None
     """Where Flower is, for people: shown with each site, without a name or a password."""

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from orchestrator.config import Settings
 from orchestrator.contracts.names import Function
-from orchestrator.logs import VARIABLE
 from orchestrator.stack.ports import LOOPBACK
 from orchestrator.stack.program import Program
 from orchestrator.stack.sites import worker_command
@@ -97,6 +96,6 @@ class Installation:
         }
 
     def _environment(self, told: Mapping[str, str]) -> dict[str, str]:
-        """The environment of whoever started the stack, without its settings but for how to log: they are for few."""
-        given = {name: value for name, value in os.environ.items() if name not in _SETTINGS or name == VARIABLE}
+        """The environment of whoever started the stack, without its settings: they are not for everybody."""
+        given = {name: value for name, value in os.environ.items() if name not in _SETTINGS}
         return {**given, "PYTHONUNBUFFERED": "1", **told}
