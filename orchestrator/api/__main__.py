@@ -14,6 +14,7 @@ from orchestrator.api.server import Server
 from orchestrator.config import load_settings
 from orchestrator.contracts.failpoints import arm
 from orchestrator.errors import ConfigError
+from orchestrator.services.workspace import Workspaces
 from orchestrator.storage.database import make_engine
 from orchestrator.storage.files import Files
 
@@ -42,11 +43,14 @@ def main() -> int:
             webhooks_private=settings.webhooks_private,
             attachments_folder=settings.home / "attachments",
             attachment_mib=settings.attachment_mib,
+            workspaces=settings.workspaces_root,
+            edits_mib=settings.edits_mib,
         )
     except ConfigError as error:
         print(error, file=sys.stderr)  # noqa: T201 - there is no log yet
         return 2
-    pruner = Pruner(settings.require_database_url(), settings.retention, Files(settings.home / "attachments"))
+    files, workspaces = Files(settings.home / "attachments"), Workspaces(settings.workspaces_root)
+    pruner = Pruner(settings.require_database_url(), settings.retention, files, workspaces)
     pruner.start()
     deliverer = Deliverer(settings.require_database_url(), secret, private=settings.webhooks_private)
     deliverer.start()

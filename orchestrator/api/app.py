@@ -29,6 +29,7 @@ from orchestrator.api.routes import (
     attachments,
     audit,
     control,
+    edits,
     errors,
     events,
     health,
@@ -50,6 +51,7 @@ from orchestrator.api.routes import (
     worklist,
 )
 from orchestrator.domain.roles import Permission
+from orchestrator.services.workspace import Workspaces
 from orchestrator.storage.files import Files
 
 PREFIX = "/api/v1"
@@ -63,6 +65,7 @@ ROUTERS: tuple[tuple[str, APIRouter], ...] = (
     (PREFIX, task_groups.router),
     (PREFIX, job_types.router),
     (PREFIX, attachments.router),
+    (PREFIX, edits.router),
     (PREFIX, tasks.router),
     (PREFIX, worklist.router),
     (PREFIX, errors.router),
@@ -88,10 +91,13 @@ def make_app(
     webhooks_private: bool = False,
     attachments_folder: Path | None = None,
     attachment_mib: int = 100,
+    workspaces: Path | None = None,
+    edits_mib: int = 1024,
 ) -> FastAPI:
     """The API over a database; ``secret`` is the installation's, ``redis_url`` where the hub is woken.
 
-    ``webhooks_private`` lets webhooks be at private addresses; attachments are kept in their folder, up to a size.
+    ``webhooks_private`` lets webhooks be at private addresses; attachments are kept in their folder, up to a size, and
+    so is the data of edit jobs.
     """
     app = FastAPI(
         title="orchestrator",
@@ -105,7 +111,13 @@ def make_app(
     for prefix, router in ROUTERS:
         app.include_router(router, prefix=prefix)
     app.state.parts = Parts(
-        engine, secret, redis_url, webhooks_private, attachments_folder and Files(attachments_folder)
+        engine,
+        secret,
+        redis_url,
+        webhooks_private,
+        attachments_folder and Files(attachments_folder),
+        workspaces and Workspaces(workspaces),
+        edits_mib * MIB,
     )
     app.state.callers = Callers(engine)
     app.state.listeners = Listeners()
@@ -114,7 +126,7 @@ def make_app(
     # FastAPI has answers of its own for these two; all else comes up to the gate.
     app.add_exception_handler(RequestValidationError, _answer)
     app.add_exception_handler(HTTPException, _answer)
-    app.add_middleware(BodyLimit, limit=lambda path: largest(path, attachment_mib * MIB))
+    app.add_middleware(BodyLimit, limit=lambda path: largest(path, attachment_mib * MIB, edits_mib * MIB))
     app.add_middleware(Gate, doors=doors(), callers=app.state.callers, denials=Denials(engine))
     app.openapi = lambda: describe(app, ROUTERS)
     return app

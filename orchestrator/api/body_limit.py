@@ -11,11 +11,12 @@ MIB = 1024 * 1024
 
 
 _ATTACHMENTS = re.compile(r"/api/v1/jobs/[0-9]+/attachments")
+_EDITS = re.compile(r"/api/v1/jobs/[0-9]+/edits")
 _STREAMED = re.compile(r"/api/v1/jobs/[0-9]+/paths")
 
 
-def largest(path: str, attachment: int = 100 * MIB) -> int | None:
-    """The most bytes a body sent to this path may have: jobs are given their paths in it, and files.
+def largest(path: str, attachment: int = 100 * MIB, edits: int = 1024 * MIB) -> int | None:
+    """The most bytes a body sent to this path may have: jobs are given their paths in it, files, and edits.
 
     None where it is streamed.
     """
@@ -23,6 +24,8 @@ def largest(path: str, attachment: int = 100 * MIB) -> int | None:
         return None  # there a line is limited, and never more than some thousands are in memory
     if path == "/api/v1/jobs":
         return 32 * MIB
+    if _EDITS.fullmatch(path):
+        return edits
     return attachment if _ATTACHMENTS.fullmatch(path) else MIB
 
 

@@ -17,9 +17,11 @@ _WHY = {
     "401": "No API key, or one that is unknown, expired or revoked",
     "403": "The key may not do this",
     "404": "There is no such thing",
+    "408": "Nothing came for too long",
     "409": "Right request, wrong moment: the state does not allow it, or it is there already",
     "413": "The body is too large",
     "415": "The body is not JSON",
+    "416": "There is nothing in this range",
     "422": "The request is wrong; `errors` has the place and the reason of each fault",
     "503": "The database or another part that is needed does not answer now",
 }
@@ -57,8 +59,9 @@ def _complete(operation: dict[str, Any], route: APIRoute) -> None:
     operation["x-permission"] = permission
     operation["security"] = [] if permission is Permission.OPEN else [{"key": []}]
     responses: dict[str, Any] = operation["responses"]
-    for status in _problems(operation, permission, changes="GET" not in (route.methods or ())):
-        if status not in responses or status == "422":
+    of_its_own = [status for status in responses if status >= "400"]
+    for status in {*_problems(operation, permission, changes="GET" not in (route.methods or ())), *of_its_own}:
+        if "content" not in responses.get(status, {}) or status == "422":
             content = {MEDIA_TYPE: {"schema": {"$ref": _REFS.format(model="Problem")}}}
             responses[status] = {"description": _WHY[status], "content": content}
 

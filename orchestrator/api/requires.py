@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from orchestrator.domain.roles import Permission
 from orchestrator.services.keys import Caller
+from orchestrator.services.workspace import Workspaces
 from orchestrator.storage.files import Files
 
 
@@ -23,6 +24,10 @@ class Parts:
     """Webhooks may be at private addresses."""
     files: Files | None = None
     """Where attachments are kept."""
+    workspaces: Workspaces | None = None
+    """Where the data of edit jobs is."""
+    edits_most: int = 1024 * 1024 * 1024
+    """The most bytes of a file of edits."""
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ SUBJECTS = {
     "holds": {"hold"},
     "schedules": {"schedule"},
     "worklist": {"worklist", "do"},
+    "edits": {"package", "edits"},
     "workflows": {"workflows", "workflow"},
     "sites": {"sites", "site"},
     "plugin": {"plugin"},

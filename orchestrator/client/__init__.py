@@ -22,11 +22,12 @@ from orchestrator.client.follow import Following
 from orchestrator.client.follow import parse_events as parse_events
 from orchestrator.client.jobs import path_input as path_input
 from orchestrator.client.ledger import Ledgers
+from orchestrator.client.packages import Packages
 from orchestrator.client.schedules import Schedules
 from orchestrator.client.sites import Sites
 from orchestrator.client.task_groups import TaskGroups
 from orchestrator.client.workflows import Workflows
 
 
-class Client(Following, Everything, Failures, Ledgers, TaskGroups, Schedules, Workflows, Sites):
+class Client(Following, Everything, Failures, Ledgers, TaskGroups, Packages, Schedules, Workflows, Sites):
     """One service and one key; a context manager that closes its connections."""

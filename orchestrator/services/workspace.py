@@ -16,17 +16,19 @@ import logging
 import os
 import re
 import secrets
-from collections.abc import Collection, Generator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import Conflict, Unreachable
-from orchestrator.storage.untrusted import copy_file, files, folder, open_file, remove_tree
+from orchestrator.storage.untrusted import copy_file, files, folder, inside, open_file, remove, remove_tree
 
 log = logging.getLogger(__name__)
 
 PACKAGE, EDITS, INCOMING, DELIVERY = "package", "edits", "incoming", "delivery"
+SENT = "sent"
+"""In ``incoming``: what is known of the file that came in whole last."""
 _OURS = frozenset({INCOMING, DELIVERY})
 """What of a workspace is the API's, and no part of the data."""
 _DISCARDED = "discarded"
@@ -83,27 +85,20 @@ class Workspaces:
                 raise Conflict(f"job {child} has no edits that could be merged into job {parent}") from None
             with edits:
                 copy_file(edits, target, EDITS)
+            with suppress(FileNotFoundError), inside(target, INCOMING) as incoming:
+                remove(incoming, SENT)  # who sends the same again means it
 
-    def has_edits(self, job: int) -> bool:
-        """Whether edits of this job have come in whole."""
-        try:
-            with self.opened(job) as here, open_file(here, EDITS):
-                return True
-        except (FileNotFoundError, Conflict):
-            return False
-
-    def sweep(self, needed: Collection[int]) -> int:
-        """Remove those of all other jobs, and what could not be removed before; how many jobs it was."""
+    def jobs(self) -> list[int]:
+        """The jobs that have one."""
         with _reachable(self.root), suppress(FileNotFoundError):
-            kept = [int(name) for name in os.listdir(self.root) if _NUMBER.fullmatch(name)]
-            gone = [job for job in kept if job not in needed]
-            for job in gone:
-                self.discard(job)
-            with folder(self.root, _DISCARDED) as discarded:
-                for name in os.listdir(discarded):
-                    _remove(discarded, name)
-            return len(gone)
-        return 0
+            return sorted(int(name) for name in os.listdir(self.root) if _NUMBER.fullmatch(name))
+        return []
+
+    def empty_discarded(self) -> None:
+        """Remove what could not be removed when it was discarded."""
+        with _reachable(self.root), suppress(FileNotFoundError), folder(self.root, _DISCARDED) as discarded:
+            for name in os.listdir(discarded):
+                _remove(discarded, name)
 
     def _copy(self, parent: int, child: int) -> None:
         with self.opened(parent) as origin:

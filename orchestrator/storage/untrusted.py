@@ -5,17 +5,18 @@ A path is never checked first and opened later: each name is opened in the folde
 
 import errno
 import os
+import secrets
 import shutil
 import stat
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from io import BufferedRandom, BufferedReader, BufferedWriter
 from pathlib import Path
 from typing import BinaryIO
 
 from orchestrator.errors import Conflict
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # a pipe must not keep us waiting
 _NO_FOLDER = (errno.ELOOP, errno.ENOTDIR)
 _CHUNK = 1024 * 1024
 
@@ -37,22 +38,32 @@ def folder(top: Path, *names: str, make: bool = False) -> Generator[int, None, N
         os.close(fd)
 
 
-def open_file(at: int, name: str) -> BinaryIO:
-    """A file in an open folder, for reading. FileNotFoundError; Conflict for what is no plain file."""
+@contextmanager
+def inside(at: int, name: str, *, make: bool = False) -> Generator[int, None, None]:
+    """The same for a folder in an open one."""
+    fd = _enter(at, name, make=make)
     try:
-        fd = os.open(name, _FILE, dir_fd=at)
-    except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENXIO):
-            raise _odd(name) from None
-        raise
-    file = os.fdopen(fd, "rb")
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        file.close()
-        raise _odd(name)
-    return file
+        yield fd
+    finally:
+        os.close(fd)
 
 
-def files(at: int, inside: str = "") -> Iterator[tuple[str, BinaryIO]]:
+def open_file(at: int, name: str) -> BufferedReader:
+    """A file in an open folder, for reading. FileNotFoundError; Conflict for what is no plain file."""
+    return os.fdopen(_plain(at, name, os.O_RDONLY), "rb")
+
+
+def open_again(at: int, name: str) -> BufferedRandom:
+    """A file in an open folder, made where there is none, for reading and writing; Conflict for what is no file."""
+    return os.fdopen(_plain(at, name, os.O_RDWR | os.O_CREAT), "r+b")
+
+
+def open_new(at: int, name: str) -> BufferedWriter:
+    """A file of our own in an open folder, for writing. FileExistsError."""
+    return os.fdopen(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666, dir_fd=at), "wb")
+
+
+def files(at: int, above: str = "") -> Generator[tuple[str, BufferedReader], None, None]:
     """Every file in an open folder and the folders in it, by its path from there, in order; Conflict for what is none.
 
     Each is open until the next one is asked for.
@@ -61,27 +72,25 @@ def files(at: int, inside: str = "") -> Iterator[tuple[str, BinaryIO]]:
         found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
     for name, is_folder in found:
         if is_folder:
-            inner = _enter(at, name)
-            try:
-                yield from files(inner, f"{inside}{name}/")
-            finally:
-                os.close(inner)
+            with inside(at, name) as inner:
+                yield from files(inner, f"{above}{name}/")
         else:
             with open_file(at, name) as file:
-                yield inside + name, file
+                yield above + name, file
 
 
 def copy_file(source: BinaryIO, at: int, name: str) -> None:
     """Put a copy into an open folder, in place of what has its name; it is there whole, or not at all."""
-    draft = f".{name[:200]}.draft"
-    remove(at, draft)
-    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666, dir_fd=at)
-    with os.fdopen(fd, "wb") as target:
-        while chunk := source.read(_CHUNK):
-            target.write(chunk)
-        target.flush()
-        os.fsync(target.fileno())
-    os.replace(draft, name, src_dir_fd=at, dst_dir_fd=at)
+    draft = f".{secrets.token_hex(8)}.draft"
+    try:
+        with open_new(at, draft) as target:
+            shutil.copyfileobj(source, target, _CHUNK)
+            target.flush()
+            os.fsync(target.fileno())
+        os.replace(draft, name, src_dir_fd=at, dst_dir_fd=at)
+        os.fsync(at)
+    finally:
+        remove(at, draft)
 
 
 def remove(at: int, name: str) -> None:
@@ -108,6 +117,20 @@ def _enter(at: int, name: str, *, make: bool = False) -> int:
         if error.errno in _NO_FOLDER:
             raise Conflict(f"{name!r} is not a folder, or a link to one") from None
         raise
+
+
+def _plain(at: int, name: str, flags: int) -> int:
+    try:
+        # A pipe must not keep us waiting.
+        fd = os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666, dir_fd=at)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            raise _odd(name) from None
+        raise
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise _odd(name)
+    return fd
 
 
 def _odd(name: str) -> Conflict:

@@ -195,6 +195,7 @@ def whole() -> Iterator[Whole]:
         data, more = top / "data", top / "more"
         data.mkdir()
         more.mkdir()
-        options = ("--flower-port", free_port(), "--concurrency", 2, "--actions", ACTIONS)
+        actions = ("--actions", ACTIONS, "--actions", "examples.map_edits.actions")
+        options = ("--flower-port", free_port(), "--concurrency", 2, *actions)
         with started(top / "home", data, more, *options) as stack:
             yield stack

@@ -10,6 +10,8 @@ from orchestrator.contracts.views.access import User as User
 from orchestrator.contracts.views.archive import Archived as Archived
 from orchestrator.contracts.views.archive import NotArchived as NotArchived
 from orchestrator.contracts.views.attachments import Attachment as Attachment
+from orchestrator.contracts.views.edits import Edits as Edits
+from orchestrator.contracts.views.edits import SentEdits as SentEdits
 from orchestrator.contracts.views.errors import ErrorGroup as ErrorGroup
 from orchestrator.contracts.views.errors import ErrorSeen as ErrorSeen
 from orchestrator.contracts.views.errors import LookedAt as LookedAt

@@ -22,6 +22,7 @@ from orchestrator.api.app import make_app
 from orchestrator.domain.batch_job import JobState
 from orchestrator.domain.task import TaskState
 from orchestrator.storage import tables
+from tests.integration.api.edit_desk import add_edit_job
 from tests.integration.api.rows import add_chain, add_job, add_outcome
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -40,11 +41,12 @@ def app(engine: Engine, redis_url: str, tmp_path: Path) -> FastAPI:
     with engine.begin() as tx:
         tx.execute(insert(tables.hub_heartbeat).values(id=1, hub="h", at=text("now() + interval '1 hour'")))
     secret = b"0123456789abcdef0123456789abcdef"
-    return make_app(engine, secret=secret, redis_url=redis_url, attachments_folder=tmp_path / "attachments")
+    attachments, workspaces = tmp_path / "attachments", tmp_path / "workspaces"
+    return make_app(engine, secret=secret, redis_url=redis_url, attachments_folder=attachments, workspaces=workspaces)
 
 
 @pytest.fixture
-def some_rows(engine: Engine) -> None:
+def some_rows(app: FastAPI, engine: Engine) -> None:
     """Small ids are guessed, so that they should be of something; but the key in use should not be revoked."""
     with engine.begin() as tx:
         tx.execute(text("alter sequence api_keys_id_seq restart with 1000000000"))
@@ -54,6 +56,9 @@ def some_rows(engine: Engine) -> None:
             ended = {"state": TaskState.ERROR, "given": 2, "failed": 1, "processed": 1}
             task = add_chain(tx, job, [b"/a", b"/\xff"], [ended]) << 6
             add_outcome(tx, job, task, 1, "failed", b"/\xff", "bad")
+        editing = add_edit_job(tx, claimed_by="admin")
+    workspace = app.state.parts.workspaces.make(editing)
+    (workspace / "package" / "roads.geojson").write_text("{}")
 
 
 @pytest.mark.timeout(400)  # a minute where nothing else runs

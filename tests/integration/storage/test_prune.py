@@ -25,6 +25,7 @@ from orchestrator.services import prune as pruning
 from orchestrator.services.control import Wish, locked
 from orchestrator.services.prune import prune
 from orchestrator.services.redrive import redrive, sources
+from orchestrator.services.workspace import Workspaces
 from orchestrator.stack.wait import wait_until
 from orchestrator.storage.files import Files
 from orchestrator.storage.parts import PARTS
@@ -241,7 +242,7 @@ def test_several_at_once_share_the_work(filled: Engine, database_url: str) -> No
 
 
 def test_the_api_s_process_does_it_by_itself(filled: Engine, database_url: str, tmp_path: Path) -> None:
-    pruner = Pruner(database_url, ALL, Files(tmp_path / "attachments"))
+    pruner = Pruner(database_url, ALL, Files(tmp_path / "attachments"), Workspaces(tmp_path / "workspaces"))
     pruner.start()
     try:
         assert wait_until(lambda: set(states(filled)) == {"Started"}, 30)

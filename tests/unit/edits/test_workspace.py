@@ -75,21 +75,21 @@ def test_merging_up_replaces_the_edits_and_is_repeatable(workspaces: Workspaces)
 def test_without_edits_there_is_nothing_to_merge(workspaces: Workspaces) -> None:
     workspaces.make(1)
     workspaces.make(2)
-    assert not workspaces.has_edits(2)
-    assert not workspaces.has_edits(3)
     with pytest.raises(Conflict, match="job 2 has no edits"):
         workspaces.merge_up(2, 1)
 
 
-def test_sweeping_leaves_what_is_needed(workspaces: Workspaces) -> None:
-    assert workspaces.sweep([]) == 0
-    for job in (1, 2, 3):
+def test_what_could_not_be_removed_is_removed_later(workspaces: Workspaces) -> None:
+    workspaces.empty_discarded()
+    assert workspaces.jobs() == []
+    for job in (2, 10):
         workspaces.make(job)
     (workspaces.root / "discarded").mkdir(exist_ok=True)
     (workspaces.root / "discarded" / "left").mkdir()
     (workspaces.root / "of somebody else").mkdir()
-    assert workspaces.sweep([2]) == 2
-    assert sorted(entry.name for entry in workspaces.root.iterdir()) == ["2", "discarded", "of somebody else"]
+    workspaces.empty_discarded()
+    assert workspaces.jobs() == [2, 10]
+    assert sorted(entry.name for entry in workspaces.root.iterdir()) == ["10", "2", "discarded", "of somebody else"]
     assert list((workspaces.root / "discarded").iterdir()) == []
 
 
@@ -128,7 +128,7 @@ def test_a_workspace_that_is_a_link_is_not_entered_and_goes_alone(workspaces: Wo
     workspaces.root.joinpath("discarded").rmdir()
     (workspaces.root / "discarded").symlink_to(elsewhere)
     with pytest.raises(Conflict, match="'discarded' is not a folder"):
-        workspaces.sweep([1])
+        workspaces.empty_discarded()
     assert (elsewhere / "claim" / "edits").read_text() == "not yours"
 
 
