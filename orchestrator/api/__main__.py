@@ -10,7 +10,7 @@ import uvicorn
 from orchestrator.api.app import make_app
 from orchestrator.api.deliverer import Deliverer
 from orchestrator.api.pruner import Pruner
-from orchestrator.api.server import Server
+from orchestrator.api.server import Server, take_descriptors
 from orchestrator.config import load_settings
 from orchestrator.contracts.failpoints import arm
 from orchestrator.errors import ConfigError
@@ -64,6 +64,7 @@ def main() -> int:
         log_level="info",
     )
     server = Server(config, at_end=app.state.listeners.close)
+    take_descriptors()
     with suppress(KeyboardInterrupt):
         server.run()
     deliverer.end()

@@ -1,6 +1,7 @@
 """Uvicorn, but for its habit of looking ten times a second whether it is to end: the signal that says so wakes it."""
 
 import asyncio
+import resource
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -38,3 +39,9 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
         if self._ending is not None:
             self._loop.call_soon_threadsafe(self._ending.set)
+
+
+def take_descriptors() -> None:
+    """Let this process have as many open files as it may: everybody who listens is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

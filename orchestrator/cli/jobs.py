@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli import text
+from orchestrator.cli.edit_summary import show_edit
 from orchestrator.cli.output import put_json, put_json_lines, put_table
 from orchestrator.cli.summary import show_job, took
 from orchestrator.cli.verb import Call, usage, verb
@@ -82,6 +83,8 @@ def job(call: Call, job_id: JobId) -> None:
         found = client.job(job_id)
     if call.json:
         put_json(found)
+    elif found["job_type"] is not None:
+        show_edit(found)
     else:
         show_job(found)
 

@@ -40,6 +40,7 @@ SUBJECTS = {
     "plugin": {"plugin"},
     "worker": {"worker"},
     "task_groups": {"group"},
+    "edit_jobs": {"job-type", "edit"},
     "keys": {"key"},
     "users": {"user"},
     "audit": {"audit"},

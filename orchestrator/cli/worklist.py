@@ -20,6 +20,8 @@ DO_EXAMPLES = """Examples:
   orchestrator do 13 reject --task 4096 --path 3 --path 7 --comment "blurred"
 
   orchestrator do 13 accept --include "*.tif"
+
+  orchestrator do 14 upload --comment "a new roundabout" --time-spent 2h
 """
 _ANSWERS = ("accept", "reject")
 _OF_ONE_TASK = ("claim", "give-back")
@@ -87,6 +89,11 @@ def do(
     ] = None,
     comment: Annotated[str | None, typer.Option("--comment", metavar="TEXT", help="What is to be said of it")] = None,
     reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; some events need it")] = None,
+    assignee: Annotated[str | None, typer.Option(metavar="USER", help="With allocate: who is to do it")] = None,
+    group: Annotated[str | None, typer.Option(metavar="NAME", help="With allocate: or whose members may")] = None,
+    time_spent: Annotated[
+        str | None, typer.Option(metavar="TIME", help="With upload: what it took, such as 2h")
+    ] = None,
 ) -> None:
     """Do something that waits for you: fire an event at a job, or decide what waits at its manual steps.
 
@@ -95,6 +102,7 @@ def do(
     if task is None and event in _OF_ONE_TASK:
         raise usage(f"{event} is for one task: name it with --task")
     said = {"comment": comment, "reason": reason, "include": include, "exclude": exclude, "paths": path, "step": step}
+    said |= {"assignee": assignee, "group": group, "time_spent": time_spent}
     said = {name: value for name, value in said.items() if value}
     if step is not None:
         said["step"] = step

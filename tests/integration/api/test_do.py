@@ -76,3 +76,29 @@ def test_a_name_is_taken_whole(typed: Type) -> None:
         assert typed("user", "delete", wrong).exit_code == 1
     assert '"ann", "roles": ["worker"]' in typed("user", "list", "--json").stdout
     assert typed("user", "delete", "ann").stdout == "user ann is deleted\n"
+
+
+def test_edit_jobs_and_their_types(typed: Type, tmp_path: Path) -> None:
+    file, place = tmp_path / "roads.yaml", tmp_path / "place.json"
+    place.write_text('{"type": "Point", "coordinates": [4.9, 52.4]}')
+    for version, mode in enumerate(("manual", "read_only"), 1):
+        file.write_text(f"name: roads\nmode: {mode}\n")
+        applied = typed("job-type", "apply", str(file))
+        assert (applied.exit_code, applied.stdout) == (0, f"job type roads, version {version}\n"), applied.stderr
+    assert len(typed("job-type", "versions", "roads", "--json").stdout.splitlines()) == 2
+    assert "read_only" in typed("job-type", "list").stdout
+    assert json.loads(typed("job-type", "show", "roads").stdout)["mode"] == "read_only"
+    new = typed("edit", "new", "roads", "ring road", "--extent", str(place), "--due", "2h", "--attributes", '{"a": 1}')
+    assert (new.exit_code, new.stdout) == (0, "job 1, ring road, is Proposed\n"), new.stderr
+    assert typed("do", "1", "allocate", "--assignee", "admin").stdout == "job 1 is Allocated\n"
+    shown = typed("job", "1").stdout
+    assert all(word in shown for word in ("ring road", "Allocated", "roads (version 2)", "to be done", "Activate"))
+    assert typed("edit", "delete", "1").exit_code == 1
+    assert typed("do", "1", "abandon", "--reason", "a mistake").stdout == "job 1 is Abandoned\n"
+    refused = typed("edit", "archive", "1", "7")
+    assert (refused.exit_code, refused.stdout) == (1, "1 jobs are archived\njob 7: there is no job 7\n")
+    assert typed("edit", "archive", "--ended-before", "2h", "--type", "roads").stdout == "0 jobs are archived\n"
+    assert (typed("edit", "archive").exit_code, typed("jobs").stderr) == (2, "no such jobs\n")
+    other = typed("edit", "new", "roads", "bypass", "--json").stdout
+    assert typed("edit", "delete", str(json.loads(other)["id"])).exit_code == 0
+    assert typed("job-type", "delete", "roads").stdout == "job type roads is deleted\n"

@@ -344,6 +344,7 @@ def test_openapi_tells_of_the_bodies(api: httpx.Client) -> None:
     assert posted.keys() == {"application/json", "application/yaml"}
     assert posted["application/json"]["schema"]["required"] == ["name", "filter_rules"]
     job = document["paths"]["/api/v1/jobs"]["post"]
-    submission, group_job = job["requestBody"]["content"]["application/json"]["schema"]["oneOf"]
-    assert (submission["required"], group_job["required"]) == (["workflow", "site"], ["task_group"])
+    submission, group_job, edit_job = job["requestBody"]["content"]["application/json"]["schema"]["oneOf"]
+    required = [one["required"] for one in (submission, group_job, edit_job)]
+    assert required == [["workflow", "site"], ["task_group"], ["job_type", "name"]]
     assert job["responses"].keys() >= {"200", "201", "409", "422"}

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import pytest
 from sqlalchemy import Engine, text
 
+from orchestrator.domain.retention import Periods
+from orchestrator.services.prune import prune
 from tests.integration.people.conftest import People, Somebody
 
 SOON, LATER = "2030-01-31T22:00:00Z", "2031-01-31T22:00:00Z"
@@ -150,6 +152,16 @@ def test_what_is_archived_is_hidden_unless_asked_for(people: People, planner: So
     told = planner.see(f"/jobs/{done}")
     assert (told["state"], told["legal_events"], told["reason"]) == ("Archived", [], "last year's")
     assert told["ended_at"] == "2020-01-01T00:00:00Z", "it ended when it was done"
+
+
+def test_what_has_ended_is_pruned_when_its_time_is_over(planner: Somebody, engine: Engine) -> None:
+    for state in ("Completed", "Archived", "Abandoned", "Failed"):
+        past = None if state == "Failed" else "2020-01-01"
+        put_into(engine, new(planner, name=state), state, ended_at=past)
+    prune(engine, Periods(success=1))
+    assert [one["name"] for one in planner.see("/jobs?archived=true")["items"]] == ["Failed", "Abandoned"]
+    prune(engine, Periods(cancelled=1))
+    assert [one["name"] for one in planner.see("/jobs?archived=true")["items"]] == ["Failed"]
 
 
 def test_worklists_and_what_is_late(people: People, planner: Somebody, ed: Somebody, engine: Engine) -> None:

@@ -28,6 +28,8 @@ COMMANDS = [
     "webhook add", "webhook list", "webhook dead", "webhook send", "webhook delete",
     "worker", "key create", "key list", "key rotate", "key revoke", "audit", "user create", "user list", "user groups",
     "user change", "user delete", "group define", "group list", "group start", "group tasks", "group task-list",
+    "job-type apply", "job-type list", "job-type show", "job-type versions", "job-type delete",
+    "edit new", "edit delete", "edit archive",
     "group next-task", "group task-job", "group task-status", "group insert", "group cancel-remaining", "group report",
     "db migrate", "db prune", "doctor", "chaos",
 ]  # fmt: skip
