@@ -42,6 +42,8 @@ class Memory:
     shares: defaultdict[Place, Shares] = field(default_factory=lambda: defaultdict(Shares))
     longest: dict[Step, float] = field(default_factory=dict[Step, float])
     """The seconds of the longest task that came to an end, until that is written down (record.py)."""
+    sifted: dict[int, tuple[int, ...]] = field(default_factory=dict[int, tuple[int, ...]])
+    """Tasks that none of these holds of path prefixes stops (sift.py)."""
     _plans: OrderedDict[int, Plan] = field(default_factory=OrderedDict[int, Plan])
     """By job. A plan is made with its job, and never changes."""
 
