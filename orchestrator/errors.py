@@ -9,6 +9,7 @@
     |  |- Forbidden           a known key without the right (403)
     |  |- NotFound            no such thing (404)
     |  |- Conflict            right request, wrong moment (409)
+    |  |- Stale               another version than the one that was meant (412)
     |  |- Invalid             wrong content, with the place and the reason of each fault (422)
     |  `- TooLarge            more than the limit (413)
     |- WireError              bytes from elsewhere that are not what they should be
@@ -62,6 +63,10 @@ class Forbidden(Refused):
 
 class NotFound(Refused):
     """There is no such thing, or not for this caller."""
+
+
+class Stale(Refused):
+    """What was to be changed has been changed by somebody else since it was read."""
 
 
 class Conflict(Refused):

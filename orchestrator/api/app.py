@@ -1,5 +1,6 @@
 """The application: the routes, the gate before them, and the problem documents after them."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from orchestrator.api.requires import Parts
 from orchestrator.api.routes import (
     attachments,
     audit,
+    bulk,
     control,
     edits,
     errors,
@@ -62,6 +64,7 @@ OPENAPI_PATH = "/openapi.json"
 ROUTERS: tuple[tuple[str, APIRouter], ...] = (
     (PREFIX, workflows.router),
     (PREFIX, submit.router),
+    (PREFIX, bulk.router),
     (PREFIX, stream.router),
     (PREFIX, control.router),
     (PREFIX, jobs.router),
@@ -148,7 +151,8 @@ def doors(routers: Sequence[tuple[str, APIRouter]] = ROUTERS) -> list[Door]:
             permission = permission_of(route) if isinstance(route, APIRoute) else None
             if not isinstance(route, APIRoute) or permission is None:
                 raise TypeError(f"{route} declares no permission: give it dependencies=[needs(...)]")
-            path, _, _ = compile_path(prefix + route.path)
+            # What can not be an id is nothing at that address, and leaves it to others: /jobs/batch is no job.
+            path, _, _ = compile_path(re.sub(r"\{(\w+_id)\}", r"{\1:int}", prefix + route.path))
             found.append(Door(path, frozenset(route.methods or ()), permission))
     return found
 

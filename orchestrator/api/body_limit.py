@@ -12,7 +12,7 @@ MIB = 1024 * 1024
 
 _ATTACHMENTS = re.compile(r"/api/v1/jobs/[0-9]+/attachments")
 _EDITS = re.compile(r"/api/v1/jobs/[0-9]+/edits")
-_STREAMED = re.compile(r"/api/v1/jobs/[0-9]+/paths")
+_STREAMED = re.compile(r"/api/v1/jobs/([0-9]+/paths|batch)")
 
 
 def largest(path: str, attachment: int = 100 * MIB, edits: int = 1024 * MIB) -> int | None:
@@ -21,7 +21,7 @@ def largest(path: str, attachment: int = 100 * MIB, edits: int = 1024 * MIB) -> 
     None where it is streamed.
     """
     if _STREAMED.fullmatch(path):
-        return None  # there a line is limited, and never more than some thousands are in memory
+        return None  # there lines are limited, and few are in memory
     if path == "/api/v1/jobs":
         return 32 * MIB
     if _EDITS.fullmatch(path):

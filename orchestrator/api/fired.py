@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from starlette.exceptions import HTTPException
 
 from orchestrator.api.bodies import RawBody
+from orchestrator.api.idempotency import Maker
 from orchestrator.api.requires import AllParts, Parts, Who
 from orchestrator.broker.connection import shared
 from orchestrator.broker.permits import Permits
@@ -43,14 +44,32 @@ class Firer:
         return self.answering(job_id, event, lambda tx, _: read_job(tx, job_id, self._who.person), kind=kind)
 
     def answering(
-        self, job_id: int, event: str, answer: Callable[[Connection, Any], T], *, kind: Kind | None = None
+        self,
+        job_id: int,
+        event: str,
+        answer: Callable[[Connection, Any], T],
+        *,
+        kind: Kind | None = None,
+        once: Maker | None = None,
     ) -> T:
         """Fire it; the answer is made of what the event's action returned, in the same transaction.
+
+        With ``once`` it is fired once for an Idempotency-Key; what was fired before returns None.
 
         The body is read in there, after the job's state has been looked at: 409 comes before 422.
         """
         with self._parts.engine.begin() as tx:
-            done = fire(tx, job_id, event, self._who, self._read, ACTIONS, revoke_by(self._parts), kind=kind)
+            done: Any = None
+
+            def act() -> int:
+                nonlocal done
+                done = fire(tx, job_id, event, self._who, self._read, ACTIONS, revoke_by(self._parts), kind=kind)
+                return job_id
+
+            if once is None:
+                act()
+            else:
+                once.make(tx, act)
             told = answer(tx, done)
             failpoint("api.control.uncommitted")
         failpoint("api.control.committed")

@@ -5,15 +5,16 @@ from orchestrator.errors import TooLarge
 
 
 class LineCutter:
-    """Takes pieces of a body, gives whole lines."""
+    """Takes pieces of a body, gives whole lines, none of them longer than so many bytes."""
 
-    def __init__(self) -> None:
+    def __init__(self, longest: int = LONGEST_LINE) -> None:
+        self._longest = longest
         self._rest = bytearray()
         self.lines = 0
         """So many have been given."""
 
     def feed(self, piece: bytes) -> list[bytes]:
-        """The lines that end in this piece, without their ends; TooLarge for one that is too long to be a path."""
+        """The lines that end in this piece, without their ends; TooLarge for one that is too long."""
         self._rest += piece
         if b"\n" not in piece:
             self._check(len(self._rest))
@@ -33,5 +34,5 @@ class LineCutter:
         return [rest] if rest else []
 
     def _check(self, length: int) -> None:
-        if length > LONGEST_LINE:
-            raise TooLarge(f"line {self.lines + 1} is longer than {LONGEST_LINE} bytes")
+        if length > self._longest:
+            raise TooLarge(f"line {self.lines + 1} is longer than {self._longest} bytes")

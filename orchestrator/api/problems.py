@@ -22,6 +22,7 @@ from orchestrator.errors import (
     Invalid,
     NotFound,
     Refused,
+    Stale,
     TooLarge,
     Unauthenticated,
     Unreachable,
@@ -38,6 +39,7 @@ _STATUS: dict[type[Refused], int] = {
     Unauthenticated: 401,
     Forbidden: 403,
     NotFound: 404,
+    Stale: 412,
     Invalid: 422,
     TooLarge: 413,
 }
@@ -52,8 +54,15 @@ def problem(
     legal_events: Sequence[str] | None = None,
 ) -> Response:
     """The document; ``type`` and ``title`` are those of the status, and stay the same for good."""
+    return JSONResponse(document(status, detail, faults, legal_events), status, headers, MEDIA_TYPE)
+
+
+def document(
+    status: int, detail: str, faults: Sequence[Fault] = (), legal_events: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """The same as a value."""
     title = _TITLES.get(status) or HTTPStatus(status).phrase
-    document: dict[str, Any] = {
+    told: dict[str, Any] = {
         "type": f"urn:orchestrator:problem:{title.lower().replace(' ', '-')}",
         "title": title,
         "status": status,
@@ -61,8 +70,8 @@ def problem(
         "errors": [{"place": _plain(fault.place), "reason": _plain(fault.reason)} for fault in faults],
     }
     if legal_events is not None:
-        document["legal_events"] = list(legal_events)
-    return JSONResponse(document, status, headers, MEDIA_TYPE)
+        told["legal_events"] = list(legal_events)
+    return told
 
 
 def response_to(error: Exception) -> Response:

@@ -8,6 +8,7 @@ from orchestrator.cli import text
 from orchestrator.cli.control import Why
 from orchestrator.cli.moments import moment_from
 from orchestrator.cli.verb import Call, usage, verb
+from orchestrator.client import path_input
 
 EXAMPLE = 'Example:  orchestrator hold add --site paris --reason "the storage there is being moved" --until 2h'
 
@@ -30,15 +31,21 @@ def add(
     queue: Annotated[str | None, typer.Option(metavar="NAME", help="What is to run in this queue")] = None,
     workflow: Annotated[str | None, typer.Option(metavar="NAME", help="The jobs of this workflow")] = None,
     owner: Annotated[str | None, typer.Option(metavar="NAME", help="The jobs of this user")] = None,
+    path_prefix: Annotated[
+        str | None, typer.Option(metavar="PATH", help="What works on this path, or on anything below it")
+    ] = None,
     until: Annotated[
         str | None, typer.Option(metavar="TIME", help="When it ends by itself: a time, or how long from now (2h)")
     ] = None,
 ) -> None:
     """Hand out nothing of what agrees with all that is named. What runs is finished, and no state changes."""
     named = {"job": job, "site": site, "queue": queue, "workflow": workflow, "owner": owner}
-    scope = {name: value for name, value in named.items() if value is not None}
+    scope: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
+    if path_prefix is not None:
+        prefix = path_input(path_prefix)
+        scope |= {"path_prefix": prefix} if isinstance(prefix, str) else {"path_prefix_b64": prefix["path_b64"]}
     if not scope:
-        raise usage("name what is to be held: --job, --site, --queue, --workflow or --owner")
+        raise usage("name what is to be held: --job, --site, --queue, --workflow, --owner or --path-prefix")
     body: dict[str, Any] = {"scope": scope, "reason": reason}
     if until is not None:
         body["until"] = moment_from(until, "--until")
@@ -61,7 +68,7 @@ def list_holds(
             ["hold#", "holds", "kind", "by", "since", "until", "released", "reason~"],
             lambda item: (
                 item["id"],
-                ", ".join(f"{name} {value}" for name, value in item["scope"].items()),
+                ", ".join(f"{name} {value}" for name, value in item["scope"].items() if name != "path_prefix_b64"),
                 item["kind"],
                 item["author"],
                 *(text.when(item[at]) for at in ("at", "until", "released_at")),

@@ -27,8 +27,8 @@ from orchestrator.errors import ConfigError, OrchestratorError
 SPEC, SEED, FOLDER = "ORCHESTRATOR_FAILPOINTS", "ORCHESTRATOR_FAILPOINTS_SEED", "ORCHESTRATOR_FAILPOINTS_DIR"
 
 FAILPOINTS: Mapping[str, tuple[str, str]] = {
-    "api.submit.uncommitted": ("orchestrator/api/routes/submit.py", "a job is written, and not committed"),
-    "api.submit.committed": ("orchestrator/api/routes/submit.py", "it is, and nobody has been answered"),
+    "api.submit.uncommitted": ("orchestrator/api/submitter.py", "a job is written, and not committed"),
+    "api.submit.committed": ("orchestrator/api/submitter.py", "it is, and nobody has been answered"),
     "api.control.uncommitted": ("orchestrator/api/fired.py", "a pause, resume or cancel is not committed"),
     "api.control.committed": ("orchestrator/api/fired.py", "it is, and nobody has been answered"),
     "api.stream.uncommitted": ("orchestrator/api/intake.py", "some lines of a stream are written, and not committed"),

@@ -13,6 +13,7 @@ from orchestrator.services.hold import held
 from orchestrator.services.lanes import Lane
 from orchestrator.services.limits import Limited, Limits, read_limits
 from orchestrator.services.memory import Memory, Step
+from orchestrator.services.sift import Place, Sieve
 
 _PARCEL_S = 0.01
 """What a parcel counts for at least: it takes a place, however short its tasks are."""
@@ -47,8 +48,8 @@ _Key = tuple[Lane, int]
 """A job, in a lane."""
 
 
-def choose(tx: Connection, lanes: Sequence[Lane], memory: Memory) -> list[Load]:
-    """As many parcels as these lanes take; nothing is written."""
+def choose(tx: Connection, lanes: Sequence[Lane], memory: Memory, sieve: Sieve | None = None) -> list[Load]:
+    """As many parcels as these lanes take; nothing is written but what a sieve puts aside, below held paths."""
     free = [lane for lane in lanes if lane.takes(0, 0.0)]
     waiting, limits = _waiting(tx, free, memory)
     next_ones: list[_Key] = []
@@ -56,7 +57,10 @@ def choose(tx: Connection, lanes: Sequence[Lane], memory: Memory) -> list[Load]:
         shares = memory.shares[lane.place]
         shares.keep(weights)
         next_ones += ((lane, job) for job in shares.order(weights)[: lane.places])
-    piles = _look(tx, next_ones, memory, limits)
+    # Where paths are held, many are looked at: what is put aside makes room for what is behind it.
+    piles = _look(tx, next_ones, memory, limits, _MOST_LOOKED_AT if sieve is not None else 0)
+    if sieve is not None:
+        _sift(tx, sieve, piles)
     return [load for lane, weights in waiting.items() for load in _share_out(lane, weights, piles, memory, limits)]
 
 
@@ -125,7 +129,7 @@ _LOOK = text("""
 """)
 
 
-def _look(tx: Connection, jobs: Sequence[_Key], memory: Memory, limits: Limits) -> dict[_Key, _Piles]:
+def _look(tx: Connection, jobs: Sequence[_Key], memory: Memory, limits: Limits, least: int = 0) -> dict[_Key, _Piles]:
     """Of each of these jobs as many tasks as could be handed out now."""
     piles: dict[_Key, _Piles] = {key: {} for key in jobs}
     if jobs:
@@ -137,12 +141,24 @@ def _look(tx: Connection, jobs: Sequence[_Key], memory: Memory, limits: Limits) 
         # What only some of a lane's workers offer waits until all do: any of them may get it.
         asked["partial"] = [" ".join(lane.partial) for lane, _ in jobs]
         asked["full"] = [" ".join(limits.full_actions(job)) for _, job in jobs]
-        asked["most"] = [min(most[job] * lane.places, _MOST_LOOKED_AT) for lane, job in jobs]
+        asked["most"] = [min(max(least, most[job] * lane.places), _MOST_LOOKED_AT) for lane, job in jobs]
         for row in tx.execute(_LOOK, asked | {"mask": STEP_MASK, "past": _MOST_LOOKED_PAST}):
             lane, job = jobs[int(row.place)]
             step = Step(job, row.rule, step_of(row.task_id))
             piles[lane, job].setdefault(step, deque()).append(_Ready(row.task_id, row.given))
     return piles
+
+
+def _sift(tx: Connection, sieve: Sieve, piles: dict[_Key, _Piles]) -> None:
+    """Leave what no held path stops."""
+    waiting = {
+        Place(*lane.place, job): [ready.task for pile in some.values() for ready in pile]
+        for (lane, job), some in piles.items()
+    }
+    free = sieve.sift(tx, waiting)
+    for key, some in piles.items():
+        left = {step: deque(ready for ready in pile if ready.task in free) for step, pile in some.items()}
+        piles[key] = {step: pile for step, pile in left.items() if pile}
 
 
 def _share_out(

@@ -29,6 +29,14 @@ _NAME = re.compile(r"[a-z0-9_-]{1,100}")
 _NEWEST = (workflow_versions.c.version == workflows.c.version) & workflows.c.deleted_at.is_(None)
 
 
+def locked_version(tx: Connection, name: str) -> int:
+    """The newest version, locked until the end of the transaction; NotFound when there is no such workflow."""
+    row = _alive(tx, name, lock=True)
+    if row is None:
+        raise _missing(name)
+    return row.version
+
+
 def create(tx: Connection, document: object, actor: str) -> WorkflowVersion:
     """Keep a new workflow; Conflict when there is one of this name, Invalid when it could not run.
 
@@ -88,10 +96,10 @@ def keep_shipped(tx: Connection, workflow: Workflow) -> bool:
 
 def delete(tx: Connection, name: str, actor: str) -> None:
     """Take a workflow away; its jobs stay, and go on. NotFound when there is none."""
-    alive = workflows.c.deleted_at.is_(None)
-    gone = update(workflows).where(workflows.c.name == name, alive).values(deleted_at=func.now())
-    if tx.execute(gone).rowcount == 0:
+    row = _alive(tx, name, lock=True)
+    if row is None:
         raise _missing(name)
+    tx.execute(update(workflows).where(workflows.c.name == name).values(deleted_at=func.now()))
     audit(tx, actor, "workflow.delete", name)
 
 

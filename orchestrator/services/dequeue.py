@@ -93,7 +93,8 @@ _MOVE_ON = text("update progress set dequeued_to = :to where job_id = :job")
 _FORGET_ASKS = text("delete from asks where job_id = :job and task_id > :after and task_id <= :last")
 # What is ready, now or later, waits, and is nothing of a chain that a site is at.
 _FORGET = text("""
-    with put_off as (delete from later where job_id = :job and task_id > :after and task_id <= :last)
+    with put_off as (delete from later where job_id = :job and task_id > :after and task_id <= :last),
+    put_aside as (delete from held_tasks where job_id = :job and task_id > :after and task_id <= :last)
     delete from ready using (select distinct site, queue, function from job_steps where job_id = :job) lane
     where ready.site = lane.site and ready.queue = lane.queue and ready.function = lane.function
       and ready.job_id = :job and ready.task_id > :after and ready.task_id <= :last

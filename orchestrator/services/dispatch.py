@@ -16,6 +16,7 @@ from orchestrator.domain.halving import Hunt
 from orchestrator.services.choose import Load, choose
 from orchestrator.services.lanes import EXPIRES_S, Lane, lock_running
 from orchestrator.services.memory import Memory, Step
+from orchestrator.services.sift import Sieve
 from orchestrator.storage import tables
 from orchestrator.storage.arrays import array
 from orchestrator.storage.copy import copy_in
@@ -37,12 +38,15 @@ class Sent(NamedTuple):
     """Of each task, which paths this attempt handles; None = all that it was given."""
 
 
-def hand_out_tasks(tx: Connection, lanes: Sequence[Lane], epoch: int, memory: Memory, deltas: Deltas) -> list[Sent]:
+def hand_out_tasks(
+    tx: Connection, lanes: Sequence[Lane], epoch: int, memory: Memory, deltas: Deltas, sieve: Sieve | None = None
+) -> list[Sent]:
     """Move tasks from ``ready`` to ``handouts`` under a new attempt; what is to be published for it.
 
     The rows of their jobs stay locked until the end of the transaction, so that no pause comes between.
     """
-    loads = choose(tx, [lane for lane in lanes if lane.function != Function.DISCOVERY], memory)
+    open_lanes = [lane for lane in lanes if lane.function != Function.DISCOVERY and not lane.held]
+    loads = choose(tx, open_lanes, memory, sieve)
     if loads:
         running = lock_running(tx, {load.step.job for load in loads})
         loads = [load for load in loads if load.step.job in running]

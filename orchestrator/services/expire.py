@@ -1,5 +1,6 @@
 """What time brings about by itself: holds that end, deadlines that pass, claims that lapse, waiting that is over."""
 
+import time
 from typing import NamedTuple
 
 from sqlalchemy import Connection, text
@@ -9,7 +10,10 @@ from orchestrator.services.depend import NEWS, meet
 from orchestrator.services.hold import EXPIRED, HUB
 from orchestrator.services.hold import expire as expire_holds
 from orchestrator.services.lapse import DUE, Lapsed, lapse
+from orchestrator.services.sift import MOST_TASKS, OVER, let_go
 
+_LET_GO_S = 0.2
+"""Of each second: what comes in meanwhile waits."""
 _PAST = """
   from jobs
   where ended_at is null and deadline <= statement_timestamp() and state <> 'Dequeuing' and kind = 'batch'
@@ -19,7 +23,7 @@ _LATE = text(f"select id, deadline {_PAST} order by id")
 # index can be asked for it.
 _AFOOT = text(f"""
     select exists (select {EXPIRED}) or exists (select {_PAST}) as over, exists (select {NEWS}) as news,
-      exists (select {DUE}) as due
+      exists (select {DUE}) as due, exists (select {OVER}) as let_go
 """)
 
 
@@ -54,4 +58,17 @@ def pass_time(connection: Connection, revoke: Revoke) -> Passed:
     if afoot.due:
         with connection.begin():
             lapsed = lapse(connection)
-    return Passed(met or lapsed.tasks > 0, lapsed.ended)
+    freed = bool(afoot.let_go) and _let_go(connection)
+    return Passed(met or freed or lapsed.tasks > 0, lapsed.ended)
+
+
+def _let_go(connection: Connection) -> bool:
+    """Free what holds of paths kept back, some thousands a second of it; whether there was any."""
+    began, freed = time.monotonic(), False
+    while time.monotonic() - began < _LET_GO_S:
+        with connection.begin():
+            n = let_go(connection)
+        freed = freed or n > 0
+        if n < MOST_TASKS:
+            break
+    return freed

@@ -32,9 +32,19 @@ def held(site: str, queue: str) -> str:
 
 def _exists(whose: str, site: str, queue: str) -> str:
     return f"""exists (
-      select from holds h where h.released_at is null and {whose} and coalesce(h.until > clock_timestamp(), true)
+      select from holds h where h.released_at is null and {whose} and h.path_prefix is null
+        and coalesce(h.until > clock_timestamp(), true)
         and (h.site is null or h.site = {site}) and (h.queue is null or h.queue = {queue})
         and (h.workflow is null or h.workflow = j.workflow) and (h.owner is null or h.owner = j.owner)
+    )"""
+
+
+def lane_held(site: str, queue: str) -> str:
+    """SQL: whether a hold of a site or a queue as such stops all that is there, whoever's it is."""
+    return f"""exists (
+      select from holds h where h.released_at is null and h.job_id is null
+        and coalesce(h.until > clock_timestamp(), true) and num_nonnulls(h.workflow, h.owner, h.path_prefix) = 0
+        and (h.site is null or h.site = {site}) and (h.queue is null or h.queue = {queue})
     )"""
 
 
@@ -54,8 +64,7 @@ def hold_job(tx: Connection, job: int, kind: str, reason: str) -> int:
 
 
 def _keep(tx: Connection, scope: Scope, reason: str, author: str, kind: str, until: datetime | None) -> int:
-    values = {"job_id" if name == "job" else name: value for name, value in scope.named.items()}
-    row = insert(holds).values(values | {"kind": kind, "reason": reason, "author": author, "until": until})
+    row = insert(holds).values(scope.columns | {"kind": kind, "reason": reason, "author": author, "until": until})
     id = tx.execute(row.returning(holds.c.id)).scalar_one()
     if scope.job is not None:
         record(tx, scope.job, "Held", actor=author, reason=f"{reason} (hold {id})")
@@ -104,7 +113,7 @@ _AWAITS = text("""
 _HOLDS_WHOLE = text("""
     select h.id, h.author, h.reason from jobs j join holds h on (h.job_id is null or h.job_id = j.id)
     where j.id = :job and h.released_at is null and coalesce(h.until > clock_timestamp(), true)
-      and h.site is null and h.queue is null
+      and h.site is null and h.queue is null and h.path_prefix is null
       and (h.workflow is null or h.workflow = j.workflow) and (h.owner is null or h.owner = j.owner)
     order by h.id limit 1
 """)

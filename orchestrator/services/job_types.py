@@ -24,6 +24,11 @@ _REFUSAL = "the job type can not be taken"
 _NEWEST = (job_type_versions.c.version == job_types.c.version) & job_types.c.deleted_at.is_(None)
 
 
+def locked_version(tx: Connection, name: str) -> int:
+    """The newest version, locked until the end of the transaction; NotFound when there is no such type."""
+    return _alive(tx, name, lock=True).version
+
+
 def create(tx: Connection, document: object, actor: str) -> JobTypeVersion:
     """Keep a new type; Conflict when there is one of this name, Invalid when its steps could not run.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 from orchestrator.domain.pace import PARCEL_S
-from orchestrator.services.hold import held
+from orchestrator.services.hold import held, lane_held
 from orchestrator.storage.stances import closed
 
 NODE_SILENT_S = 15
@@ -37,6 +37,8 @@ class Lane:
     """In its queue's name."""
     partial: tuple[str, ...] = ()
     """Actions that some of its workers offer, and some do not: a queue can not choose among those who serve it."""
+    held: bool = False
+    """All that would go there, whoever's it is: nobody looks for it."""
 
     @property
     def place(self) -> tuple[str, str, str]:
@@ -62,7 +64,8 @@ class Lane:
 _LANES = text(f"""
     select n.site, q.queue, n.function, sum(n.concurrency) as concurrency, coalesce(max(l.epoch), 0) as epoch,
       coalesce(max(l.partial), '{{}}') as partial,
-      coalesce(min(o.n), 0) as out, coalesce(min(o.seconds), 0.0) as out_s
+      coalesce(min(o.n), 0) as out, coalesce(min(o.seconds), 0.0) as out_s,
+      {lane_held("n.site", "q.queue")} as held
     from nodes n
     join sites s on s.name = n.site and s.enabled and not s.draining
     cross join unnest(n.queues) as q(queue)
@@ -81,7 +84,17 @@ _LANES = text(f"""
 def lanes(tx: Connection) -> list[Lane]:
     """Every lane that a live node serves, and hears, and that is given work: first those for which people wait."""
     return [
-        Lane(row.site, row.queue, row.function, row.concurrency, row.out, row.out_s, row.epoch, tuple(row.partial))
+        Lane(
+            row.site,
+            row.queue,
+            row.function,
+            row.concurrency,
+            row.out,
+            row.out_s,
+            row.epoch,
+            tuple(row.partial),
+            row.held,
+        )
         for row in tx.execute(_LANES, {"silent": NODE_SILENT_S})
     ]
 

@@ -45,6 +45,8 @@ class Memory:
     """The seconds of the longest task that came to an end, until that is written down (record.py)."""
     counted: Counts = field(default_factory=lambda: Counts(float))
     """What has happened often, until that is written down (record.py)."""
+    sifted: dict[int, tuple[int, ...]] = field(default_factory=dict[int, tuple[int, ...]])
+    """Tasks that none of these holds of path prefixes stops (sift.py)."""
     _plans: OrderedDict[int, Plan] = field(default_factory=OrderedDict[int, Plan])
     """By job. A plan is made with its job, and never changes."""
 

@@ -64,7 +64,7 @@ _TAKE = text("""
 
 def hand_out_walks(tx: Connection, lanes: Sequence[Lane], epoch: int) -> list[WalkOrder]:
     """Hand walks out under a new attempt; the rows of their jobs stay locked until the end of the transaction."""
-    free = [lane for lane in lanes if lane.function == Function.DISCOVERY]
+    free = [lane for lane in lanes if lane.function == Function.DISCOVERY and not lane.held]
     if not free:
         return []
     values = {

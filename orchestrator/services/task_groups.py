@@ -1,6 +1,7 @@
 """Defining task groups: what tasks there are, for whom, in which order."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from sqlalchemy import Connection, exists, func, select, update
 from sqlalchemy import delete as sql_delete
@@ -18,6 +19,14 @@ from orchestrator.storage.tables import group_jobs, group_tasks, jobs, task_grou
 _REFUSAL = "the task group can not be taken"
 
 
+def locked_version(tx: Connection, name: str) -> datetime:
+    """When the definition was changed last, locked until the end of the transaction; NotFound when there is none."""
+    changed = select(task_groups.c.updated_at).where(task_groups.c.name == name).with_for_update()
+    if (at := tx.scalar(changed)) is None:
+        raise NotFound(f"there is no task group {name!r}")
+    return at
+
+
 def define(tx: Connection, body: object, actor: str) -> str:
     """Keep a new definition; its name. Conflict when there is one of this name, Invalid when it could not be done."""
     definition = _checked(tx, body)
@@ -30,9 +39,7 @@ def define(tx: Connection, body: object, actor: str) -> str:
 
 def redefine(tx: Connection, name: str, body: object, actor: str) -> None:
     """Replace a definition; group jobs that have their list keep it. NotFound, or Invalid as ``define``."""
-    known = select(task_groups.c.name).where(task_groups.c.name == name).with_for_update()
-    if tx.scalar(known) is None:
-        raise NotFound(f"there is no task group {name!r}")
+    locked_version(tx, name)
     definition = _checked(tx, body)
     if definition.name != name:
         raise Invalid(_REFUSAL, [Fault("$.name", f"has to be {name!r}, as in the address")])

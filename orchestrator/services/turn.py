@@ -31,6 +31,7 @@ from orchestrator.services.requeue import requeue
 from orchestrator.services.runs import DUE, NEWS, hear_runs
 from orchestrator.services.send_walks import hand_out_walks
 from orchestrator.services.settle import lock, settle
+from orchestrator.services.sift import PREFIX_HELD, Sieve
 from orchestrator.services.tolerate import tolerate
 from orchestrator.storage.counters import Deltas
 from orchestrator.storage.together import together
@@ -104,15 +105,16 @@ def hand_out(tx: Connection, epoch: int, memory: Memory) -> Outbox:
         walked = walk_on(tx, memory, deltas) if afoot.own else Walked()
     due = bool(afoot.due) and make_due(tx)
     orders = hand_out_walks(tx, serving, epoch) if afoot.walks else []
+    sieve = Sieve(memory) if afoot.paths_held else None
     with together(tx):
-        parcels = hand_out_tasks(tx, serving, epoch, memory, deltas)
+        parcels = hand_out_tasks(tx, serving, epoch, memory, deltas, sieve)
         deltas.write(tx)
     release(tx, walked.ended, memory.plan(tx, walked.ended))
     unsettled = free | walked.unsettled
     ended = settle(tx, unsettled) if unsettled else []
     stops = stopping(tx, dequeuing - set(ended)) if dequeuing else []
     granted = grants(tx, serving) if afoot.walks else Grants()
-    more = due or walked.more
+    more = due or walked.more or (sieve is not None and sieve.more)
     beside = [*(["dequeuer"] if dequeuing else []), *(["editor"] if afoot.edits else [])]
     return Outbox(parcels, orders, granted, stops=stops, ended=ended, beside=beside, due_s=afoot.due_s, more=more)
 
@@ -124,7 +126,7 @@ _AFOOT = text(f"""
       exists (select from walks where by_hub and ended_at is null) as own,
       exists (select from walks where not by_hub and ended_at is null) as walks,
       exists (select from later where run_after <= statement_timestamp()) as due,
-      exists (select {NEWS}) or exists (select {DUE}) as groups,
+      exists (select {NEWS}) or exists (select {DUE}) as groups, exists ({PREFIX_HELD}) as paths_held,
       exists (select {STEP_NEWS}) or exists (select {STEP_DUE}) as edits,
       case when exists (select {FREE}) then 0 else {NEXT} end as due_s
 """)  # noqa: S608 - our own words

@@ -18,8 +18,8 @@ _COST = {"n": 2**14, "r": 8, "p": 1}
 """Of scrypt: some tens of milliseconds and 16 MiB."""
 
 
-def make_user(tx: Connection, asked: UserAsked, actor: str) -> None:
-    """Make a user; Conflict when there is one of this name."""
+def make_user(tx: Connection, asked: UserAsked, actor: str) -> str:
+    """Make a user; the name. Conflict when there is one of this name."""
     row = insert(users).values(
         name=asked.name, roles=_roles(asked.roles), password_hash=asked.password and hashed(asked.password)
     )
@@ -27,6 +27,7 @@ def make_user(tx: Connection, asked: UserAsked, actor: str) -> None:
         raise Conflict(f"there is a user {asked.name!r} already; PATCH changes what they may")
     _join(tx, asked.name, asked.groups)
     audit(tx, actor, "user.create", asked.name, detail={"roles": _roles(asked.roles), "groups": asked.groups})
+    return asked.name
 
 
 def change_user(tx: Connection, name: str, asked: UserChange, actor: str) -> None:
@@ -56,8 +57,8 @@ def delete_user(tx: Connection, name: str, actor: str) -> None:
     audit(tx, actor, "user.delete", name)
 
 
-def make_group(tx: Connection, asked: GroupAsked, actor: str) -> None:
-    """Make a group, or add members to one that there is. Invalid for users that there are not."""
+def make_group(tx: Connection, asked: GroupAsked, actor: str) -> str:
+    """Make a group, or add members to one that there is; its name. Invalid for users that there are not."""
     known_users(
         tx, {f"$.members[{place}]": name for place, name in enumerate(asked.members)}, "the group can not be made"
     )
@@ -65,6 +66,7 @@ def make_group(tx: Connection, asked: GroupAsked, actor: str) -> None:
     for member in asked.members:
         tx.execute(insert(group_members).values(group_name=asked.name, user_name=member).on_conflict_do_nothing())
     audit(tx, actor, "group.make", asked.name, detail={"members": asked.members})
+    return asked.name
 
 
 def delete_group(tx: Connection, name: str, actor: str) -> None:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import AfterValidator, Field
 from starlette.responses import FileResponse
 
+from orchestrator.api.idempotency import Maker, Once
 from orchestrator.api.requires import AllParts, Db, NoQuery, PageQuery, Parts, StrictQuery, Who, needs
 from orchestrator.api.routes.jobs import KnownJob
 from orchestrator.contracts import views
@@ -47,7 +48,12 @@ class UploadQuery(StrictQuery):
     summary="Attach a file to a job",
 )
 async def add_attachment(
-    job_id: KnownJob, query: Annotated[UploadQuery, Query()], parts: AllParts, who: Who, request: Request
+    job_id: KnownJob,
+    query: Annotated[UploadQuery, Query()],
+    parts: AllParts,
+    who: Who,
+    once: Once,
+    request: Request,
 ) -> views.Attachment:
     """The body is the file, as it is; its `Content-Type` is kept. What does not come whole is forgotten."""
     files = _files(parts)
@@ -60,16 +66,16 @@ async def add_attachment(
 
     received = await files.receive(chunks())
     try:
-        return await to_thread.run_sync(_keep, parts, files, job_id, received, query.name, media_type, who)
+        return await to_thread.run_sync(_keep, parts, files, job_id, received, query.name, media_type, who, once)
     finally:
         received.path.unlink(missing_ok=True)
 
 
 def _keep(
-    parts: Parts, files: Files, job: int, received: Received, name: str, media_type: str, who: Caller
+    parts: Parts, files: Files, job: int, received: Received, name: str, media_type: str, who: Caller, once: Maker
 ) -> views.Attachment:
     with parts.engine.begin() as tx:
-        id = attach(tx, files, job, received, name, media_type, who)
+        id = once.make(tx, lambda: attach(tx, files, job, received, name, media_type, who), received.sha256)
         return attachments.attachment(found(tx, job, id))
 
 

@@ -7,6 +7,7 @@ from fastapi import Path as InPath
 
 from orchestrator.api.bodies import JSON, RawBody, taking
 from orchestrator.api.fired import Fired
+from orchestrator.api.idempotency import Once
 from orchestrator.api.requires import AllParts, NoQuery, Who, needs
 from orchestrator.broker.wake import wake
 from orchestrator.contracts.change import JobChange
@@ -65,6 +66,7 @@ def redrive_job(
     parts: AllParts,
     who: Who,
     body: RawBody,
+    once: Once,
     response: Response,
     background: BackgroundTasks,
     _query: NoQuery,
@@ -76,8 +78,12 @@ def redrive_job(
     with parts.engine.begin() as tx:
         job = read_job(tx, job_id)
         who.must_reach(job.site, job.workflow)
-        left_by = sources(tx, job_id)
-        job = read_job(tx, redrive(tx, job_id, left_by, body.model(RedriveAsked, _REFUSAL), who.user), who.person)
+
+        def make() -> int:
+            left_by = sources(tx, job_id)
+            return redrive(tx, job_id, left_by, body.model(RedriveAsked, _REFUSAL), who.user)
+
+        job = read_job(tx, once.make(tx, make), who.person)
     response.headers["Location"] = f"/api/v1/jobs/{job.id}"
     background.add_task(wake, parts.redis_url)
     return job

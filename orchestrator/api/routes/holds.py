@@ -6,6 +6,7 @@ from fastapi import APIRouter, BackgroundTasks, Path, Query
 from pydantic import Field
 
 from orchestrator.api.bodies import JSON, RawBody, taking
+from orchestrator.api.idempotency import Once
 from orchestrator.api.requires import AllParts, Db, Id, NoQuery, PageQuery, Who, needs
 from orchestrator.broker.wake import wake
 from orchestrator.contracts import views
@@ -29,12 +30,12 @@ class HoldsQuery(PageQuery):
 
 
 @router.post("/holds", status_code=201, dependencies=_CONTROLS, openapi_extra=taking(HoldAsked, JSON))
-def place_hold(parts: AllParts, who: Who, body: RawBody, _query: NoQuery) -> views.Hold:
+def place_hold(parts: AllParts, who: Who, body: RawBody, once: Once, _query: NoQuery) -> views.Hold:
     """Hand out nothing of what agrees with the whole scope, until it is released. It changes no state."""
     asked = body.model(HoldAsked, "the hold can not be placed")
     who.must_reach(asked.scope.site, asked.scope.workflow)
     with parts.engine.begin() as tx:
-        return read_hold(tx, place(tx, asked, who.user))
+        return read_hold(tx, once.make(tx, lambda: place(tx, asked, who.user)))
 
 
 @router.get("/holds", dependencies=[needs(Permission.READ)])

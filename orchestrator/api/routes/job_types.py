@@ -5,6 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from orchestrator.api.bodies import JSON, YAML, RawBody, taking
+from orchestrator.api.etags import IfMatch, Tagged
+from orchestrator.api.idempotency import Once
 from orchestrator.api.requires import Db, NoQuery, PageQuery, Who, needs
 from orchestrator.contracts.job_type import JobType, JobTypeVersion
 from orchestrator.contracts.views import Page
@@ -20,11 +22,15 @@ _Page = Annotated[PageQuery, Query()]
 
 
 @router.post("/job-types", status_code=201, dependencies=_WRITES, openapi_extra=_TAKES)
-def create_job_type(db: Db, who: Who, body: RawBody, response: Response, _query: NoQuery) -> JobTypeVersion:
+def create_job_type(
+    db: Db, who: Who, body: RawBody, once: Once, tagged: Tagged, response: Response, _query: NoQuery
+) -> JobTypeVersion:
     """Define a type, in JSON or YAML. 409 when there is one of this name: PUT makes a new version of it."""
     with db.begin() as tx:
-        made = job_types.create(tx, body.document(), who.user)
+        name = once.make(tx, lambda: job_types.create(tx, body.document(), who.user).name)
+        made = job_types.read_type(tx, name)
     response.headers["Location"] = f"/api/v1/job-types/{made.name}"
+    tagged.tell(made.version)
     return made
 
 
@@ -36,24 +42,29 @@ def list_job_types(db: Db, query: _Page) -> Page[JobTypeVersion]:
 
 
 @router.get("/job-types/{name}", dependencies=_READS)
-def get_job_type(db: Db, name: str, _query: NoQuery) -> JobTypeVersion:
-    """A type at its newest version."""
+def get_job_type(db: Db, name: str, tagged: Tagged, _query: NoQuery) -> JobTypeVersion:
+    """A type at its newest version; `ETag` names it."""
     with snapshot(db) as tx:
-        return job_types.read_type(tx, name)
+        found = job_types.read_type(tx, name)
+    tagged.tell(found.version)
+    return found
 
 
 @router.put("/job-types/{name}", dependencies=_WRITES, openapi_extra=_TAKES)
-def change_job_type(db: Db, who: Who, name: str, body: RawBody, _query: NoQuery) -> JobTypeVersion:
+def change_job_type(db: Db, who: Who, name: str, body: RawBody, if_match: IfMatch, _query: NoQuery) -> JobTypeVersion:
     """Make a new version; the definition that it has already makes none. Jobs keep the version they began with."""
     with db.begin() as tx:
-        job_types.read_type(tx, name)  # 404 comes before what is wrong with the body
-        return job_types.change(tx, name, body.document(), who.user)
+        if_match.must_be(job_types.locked_version(tx, name))  # 404 and 412 come before what is wrong with the body
+        changed = job_types.change(tx, name, body.document(), who.user)
+    if_match.tell(changed.version)
+    return changed
 
 
 @router.delete("/job-types/{name}", status_code=204, dependencies=_WRITES)
-def delete_job_type(db: Db, who: Who, name: str, _query: NoQuery) -> None:
+def delete_job_type(db: Db, who: Who, name: str, if_match: IfMatch, _query: NoQuery) -> None:
     """Take a type away. Its jobs stay, and go on."""
     with db.begin() as tx:
+        if_match.must_be(job_types.locked_version(tx, name))
         job_types.delete(tx, name, who.user)
 
 

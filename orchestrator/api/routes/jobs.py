@@ -3,16 +3,18 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AwareDatetime, Field
 
 from orchestrator.api.requires import Db, Id, NoQuery, PageQuery, Who, needs
 from orchestrator.contracts import views
+from orchestrator.contracts.bulk import State
 from orchestrator.domain.chain import MAX_STEPS
-from orchestrator.domain.kinds import STATES, Kind
+from orchestrator.domain.kinds import Kind
 from orchestrator.domain.roles import Permission
 from orchestrator.domain.task import TaskState
 from orchestrator.storage.queries import jobs, paths, tasks, why
 from orchestrator.storage.queries.forecast import read_forecast
+from orchestrator.storage.queries.job_filter import JobFilter
 from orchestrator.storage.queries.snapshot import snapshot
 
 router = APIRouter(tags=["jobs"])
@@ -30,18 +32,11 @@ def _known_job(job_id: Annotated[int, Path(ge=1, le=2**63 - 1, description="the 
 KnownJob = Annotated[int, Depends(_known_job)]
 
 
-def _known_state(state: str) -> str:
-    if state not in STATES:
-        raise ValueError(f"has to be one of {', '.join(STATES)}")
-    return state
-
-
 class JobsQuery(PageQuery):
     """Which jobs: those that match one value of every filter that has any."""
 
-    state: list[Annotated[str, AfterValidator(_known_state)]] = Field(
-        default_factory=list[str], max_length=100, json_schema_extra={"items": {"type": "string", "enum": list(STATES)}}
-    )
+    id: list[Id] = Field(default_factory=list[int], max_length=100)
+    state: list[State] = Field(default_factory=list[str], max_length=100)
     workflow: list[str] = _Several
     site: list[str] = _Several
     owner: list[str] = _Several
@@ -69,7 +64,7 @@ class PathsQuery(PageQuery):
 @router.get("/jobs", dependencies=_READ, summary="List jobs, the newest first")
 def list_jobs(engine: Db, who: Who, query: Annotated[JobsQuery, Query()]) -> views.Page[views.Job]:
     """Filters that are given several times match any of their values."""
-    wanted = jobs.JobFilter(**query.model_dump(exclude={"limit", "cursor"}))
+    wanted = JobFilter(**query.model_dump(exclude={"limit", "cursor"}))
     with snapshot(engine) as tx:
         return jobs.list_jobs(tx, wanted, query.limit, query.cursor, who.person)
 

@@ -1,16 +1,20 @@
 """API keys: listed, made (shown this once), rotated and revoked."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from sqlalchemy import Connection
 
 from orchestrator.api.bodies import JSON, RawBody, taking
 from orchestrator.api.callers import Callers
+from orchestrator.api.idempotency import Maker, Once
 from orchestrator.api.requires import Db, NoQuery, PageQuery, Text, Who, needs
 from orchestrator.contracts import views
 from orchestrator.domain.roles import Permission, Role
-from orchestrator.services.keys import make_key, revoke_key, rotate_key
+from orchestrator.errors import Conflict
+from orchestrator.services.keys import NewKey, make_key, revoke_key, rotate_key
 from orchestrator.storage.queries import keys
 from orchestrator.storage.queries.snapshot import snapshot
 
@@ -68,11 +72,10 @@ def read_key(key_id: KeyId, engine: Db, _query: NoQuery) -> views.Key:
 
 
 @router.post("/keys", dependencies=_KEYS, status_code=201, summary="Make an API key")
-def create_key(asked: KeyRequest, engine: Db, who: Who, _query: NoQuery) -> views.NewKey:
-    """The answer is the only place where the key is shown."""
+def create_key(asked: KeyRequest, engine: Db, who: Who, once: Once, _query: NoQuery) -> views.NewKey:
+    """The answer is the only place where the key is shown; a repeated Idempotency-Key makes none, and shows none."""
     with engine.begin() as tx:
-        made = make_key(tx, **dict(asked), by=who.user)
-    return views.NewKey(id=made.id, key=made.plain)
+        return _shown(tx, once, lambda: make_key(tx, **dict(asked), by=who.user))
 
 
 @router.post(
@@ -82,14 +85,16 @@ def create_key(asked: KeyRequest, engine: Db, who: Who, _query: NoQuery) -> view
     openapi_extra=taking(Rotation, JSON, required=False),
     summary="Make a key in the place of another",
 )
-def rotate(key_id: KeyId, engine: Db, who: Who, body: RawBody, request: Request, _query: NoQuery) -> views.NewKey:
+def rotate(
+    key_id: KeyId, engine: Db, who: Who, body: RawBody, once: Once, request: Request, _query: NoQuery
+) -> views.NewKey:
     """Of the same user, label and scope. The old one works on for `overlap_s`, so that nothing stops meanwhile."""
     with engine.begin() as tx:
         keys.read_key(tx, key_id)  # 404 comes before what is wrong with the body
         asked = body.model(Rotation, "the key can not be rotated like that")
-        made = rotate_key(tx, key_id, asked.overlap_s, asked.expires_at, by=who.user)
+        made = _shown(tx, once, lambda: rotate_key(tx, key_id, asked.overlap_s, asked.expires_at, by=who.user))
     _forget(request)
-    return views.NewKey(id=made.id, key=made.plain)
+    return made
 
 
 @router.delete("/keys/{key_id}", dependencies=_KEYS, status_code=204, summary="Revoke an API key")
@@ -98,6 +103,20 @@ def delete_key(key_id: KeyId, request: Request, engine: Db, who: Who, _query: No
     with engine.begin() as tx:
         revoke_key(tx, key_id, by=who.user)
     _forget(request)
+
+
+def _shown(tx: Connection, once: Maker, make: Callable[[], NewKey]) -> views.NewKey:
+    """Make a key and show it; Conflict where it was made before, since then nobody has it to show."""
+    made: list[NewKey] = []
+
+    def make_it() -> int:
+        made.append(make())
+        return made[0].id
+
+    key_id = once.make(tx, make_it)
+    if not made:
+        raise Conflict(f"key {key_id} was made for this Idempotency-Key, and is shown once: rotate it for another")
+    return views.NewKey(id=key_id, key=made[0].plain)
 
 
 def _forget(request: Request) -> None:

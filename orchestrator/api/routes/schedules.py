@@ -6,6 +6,7 @@ from fastapi import APIRouter, BackgroundTasks, Path, Query, Response
 
 from orchestrator.api.bodies import JSON, RawBody, taking
 from orchestrator.api.fired import revoke_by
+from orchestrator.api.idempotency import Once
 from orchestrator.api.requires import AllParts, Db, NoQuery, PageQuery, Text, Who, needs
 from orchestrator.broker.wake import wake
 from orchestrator.contracts import views
@@ -44,13 +45,19 @@ class SchedulesQuery(PageQuery):
 
 @router.post("/schedules", status_code=201, dependencies=_STARTS, openapi_extra=_TAKES, summary="Make a schedule")
 def create_schedule(
-    parts: AllParts, who: Who, body: RawBody, response: Response, background: BackgroundTasks, _query: NoQuery
+    parts: AllParts,
+    who: Who,
+    body: RawBody,
+    once: Once,
+    response: Response,
+    background: BackgroundTasks,
+    _query: NoQuery,
 ) -> views.Schedule:
     """Everything is checked as for a job. 409 when there is one of this name. Its jobs are those of who makes it."""
     said: object = body.json()
     who.must_reach(*_reach(said))
     with parts.engine.begin() as tx:
-        made = read_schedule(tx, schedules.create(tx, said, who.user))
+        made = read_schedule(tx, once.make(tx, lambda: schedules.create(tx, said, who.user)))
     response.headers["Location"] = f"/api/v1/schedules/{made.id}"
     background.add_task(wake, parts.redis_url)
     return made

@@ -23,7 +23,7 @@ router = APIRouter(tags=["jobs"])
 JobId = Annotated[int, InPath(ge=1, le=2**63 - 1, description="the job's id")]
 
 NDJSON = "application/x-ndjson"
-_TAKEN_AS_SUCH = frozenset({"", NDJSON, "application/ndjson", "application/jsonl", "application/x-jsonlines"})
+TAKEN_AS_NDJSON = frozenset({"", NDJSON, "application/ndjson", "application/jsonl", "application/x-jsonlines"})
 _PATIENCE_S = 1.0
 """How long a line waits for others before it is kept."""
 
@@ -66,7 +66,7 @@ async def stream_paths(
     intake = Intake(parts, job_id, query.offset, repeats=query.close)
     await to_thread.run_sync(intake.begin, who)
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type not in _TAKEN_AS_SUCH:
+    if media_type not in TAKEN_AS_NDJSON:
         raise HTTPException(415, f"the body has to be lines of JSON, sent with Content-Type: {NDJSON}")
     cutter = LineCutter()
     try:

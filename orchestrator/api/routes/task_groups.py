@@ -9,14 +9,16 @@ from pydantic import AwareDatetime
 from sqlalchemy import Connection
 
 from orchestrator.api.bodies import JSON, YAML, RawBody, taking
+from orchestrator.api.etags import IfMatch, Tagged
 from orchestrator.api.fired import Fired
+from orchestrator.api.idempotency import Maker, Once
 from orchestrator.api.requires import Db, Id, NoQuery, PageQuery, StrictQuery, Who, needs
 from orchestrator.contracts import views
 from orchestrator.contracts.task_group import InsertAsked, Said, StatusAsked, TaskGroupDefinition
 from orchestrator.domain.kinds import Kind
 from orchestrator.domain.roles import Permission
 from orchestrator.domain.task_group import GroupEvent
-from orchestrator.services.task_groups import define, delete, redefine
+from orchestrator.services.task_groups import define, delete, locked_version, redefine
 from orchestrator.storage.queries import task_list
 from orchestrator.storage.queries.jobs import read_job
 from orchestrator.storage.queries.snapshot import snapshot
@@ -41,10 +43,10 @@ class DurationsQuery(StrictQuery):
 
 
 @router.post("/task-groups", dependencies=_PLAN, status_code=201, openapi_extra=taking(TaskGroupDefinition, JSON, YAML))
-def define_task_group(engine: Db, who: Who, body: RawBody, _query: NoQuery) -> views.TaskGroup:
+def define_task_group(engine: Db, who: Who, body: RawBody, once: Once, _query: NoQuery) -> views.TaskGroup:
     """Keep the definition of a task group; a group of users that is named for the first time is made."""
     with engine.begin() as tx:
-        return task_list.read_definition(tx, define(tx, body.document(), who.user))
+        return task_list.read_definition(tx, once.make(tx, lambda: define(tx, body.document(), who.user)))
 
 
 @router.get("/task-groups", dependencies=_READ)
@@ -55,24 +57,32 @@ def list_task_groups(engine: Db, query: Annotated[PageQuery, Query()]) -> views.
 
 
 @router.get("/task-groups/{name}", dependencies=_READ)
-def read_task_group(name: Name, engine: Db, _query: NoQuery) -> views.TaskGroup:
-    """One definition."""
+def read_task_group(name: Name, engine: Db, tagged: Tagged, _query: NoQuery) -> views.TaskGroup:
+    """One definition; `ETag` names how it is now."""
     with snapshot(engine) as tx:
-        return task_list.read_definition(tx, name)
+        found = task_list.read_definition(tx, name)
+    tagged.tell(found.updated_at.isoformat())
+    return found
 
 
 @router.put("/task-groups/{name}", dependencies=_PLAN, openapi_extra=taking(TaskGroupDefinition, JSON, YAML))
-def replace_task_group(name: Name, engine: Db, who: Who, body: RawBody, _query: NoQuery) -> views.TaskGroup:
+def replace_task_group(
+    name: Name, engine: Db, who: Who, body: RawBody, if_match: IfMatch, _query: NoQuery
+) -> views.TaskGroup:
     """Replace a definition; the lists that are set already stay as they are."""
     with engine.begin() as tx:
+        if_match.must_be(locked_version(tx, name).isoformat())
         redefine(tx, name, body.document(), who.user)
-        return task_list.read_definition(tx, name)
+        changed = task_list.read_definition(tx, name)
+    if_match.tell(changed.updated_at.isoformat())
+    return changed
 
 
 @router.delete("/task-groups/{name}", status_code=204, dependencies=_PLAN)
-def delete_task_group(name: Name, engine: Db, who: Who, _query: NoQuery) -> None:
+def delete_task_group(name: Name, engine: Db, who: Who, if_match: IfMatch, _query: NoQuery) -> None:
     """Take a definition away; the lists that are set already stay as they are."""
     with engine.begin() as tx:
+        if_match.must_be(locked_version(tx, name).isoformat())
         delete(tx, name, who.user)
 
 
@@ -95,9 +105,9 @@ def set_task_list(job_id: JobId, fired: Fired, _query: NoQuery) -> views.TaskLis
     openapi_extra=taking(InsertAsked, JSON),
     summary="Insert a task group",
 )
-def insert_task_group(job_id: JobId, fired: Fired, _query: NoQuery) -> views.TaskList:
+def insert_task_group(job_id: JobId, fired: Fired, once: Once, _query: NoQuery) -> views.TaskList:
     """Another task group's tasks are to be done as well; also for who is at one of the job's tasks."""
-    return _listed(fired, job_id, GroupEvent.INSERT_TASK_GROUP)
+    return _listed(fired, job_id, GroupEvent.INSERT_TASK_GROUP, once)
 
 
 @router.post("/jobs/{job_id}/next-task", dependencies=_WORK, openapi_extra=_SAID, summary="Set the next task")
@@ -180,5 +190,5 @@ def _csv(report: views.DurationReport) -> str:
     return text.getvalue()
 
 
-def _listed(fired: Fired, job_id: int, event: GroupEvent) -> views.TaskList:
-    return fired.answering(job_id, event, lambda tx, _: task_list.read_list(tx, job_id), kind=Kind.GROUP)
+def _listed(fired: Fired, job_id: int, event: GroupEvent, once: Maker | None = None) -> views.TaskList:
+    return fired.answering(job_id, event, lambda tx, _: task_list.read_list(tx, job_id), kind=Kind.GROUP, once=once)

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, BackgroundTasks, Depends, Path, Query, Response
 
 from orchestrator.api.bodies import JSON, RawBody, taking
+from orchestrator.api.idempotency import Once
 from orchestrator.api.requires import AllParts, Db, NoQuery, PageQuery, Who, needs
 from orchestrator.broker.wake import wake
 from orchestrator.contracts import views
@@ -92,6 +93,7 @@ def retry_task(
     parts: AllParts,
     who: Who,
     body: RawBody,
+    once: Once,
     response: Response,
     background: BackgroundTasks,
     _query: NoQuery,
@@ -104,7 +106,7 @@ def retry_task(
         job = read_job(tx, tasks.read_task(tx, task_id).job_id)
         who.must_reach(job.site, job.workflow)
         asked = body.model(Asked, "the task can not be tried again like that")
-        job = read_job(tx, retry(tx, task_id, asked, who.user), who.person)
+        job = read_job(tx, once.make(tx, lambda: retry(tx, task_id, asked, who.user)), who.person)
     response.headers["Location"] = f"/api/v1/jobs/{job.id}"
     background.add_task(wake, parts.redis_url)
     return job

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 
+from orchestrator.api.idempotency import Once
 from orchestrator.api.requires import Db, NoQuery, PageQuery, Who, needs
 from orchestrator.contracts import views
 from orchestrator.contracts.users import GroupAsked, UserAsked, UserChange
@@ -19,11 +20,10 @@ Name = Annotated[str, Path(max_length=100)]
 
 
 @router.post("/users", dependencies=_KEYS, status_code=201, summary="Make a user")
-def create_user(asked: UserAsked, engine: Db, who: Who, _query: NoQuery) -> views.User:
+def create_user(asked: UserAsked, engine: Db, who: Who, once: Once, _query: NoQuery) -> views.User:
     """In some roles and groups. A password is kept as a salted hash; what the API takes are keys."""
     with engine.begin() as tx:
-        make_user(tx, asked, who.user)
-        return users.read_user(tx, asked.name)
+        return users.read_user(tx, once.make(tx, lambda: make_user(tx, asked, who.user)))
 
 
 @router.get("/users", dependencies=_READ, summary="List users, by name")
@@ -59,11 +59,10 @@ def remove_user(name: Name, request: Request, engine: Db, who: Who, _query: NoQu
 
 
 @router.post("/groups", dependencies=_KEYS, status_code=201, summary="Make a group, or add to one")
-def create_group(asked: GroupAsked, request: Request, engine: Db, who: Who, _query: NoQuery) -> views.Group:
+def create_group(asked: GroupAsked, request: Request, engine: Db, who: Who, once: Once, _query: NoQuery) -> views.Group:
     """A group is also made wherever it is named for the first time."""
     with engine.begin() as tx:
-        make_group(tx, asked, who.user)
-        group = users.read_group(tx, asked.name)
+        group = users.read_group(tx, once.make(tx, lambda: make_group(tx, asked, who.user)))
     request.app.state.callers.forget()
     return group
 

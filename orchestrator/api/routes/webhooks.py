@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
 from orchestrator.api.bodies import JSON, RawBody, taking
+from orchestrator.api.idempotency import Once
 from orchestrator.api.requires import AllParts, Db, NoQuery, PageQuery, Who, needs
 from orchestrator.contracts import views
 from orchestrator.contracts.webhook import WebhookAsked, shown_key, webhook_key
@@ -25,11 +26,12 @@ class DeliveriesQuery(PageQuery):
 
 
 @router.post("/webhooks", status_code=201, openapi_extra=taking(WebhookAsked, JSON), summary="Make a webhook")
-def create_webhook(parts: AllParts, who: Who, body: RawBody, _query: NoQuery) -> views.NewWebhook:
+def create_webhook(parts: AllParts, who: Who, body: RawBody, once: Once, _query: NoQuery) -> views.NewWebhook:
     """The answer is the only place where its key is shown: what is sent is signed with it."""
     asked = body.model(WebhookAsked, "the webhook can not be made")
     with parts.engine.begin() as tx:
-        made = webhooks.read_webhook(tx, add_webhook(tx, asked, who.user, private=parts.webhooks_private))
+        id = once.make(tx, lambda: add_webhook(tx, asked, who.user, private=parts.webhooks_private))
+        made = webhooks.read_webhook(tx, id)
     return views.NewWebhook(**made.model_dump(), key=shown_key(webhook_key(parts.secret, made.id)))
 
 

@@ -6,6 +6,8 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 
 from orchestrator.api.bodies import JSON, YAML, RawBody, taking
+from orchestrator.api.etags import IfMatch, Tagged
+from orchestrator.api.idempotency import Once
 from orchestrator.api.requires import Db, NoQuery, PageQuery, StrictQuery, Who, needs
 from orchestrator.contracts.views import Page, WorkflowDifference, Wrong
 from orchestrator.contracts.workflow import Workflow, WorkflowVersion
@@ -42,11 +44,15 @@ _Page = Annotated[PageQuery, Query()]
 
 
 @router.post("/workflows", status_code=201, dependencies=_WRITES, openapi_extra=_TAKES)
-def create_workflow(db: Db, who: Who, body: RawBody, response: Response, _query: NoQuery) -> WorkflowVersion:
+def create_workflow(
+    db: Db, who: Who, body: RawBody, once: Once, tagged: Tagged, response: Response, _query: NoQuery
+) -> WorkflowVersion:
     """Define a workflow, in JSON or YAML. 409 when there is one of this name: PUT makes a new version of it."""
     with db.begin() as tx:
-        made = define.create(tx, body.document(), who.user)
+        name = once.make(tx, lambda: define.create(tx, body.document(), who.user).name)
+        made = define.read_workflow(tx, name)
     response.headers["Location"] = f"/api/v1/workflows/{made.name}"
+    tagged.tell(made.version)
     return made
 
 
@@ -75,24 +81,29 @@ def get_schema(_query: NoQuery) -> dict[str, Any]:
 
 
 @router.get("/workflows/{name}", dependencies=_READS)
-def get_workflow(db: Db, name: str, _query: NoQuery) -> WorkflowVersion:
-    """A workflow at its newest version."""
+def get_workflow(db: Db, name: str, tagged: Tagged, _query: NoQuery) -> WorkflowVersion:
+    """A workflow at its newest version; `ETag` names it."""
     with snapshot(db) as tx:
-        return define.read_workflow(tx, name)
+        found = define.read_workflow(tx, name)
+    tagged.tell(found.version)
+    return found
 
 
 @router.put("/workflows/{name}", dependencies=_WRITES, openapi_extra=_TAKES)
-def change_workflow(db: Db, who: Who, name: str, body: RawBody, _query: NoQuery) -> WorkflowVersion:
+def change_workflow(db: Db, who: Who, name: str, body: RawBody, if_match: IfMatch, _query: NoQuery) -> WorkflowVersion:
     """Make a new version; the definition that it has already makes none. Jobs keep the version they began with."""
     with db.begin() as tx:
-        define.read_workflow(tx, name)  # 404 comes before what is wrong with the body
-        return define.change(tx, name, body.document(), who.user)
+        if_match.must_be(define.locked_version(tx, name))  # 404 and 412 come before what is wrong with the body
+        changed = define.change(tx, name, body.document(), who.user)
+    if_match.tell(changed.version)
+    return changed
 
 
 @router.delete("/workflows/{name}", status_code=204, dependencies=_WRITES)
-def delete_workflow(db: Db, who: Who, name: str, _query: NoQuery) -> None:
+def delete_workflow(db: Db, who: Who, name: str, if_match: IfMatch, _query: NoQuery) -> None:
     """Take a workflow away. Its jobs stay, and those that run go on."""
     with db.begin() as tx:
+        if_match.must_be(define.locked_version(tx, name))
         define.delete(tx, name, who.user)
 
 

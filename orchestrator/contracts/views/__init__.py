@@ -10,6 +10,9 @@ from orchestrator.contracts.views.access import User as User
 from orchestrator.contracts.views.archive import Archived as Archived
 from orchestrator.contracts.views.archive import NotArchived as NotArchived
 from orchestrator.contracts.views.attachments import Attachment as Attachment
+from orchestrator.contracts.views.bulk import BulkDone as BulkDone
+from orchestrator.contracts.views.bulk import Line as Line
+from orchestrator.contracts.views.bulk import Skip as Skip
 from orchestrator.contracts.views.edits import Edits as Edits
 from orchestrator.contracts.views.edits import SentEdits as SentEdits
 from orchestrator.contracts.views.errors import ErrorGroup as ErrorGroup

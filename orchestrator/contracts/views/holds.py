@@ -14,7 +14,7 @@ class Hold(BaseModel):
         description="made by somebody; since too much failed; while the group job is paused that it is a part of; "
         "since nobody has decided in time, or what it waited for has ended otherwise"
     )
-    scope: dict[str, int | str] = Field(examples=[{"job": 17}, {"site": "paris", "queue": "bulk"}])
+    scope: dict[str, int | str] = Field(examples=[{"site": "paris", "path_prefix": "/data/in"}])
     reason: str
     author: str
     at: datetime

@@ -3,7 +3,6 @@
 import operator
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +18,7 @@ from orchestrator.domain.task import TaskState
 from orchestrator.domain.task_group import TaskStatus
 from orchestrator.errors import NotFound
 from orchestrator.storage.queries.holds import holds_of
+from orchestrator.storage.queries.job_filter import JobFilter, matching
 from orchestrator.storage.queries.keyset import decode, encode, page_by
 from orchestrator.storage.queries.legal import Facts, legal_events, read_facts
 from orchestrator.storage.queries.tasks import whose
@@ -53,38 +53,11 @@ _OF_EDITS = frozenset(column.name for column in _EDIT)
 _TOLD = [job_steps.c[name.lower()] for name in _TOLD_AS]
 
 
-@dataclass(frozen=True, slots=True)
-class JobFilter:
-    """Which jobs: those that match one value of every filter that has any."""
-
-    state: Sequence[str] = ()
-    workflow: Sequence[str] = ()
-    site: Sequence[str] = ()
-    owner: Sequence[str] = ()
-    kind: Sequence[str] = ()
-    parent: int | None = None
-    created_after: datetime | None = None
-    created_before: datetime | None = None
-    archived: bool = False
-    """Those that are archived as well; they are also found by their state or their parent."""
-
-
 def list_jobs(
     tx: Connection, wanted: JobFilter, limit: int, cursor: str | None = None, person: Person | None = None
 ) -> views.Page[views.Job]:
     """The newest first; ``legal_events`` are those that this person may fire."""
-    query = _jobs().order_by(jobs.c.id.desc()).limit(limit + 1)
-    for name in ("state", "workflow", "site", "owner", "kind"):
-        if values := getattr(wanted, name):
-            query = query.where(jobs.c[name].in_(values))
-    if not wanted.archived and wanted.parent is None and EditState.ARCHIVED not in wanted.state:
-        query = query.where(jobs.c.state != EditState.ARCHIVED)
-    if wanted.parent is not None:
-        query = query.where(jobs.c.parent_id == wanted.parent)
-    if wanted.created_after is not None:
-        query = query.where(jobs.c.created_at > wanted.created_after)
-    if wanted.created_before is not None:
-        query = query.where(jobs.c.created_at < wanted.created_before)
+    query = matching(_jobs(), wanted).order_by(jobs.c.id.desc()).limit(limit + 1)
     if cursor is not None:
         query = query.where(jobs.c.id < decode(cursor, int)[0])
     rows = tx.execute(query).all()

@@ -64,13 +64,14 @@ _TASK = text("""
       r.task_id is not null as ready, l.run_after,
       p.claimed_at, p.handed_at, p.heard_at, p.node,
       extract(epoch from clock_timestamp() - p.heard_at)::int as silent_s,
-      a.task_id is not null as asked, a.claimed_by, a.claim_until, a.due_at
+      k.hold_id, a.task_id is not null as asked, a.claimed_by, a.claim_until, a.due_at
     from tasks t
     join job_steps s on s.job_id = t.job_id and s.rule = t.rule and s.step = (t.id & :mask)
     left join ready r on r.site = s.site and r.queue = s.queue and r.function = s.function
       and r.job_id = t.job_id and r.task_id = t.id
     left join asks a on a.task_id = t.id
     left join later l on l.job_id = t.job_id and l.task_id = t.id
+    left join held_tasks k on k.job_id = t.job_id and k.task_id = t.id
     left join handouts h on h.task_id = t.id
     left join parcels p on p.id = h.parcel
     where t.id = :task
@@ -125,8 +126,10 @@ def why_task(tx: Connection, task: int) -> Why:
     job = tx.execute(_JOB, {"job": row.job_id}).one()
     if row.state in TASK.terminal:
         return Why(items=[_cause("ended", f"it has ended: {row.state}", "nothing: an end is never left")])
+    # What a hold of its paths stops is told by the hold alone.
     limited = limit_causes(tx, job, row.action) if row.ready else ()
-    return Why(items=[*_job_state(job), *_held_back(tx, job), *limited, *_task(tx, row)])
+    own = [*limited, *_task(tx, row)] if row.hold_id is None else ()
+    return Why(items=[*_job_state(job), *_held_back(tx, job, row), *own])
 
 
 def _cause(cause: str, detail: str, frees: str) -> Cause:
@@ -148,7 +151,7 @@ def _job_state(row: Row[Any]) -> Iterator[Cause]:
         yield _cause("dequeuing", f"job {row.id} is being cancelled{by}{said}; {what}", "nothing: it ends by itself")
 
 
-def _held_back(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
+def _held_back(tx: Connection, row: Row[Any], task: Row[Any] | None = None) -> Iterator[Cause]:
     if row.state in ENDS:
         return
     if row.early:
@@ -157,7 +160,9 @@ def _held_back(tx: Connection, row: Row[Any]) -> Iterator[Cause]:
         detail = f"job {row.id} may not begin until job {one.on_job} is at least {one.wanted}; it is {one.state}"
         yield _cause("waits_for_job", detail, f"job {one.on_job}; why it does not move: orchestrator why {one.on_job}")
     for hold in holds_of(tx, [row]).get(row.id, []):
-        what = ", ".join(f"{name} {value}" for name, value in hold.scope.items())
+        if task is not None and "path_prefix" in hold.scope and hold.id != task.hold_id:
+            continue  # it stops others of the job
+        what = ", ".join(f"{name} {value}" for name, value in hold.scope.items() if name != "path_prefix_b64")
         detail = f"{what} is held by {hold.author} since {hold.at:{WHEN}}: {hold.reason}"
         frees = f"orchestrator hold release {hold.id}" + (f", or {hold.until:{WHEN}}" if hold.until else "")
         yield _cause("held" if hold.kind == "manual" else f"held_by_{hold.kind}", detail, frees)

@@ -13,9 +13,11 @@ from orchestrator.storage.tables.discovery import batches, discoveries, walks
 from orchestrator.storage.tables.edits import edit_jobs, job_type_versions, job_types
 from orchestrator.storage.tables.fleet import lanes, nodes, site_actions, sites, stances
 from orchestrator.storage.tables.forecasts import forecasts
+from orchestrator.storage.tables.held import held_tasks
 from orchestrator.storage.tables.hub import broker, dead_letters, hub_heartbeat, stale_reports, stream_positions
 from orchestrator.storage.tables.jobs import history, holds, job_steps, jobs, progress
 from orchestrator.storage.tables.logs import task_logs, task_progress
+from orchestrator.storage.tables.once import made_once
 from orchestrator.storage.tables.people import group_jobs, group_tasks, task_groups
 from orchestrator.storage.tables.restarts import restarts
 from orchestrator.storage.tables.schedules import firings, schedules
@@ -46,6 +48,7 @@ __all__ = [
     "group_tasks",
     "groups",
     "handouts",
+    "held_tasks",
     "history",
     "holds",
     "hub_heartbeat",
@@ -55,6 +58,7 @@ __all__ = [
     "jobs",
     "lanes",
     "later",
+    "made_once",
     "memories",
     "metadata",
     "nodes",

@@ -186,6 +186,9 @@ holds = Table(
     Column("workflow", Text),
     Column("owner", Text),
     Column("path_prefix", LargeBinary),
+    Column(
+        "keeps", Boolean, nullable=False, server_default="false", comment="tasks back, of a path prefix (held_tasks)"
+    ),
     Column("reason", Text, nullable=False),
     Column("author", Text, nullable=False),
     time("at", now=True),
@@ -197,5 +200,7 @@ holds = Table(
     CheckConstraint("num_nonnulls(job_id, site, queue, workflow, owner, path_prefix) > 0", name="scope"),
     Index("ix_holds_open", "job_id", postgresql_where=text("released_at is null")),
     Index("ix_holds_job_id", "job_id"),
+    Index("ix_holds_keeps", "id", postgresql_where=text("keeps")),
+    Index("ix_holds_prefix", "id", postgresql_where=text("path_prefix is not null and released_at is null")),
     comment="What stops hand-outs of everything that all its columns of scope agree with; released, never deleted.",
 )

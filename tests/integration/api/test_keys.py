@@ -11,7 +11,7 @@ from orchestrator.api.callers import Callers
 from orchestrator.domain.roles import Permission, Role
 from orchestrator.errors import Invalid, NotFound, Unauthenticated
 from orchestrator.services.keys import check_key, ensure_admin_key, make_key, revoke_key
-from orchestrator.storage.tables import api_keys, users, workflows
+from orchestrator.storage.tables import api_keys, users, workflow_versions, workflows
 from tests.integration.api.rows import add_job
 
 
@@ -155,6 +155,9 @@ def test_what_can_not_be_rotated_and_what_can_not_be_made(api: Client):
 def test_a_key_of_a_workflow_reaches_its_jobs_only(api: Client, anonymous: Client, engine: Engine):
     with engine.begin() as tx:
         tx.execute(insert(workflows).values(name="copy", version=1))
+        definition = {"name": "copy", "filter_rules": [{"type": "all", "action": [{"name": "noop"}]}]}
+        row = {"workflow": "copy", "version": 1, "definition": definition, "created_by": "admin"}
+        tx.execute(insert(workflow_versions).values(row))
         mine, other = add_job(tx, workflow="copy"), add_job(tx, workflow="sort")
     key = api.post("/api/v1/keys", json={"user": "admin", "workflow": "copy"}).json()["key"]
     for job, status in ((mine, 200), (other, 403)):

@@ -76,6 +76,10 @@ BREAKS: Mapping[str, Sequence[Sequence[str]]] = {
         [f"insert into later select job_id, id, now() from tasks where id = {DONE}"],
         ["insert into later values (:running, 1, now())"],
     ],
+    "what is kept back is pending, in a job that runs, by a hold that says so": [
+        [f"insert into held_tasks select job_id, id, 1 from tasks where id = {DONE}"],
+        ["insert into held_tasks values (:running, 1, 1)"],
+    ],
     "what is handed out has not ended, and has begun only if it was claimed": [
         [f"update parcels set claimed_at = null where {PARCEL.format(CLAIMED)}"],
         [f"update tasks set state = 'Skipped' where id = {SENT}"],

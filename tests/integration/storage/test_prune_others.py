@@ -24,6 +24,7 @@ def test_what_belongs_to_no_job_goes_by_its_own_period(engine: Engine, database_
           select 1, 1, 'a', 'b', 'c', 'd', now() - make_interval(days => n) from generate_series(1, 1200) n""",
         f"insert into dead_letters (stream, entry, reason, content, at) values ('a', 'b', 'c', '', {long_ago})",
         f"insert into audit (actor, action, subject, at) values ('a', 'b', 'c', {long_ago}), ('a', 'b', 'd', now())",
+        f"insert into made_once (owner, key, digest, at) values ('a', 'b', '', {long_ago}), ('a', 'c', '', now())",
         f"insert into holds (site, reason, author, released_at) values ('a', 'b', 'c', {long_ago})",
         "insert into holds (site, reason, author) values ('a', 'b', 'c')",
         "insert into webhooks (url, owner) values ('https://a', 'b')",
@@ -53,7 +54,7 @@ def test_what_belongs_to_no_job_goes_by_its_own_period(engine: Engine, database_
         told = prunable(tx, periods).others
     assert told == {
         "stale_reports": 1195, "dead_letters": 1, "nodes": 2, "audit": 1, "deliveries": 1, "holds": 1,
-        "firings": 1, "remembered": 700, "memories": 1,
+        "firings": 1, "made_once": 1, "remembered": 700, "memories": 1,
     }  # fmt: skip
     assert prune(engine, periods).others == told
     assert prune(engine, periods).others.total() == 0

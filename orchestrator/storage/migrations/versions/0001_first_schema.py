@@ -47,6 +47,32 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
         comment="Entries that could not be read or were not signed.",
     )
     op.create_table(
+        "held_tasks",
+        sa.Column(
+            "job_id",
+            sa.BigInteger(),
+            autoincrement=False,
+            nullable=False,
+            comment="no foreign key: a job that ends leaves nothing here",
+        ),
+        sa.Column("task_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("hold_id", sa.BigInteger(), nullable=False, comment="the hold of a path prefix that stopped it"),
+        sa.Column("since", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.PrimaryKeyConstraint("job_id", "task_id", name=op.f("pk_held_tasks")),
+        comment="Tasks that would be ready, but for a hold of a path prefix: they are no longer looked at.",
+    )
+    op.create_index("ix_held_tasks_hold_id", "held_tasks", ["hold_id"], unique=False)
+    op.create_table(
+        "made_once",
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False, comment="of what was asked for"),
+        sa.Column("made", postgresql.JSONB(astext_type=sa.Text()), nullable=True, comment="its id or name"),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.PrimaryKeyConstraint("owner", "key", name=op.f("pk_made_once")),
+        comment="One row a key of who made something with it: asked again, it is the same thing.",
+    )
+    op.create_table(
         "hub_heartbeat",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("hub", sa.Text(), nullable=False),
@@ -419,6 +445,13 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
         sa.Column("workflow", sa.Text(), nullable=True),
         sa.Column("owner", sa.Text(), nullable=True),
         sa.Column("path_prefix", sa.LargeBinary(), nullable=True),
+        sa.Column(
+            "keeps",
+            sa.Boolean(),
+            server_default="false",
+            nullable=False,
+            comment="tasks back, of a path prefix (held_tasks)",
+        ),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("author", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
@@ -437,6 +470,14 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
         comment="What stops hand-outs of everything that all its columns of scope agree with; released, never deleted.",
     )
     op.create_index("ix_holds_job_id", "holds", ["job_id"], unique=False)
+    op.create_index("ix_holds_keeps", "holds", ["id"], unique=False, postgresql_where=sa.text("keeps"))
+    op.create_index(
+        "ix_holds_prefix",
+        "holds",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("path_prefix is not null and released_at is null"),
+    )
     op.create_index("ix_holds_open", "holds", ["job_id"], unique=False, postgresql_where=sa.text("released_at is null"))
     op.create_table(
         "job_steps",

@@ -75,7 +75,8 @@ _HELD = """
     select format('parcel %s of job %s was handed out at %s, and hold %s is of %s',
       p.id, p.job_id, p.handed_at, h.id, h.at)
     from holds h join parcels p on p.job_id = h.job_id
-    where h.job_id = any(cast(:jobs as bigint[])) and h.site is null and h.queue is null and h.released_at is null
+    where h.job_id = any(cast(:jobs as bigint[])) and h.site is null and h.queue is null and h.path_prefix is null
+      and h.released_at is null
       and (h.until is null or h.until > clock_timestamp()) and p.handed_at > h.at
 """
 

@@ -23,6 +23,7 @@ _PLACED = f"""
             and r.job_id = t.job_id and r.task_id = t.id
         )::int
         + exists (select from later l where l.job_id = t.job_id and l.task_id = t.id)::int
+        + exists (select from held_tasks k where k.job_id = t.job_id and k.task_id = t.id)::int
         + (t.attempt = 0 and t.given = 0 and (t.id & :mask) > 0 and exists (
           select from tasks p where p.id = t.id - 1 and p.state in ({TASK_OPEN})
         ))::int as places
@@ -135,6 +136,18 @@ _LATER = """
     where l.job_id = any(cast(:jobs as bigint[])) and (t.state is distinct from 'Pending' or j.ended_at is not null)
 """
 
+_KEPT_BACK = """
+    select format('task %s is kept back by hold %s, and %s', k.task_id, k.hold_id, case
+      when t.id is null then 'not there' when t.state <> 'Pending' then t.state::text
+      when j.ended_at is not null then 'its job has ended' else 'that keeps nothing' end)
+    from held_tasks k
+    left join jobs j on j.id = k.job_id
+    left join tasks t on t.id = k.task_id and t.job_id = k.job_id
+    left join holds h on h.id = k.hold_id and h.keeps
+    where k.job_id = any(cast(:jobs as bigint[]))
+      and (t.state is distinct from 'Pending' or j.ended_at is not null or h.id is null)
+"""
+
 _HANDED_OUT = """
     select format('task %s is %s, and was claimed at %s', t.id, t.state, p.claimed_at)
     from parcels p join handouts h on h.parcel = p.id join tasks t on t.id = h.task_id
@@ -181,6 +194,7 @@ CHECKS = (
     Check("I8", "a step begins after the one before it has ended well", _ORDER),
     Check("I11", "what is ready is pending, in a job that runs, in its step's lane", _READY),
     Check("I11", "what is tried again later is pending, in a job that runs", _LATER),
+    Check("I11", "what is kept back is pending, in a job that runs, by a hold that says so", _KEPT_BACK),
     Check("I11", "what is handed out has not ended, and has begun only if it was claimed", _HANDED_OUT),
     Check("I11", "what is handed out is in a parcel", _IN_PARCELS),
     Check("I11", "people are asked only for what is theirs, and have begun only with what one has claimed", _ASKED),
