@@ -12,7 +12,7 @@ from uuid import uuid4
 import psutil
 import psycopg
 
-from orchestrator.client import Client
+from orchestrator.client import DocumentClient
 from orchestrator.domain.batch_job import BATCH_JOB
 from orchestrator.stack.profile import Profile, read_profile
 from orchestrator.stack.scratch import Stage, running, stage
@@ -37,7 +37,7 @@ class Stack:
     """A stack that runs, with what is needed to give it work."""
 
     stage: Stage
-    client: Client
+    client: DocumentClient
     profile: Profile
 
     def define(
@@ -123,7 +123,7 @@ def started(*options: str, roots: Sequence[Path] = (), variables: Mapping[str, s
     more = options or ("--site", SITE, "--no-flower")
     with stage("bench") as made, running(made, [made.files, *roots], options=more, variables=variables):
         profile = read_profile(made.home)
-        with Client(profile.url, profile.key) as client:
+        with DocumentClient(profile.url, profile.key) as client:
             yield Stack(made, client, profile)
 
 

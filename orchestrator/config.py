@@ -59,6 +59,9 @@ class Settings(BaseSettings):
     webhooks_private: bool = False
     """Webhooks may be at private addresses (of this machine, of the network it is in), and without TLS."""
 
+    flower_url: str | None = None
+    """Where Flower is, for people: shown with each site, without a name or a password."""
+
     attachment_mib: int = Field(default=100, ge=1, le=1024 * 1024)
     """The largest file that can be attached to a job."""
     workspaces: Path | None = None
@@ -81,7 +84,7 @@ class Settings(BaseSettings):
     def _redis(cls, url: str | None) -> str | None:
         return _with_scheme(url, "redis", "rediss")
 
-    @field_validator("url")
+    @field_validator("url", "flower_url")
     @classmethod
     def _http(cls, url: str | None) -> str | None:
         return _with_scheme(url, "http", "https")

@@ -8,7 +8,6 @@ import logging
 import os
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Collection, Sequence
@@ -32,6 +31,7 @@ from orchestrator.contracts.failpoints import arm, failpoint
 from orchestrator.domain.pace import MOST
 from orchestrator.domain.rhythm import Rhythm
 from orchestrator.keeper import Keeper
+from orchestrator.logs import set_up_logs_as_said
 from orchestrator.lost import lost
 from orchestrator.scheduler import Scheduler
 from orchestrator.services.canary import forget_canaries
@@ -40,7 +40,7 @@ from orchestrator.services.lease import renew_all
 from orchestrator.services.memory import Memory
 from orchestrator.services.turn import Outbox, apply, hand_out, judge
 from orchestrator.services.unclaimed import PATIENCE_S, Unclaimed, give_back, unclaimed, unheard
-from orchestrator.storage.active import beat, become_active
+from orchestrator.storage.active import NAME, beat, become_active
 from orchestrator.storage.database import make_engine
 from orchestrator.storage.epoch import next_epoch, read_epoch
 from orchestrator.storage.positions import read_positions, read_sites, write_positions
@@ -123,7 +123,8 @@ class Hub:
         self._send()
         if now - self._beat_at >= IDLE_S:
             self._house_keeping()
-        self._rhythm.turned(woken - began, time.monotonic() - woken, self._applied)
+        self._memory.turned(worked := time.monotonic() - woken)
+        self._rhythm.turned(woken - began, worked, self._applied)
         return len(entries)
 
     def _hand_out(self) -> None:
@@ -284,17 +285,16 @@ def _work(hub: Hub, stop: threading.Event) -> None:
 
 def main() -> None:
     """The process."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    settings = load_settings()
+    set_up_logs_as_said("python -m orchestrator.hub", "The hub")
+    settings, stop = load_settings(), threading.Event()
     arm(os.environ)
-    stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _signal, _frame: stop.set())
-    engine = make_engine(settings.require_database_url(), pool_size=1, name="orchestrator hub", by_key=True)
+    engine = make_engine(settings.require_database_url(), pool_size=1, name=NAME, by_key=True)
     redis, secret = connect(settings.require_redis_url()), settings.require_secret()
     run(engine, redis, secret, stop, settings.workspaces_root, settings.parcel_tasks)
     engine.dispose()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -71,7 +71,7 @@ class Keeper:
             asked = restart_in_turn(self._connection)
         for one in asked:
             if one.new:
-                log.info("%s of %s is asked to end and begin anew", one.node, one.site)
+                log.info("%s of %s is asked to end and begin anew", one.node, one.site, extra=_of(one.site, one.node))
         self._fleet.restart((one.site, one.node, one.boot + GENTLY) for one in asked)
 
     def _restart_deaf(self) -> None:
@@ -79,7 +79,8 @@ class Keeper:
             epochs = queue_epochs(self._connection)
             deaf, new = find_deaf(self._connection)
         for one in new:
-            log.warning("%s of %s is there and does not hear: it is asked to restart", one.node, one.site)
+            told = "%s of %s is there and does not hear: it is asked to restart"
+            log.warning(told, one.node, one.site, extra=_of(one.site, one.node))
         self._fleet.name_queues(epochs)
         self._fleet.restart((one.site, one.node, one.boot) for one in deaf)
 
@@ -92,7 +93,11 @@ class Keeper:
 
     def _leave(self, one: Suspect, messages: int) -> None:
         log.warning(
-            "the workers of %s keep ending: it is left with %d messages for %s", one.name(), messages, one.name(1)
+            "the workers of %s keep ending: it is left with %d messages for %s",
+            one.name(),
+            messages,
+            one.name(1),
+            extra={"site": one.site},
         )
         with self._connection.begin():
             leave(self._connection, one, messages)
@@ -100,3 +105,7 @@ class Keeper:
         self._fleet.keep(one.name())
         back = self._permits.revoke(one.site, None, [lost.id for lost in stranded])
         self._give_back([lost for lost in stranded if lost.id in back])
+
+
+def _of(site: str, node: str) -> dict[str, str]:
+    return {"site": site, "node": node}

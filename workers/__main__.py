@@ -15,8 +15,9 @@ from typing import Any, cast
 from orchestrator.contracts.failpoints import arm
 from orchestrator.contracts.names import Function
 from orchestrator.errors import ConfigError
+from orchestrator.logs import JsonLines, add_log_options, formatter, set_up_logs
 from workers.announce import EVERY_SECONDS
-from workers.app import make_app, node_name
+from workers.app import make_app, node_name, write_logs
 from workers.limits import become, own
 from workers.queue_epoch import queue_epoch
 from workers.site import SiteFile, load_site
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default=PATIENCE_SECONDS,
         help="seconds that running work may take to end after SIGTERM, when all pools are served (%(default)g)",
     )
-    parser.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
+    add_log_options(parser)
     options = parser.parse_args(arguments)
     if not options.config.is_file():
         parser.error(f"--config {options.config}: there is no such file")
@@ -51,8 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _become_its_user(site)
             return check(site, options.config)
         if options.queue is None:
-            return _all_pools(options.config, site, options.log_level, options.patience)
-        return _one_pool(site, options.queue, options.function, options.log_level)
+            return _all_pools(options.config, site, options)
+        return _one_pool(site, options.queue, options.function, options)
     except ConfigError as error:
         print(f"python -m workers: {error}", file=sys.stderr)
         return 1
@@ -65,17 +66,18 @@ def _seconds(said: str) -> float:
     return seconds
 
 
-def _all_pools(config: Path, site: SiteFile, log_level: str, patience_s: float) -> int:
-    own = [sys.executable, "-m", "workers", "--config", str(config), "--log-level", log_level]
+def _all_pools(config: Path, site: SiteFile, options: argparse.Namespace) -> int:
+    logs = ["--log-level", options.log_level, "--log-format", options.log_format]
+    own = [sys.executable, "-m", "workers", "--config", str(config), *logs]
     commands = {
         node_name(site.name, queue, function): [*own, "--queue", queue, "--function", function]
         for queue, function, _ in site.lanes
     }
-    Supervisor(commands, patience_s).run()
+    Supervisor(commands, options.patience).run()
     return 0
 
 
-def _one_pool(site: SiteFile, queue: str, function: str, log_level: str) -> int:
+def _one_pool(site: SiteFile, queue: str, function: str, options: argparse.Namespace) -> int:
     try:
         concurrency = site.queues[queue][Function(function)]
     except KeyError:
@@ -83,11 +85,16 @@ def _one_pool(site: SiteFile, queue: str, function: str, log_level: str) -> int:
         raise ConfigError(f"the file has no pool for {queue} {function} (it has: {there})") from None
     _become_its_user(site)
     _forget_brokers()
+    name = node_name(site.name, queue, function)
+    lines = formatter(options.log_format, site=site.name, node=name)
+    set_up_logs(lines, options.log_level)
+    write_logs(lines)
     app = cast(Any, make_app(site, queue, function, queue_epoch(site, queue, function)))
     worker = app.Worker(
-        hostname=node_name(site.name, queue, function),
+        hostname=name,
         concurrency=concurrency,
-        loglevel=log_level,
+        loglevel=options.log_level,
+        quiet=isinstance(lines, JsonLines),  # Celery's banner is no line
         task_events=True,
         # As often as it announces itself to the hub. Celery's own 2 s wake it, and Flower, for nothing.
         heartbeat_interval=EVERY_SECONDS,

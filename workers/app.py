@@ -73,6 +73,17 @@ def make_app(site: SiteFile, queue: str, function: str, queue_epoch: int = 0) ->
     return app
 
 
+def write_logs(lines: logging.Formatter) -> None:
+    """Let Celery's handlers write lines of our own form; what is printed becomes lines, too."""
+
+    def use(logger: logging.Logger, **_: object) -> None:
+        for handler in logger.handlers:
+            handler.setFormatter(lines)
+
+    signals.after_setup_logger.connect(use, weak=False)
+    signals.after_setup_task_logger.connect(use, weak=False)
+
+
 def _by_tls(site: SiteFile) -> bool:
     return site.redis_url.get_secret_value().startswith("rediss://")
 

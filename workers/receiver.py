@@ -7,6 +7,7 @@ from typing import Any, cast
 from orchestrator.contracts.failpoints import failpoint
 from orchestrator.contracts.parcel import Parcel
 from orchestrator.contracts.report import Returned, TaskError
+from orchestrator.logs import about
 from workers.admission import NotAdmitted, Post, forbidden, opened
 from workers.limits import Budget
 from workers.page import Noted
@@ -44,7 +45,8 @@ class Receiver:
         except NotAdmitted as refusal:
             log.warning("refused a message for %s: %s", task_name, refusal)
             return
-        self._run(parcel, forbidden(parcel.action, self._runtime.site))
+        with about(job=parcel.job, action=parcel.action):
+            self._run(parcel, forbidden(parcel.action, self._runtime.site))
 
     def unknown(self, message: Any = None, name: str = "", **_: Any) -> None:
         """Answer a message whose action is not here, so that its tasks end with that reason and do not just vanish."""
@@ -55,7 +57,8 @@ class Receiver:
         except Exception as refusal:  # noqa: BLE001
             log.warning("refused a message for %s, which is not known here: %s", name, refusal)
             return
-        self._run(parcel, unknown_action(name))
+        with about(job=parcel.job, action=name):
+            self._run(parcel, unknown_action(name))
 
     def hand_back(self, task_name: str, argument: object) -> None:
         """Give back what the message holds, as far as nobody has claimed it. RedisError when the broker is away."""

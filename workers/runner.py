@@ -18,6 +18,7 @@ from orchestrator.contracts.parcel import Parcel, TaskOrder
 from orchestrator.contracts.report import Ended, Returned, Started, TaskError
 from orchestrator.domain.pace import ALONE_S
 from orchestrator.errors import Invalid
+from orchestrator.logs import about
 from workers import task_log
 from workers.allowed import Allowed
 from workers.aside import Aside
@@ -71,7 +72,8 @@ class Runner:
                 if self._asked_to_stop(parcel.job):
                     self._reporter.send(Returned(order.task, order.attempt, "the job is being stopped"))
                 else:
-                    self._run_task(parcel, order, refused)
+                    with about(job=parcel.job, task=order.task, attempt=order.attempt, action=parcel.action):
+                        self._run_task(parcel, order, refused)
                 failpoint("worker.between_tasks")
         except SystemExit:
             if order:

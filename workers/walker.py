@@ -11,6 +11,7 @@ from orchestrator.contracts.parcel import WalkOrder, discovery_task_name
 from orchestrator.contracts.paths import pack, unpack
 from orchestrator.contracts.seal import unseal
 from orchestrator.errors import Refused, Unreachable, WireError
+from orchestrator.logs import about
 from workers.admission import NotAdmitted, check_epoch
 from workers.discovery.finding import (
     Alive,
@@ -54,6 +55,11 @@ def walk(runtime: Runtime, sealed: bytes, task_name: str) -> None:
     except NotAdmitted as refusal:
         log.warning("refused a message for %s: %s", task_name, refusal)
         return
+    with about(job=order.job, attempt=order.attempt, walk=order.id):
+        _carry_out(runtime, order)
+
+
+def _carry_out(runtime: Runtime, order: WalkOrder) -> None:
     if runtime.claims.win(order):
         runtime.at_work.add(order.id)
         try:

@@ -10,7 +10,7 @@ from typing import Any
 
 from examples.map_edits.edits import written
 from examples.map_edits.geopackage import Feature
-from orchestrator.client import Client
+from orchestrator.client import DocumentClient
 from orchestrator.errors import Unreachable
 
 PATIENCE_S = 60.0
@@ -21,7 +21,7 @@ class Person:
     """Somebody who does what a person would do with edit jobs."""
 
     name: str
-    client: Client
+    client: DocumentClient
     desk: Path
 
     def plan(self, job: dict[str, Any]) -> int:

@@ -20,7 +20,7 @@ from examples.map_edits import geopackage
 from examples.map_edits.geopackage import Feature
 from examples.map_edits.person import Person
 from orchestrator.cli.connect import find_client
-from orchestrator.client import ApiRefused, Client
+from orchestrator.client import ApiRefused, DocumentClient
 from orchestrator.errors import OrchestratorError
 
 HERE = Path(__file__).parent
@@ -50,7 +50,7 @@ def main() -> None:
         sys.exit(f"play.py: {error}")
 
 
-def define(admin: Client, folder: Path) -> None:
+def define(admin: DocumentClient, folder: Path) -> None:
     """The dataset, anew; the workflows, the type and the people: what is there already is replaced, or stays."""
     folder.mkdir(parents=True, exist_ok=True)
     geopackage.create(folder / "roads.gpkg", [road(number, name) for number, name in enumerate(ROADS, 1)])
@@ -71,7 +71,7 @@ def road(number: int | None, name: str, lanes: int = 2, east: float | None = Non
     return {"type": "Feature", "id": number, "geometry": line, "properties": {"name": name, "lanes": lanes}}
 
 
-def unless_there(admin: Client, user: dict[str, Any]) -> None:
+def unless_there(admin: DocumentClient, user: dict[str, Any]) -> None:
     """Make a user."""
     try:
         admin.request("POST", "/users", user)
@@ -80,11 +80,11 @@ def unless_there(admin: Client, user: dict[str, Any]) -> None:
             raise
 
 
-def someone(admin: Client, name: str, desks: Path) -> Person:
+def someone(admin: DocumentClient, name: str, desks: Path) -> Person:
     """A person with a new key and an empty desk."""
     key = admin.request("POST", "/keys", {"user": name, "label": "map edits"})["key"]
     (desks / name).mkdir()
-    return Person(name, Client(admin.url, key), desks / name)
+    return Person(name, DocumentClient(admin.url, key), desks / name)
 
 
 def play(people: dict[str, Person]) -> int:
@@ -161,7 +161,7 @@ def said(who: Person, job: int, what: str) -> None:
     print(f"job {job} {who.client.job(job)['state']:11}  {what}")
 
 
-def show(client: Client, job: int, folder: Path) -> None:
+def show(client: DocumentClient, job: int, folder: Path) -> None:
     """The job's way, the jobs that it waited for, and the dataset."""
     walked = [entry["to"] for entry in client.of_job(job, "history") if entry["to"]]
     print(f"\nthe way of job {job}:\n    {', '.join(walked)}")

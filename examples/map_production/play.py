@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from orchestrator.cli.connect import find_client
-from orchestrator.client import ApiRefused, Client
+from orchestrator.client import ApiRefused, DocumentClient
 from orchestrator.errors import OrchestratorError
 
 HERE = Path(__file__).parent
@@ -30,14 +30,14 @@ def main() -> None:
     try:
         with find_client() as admin:
             define(admin, folder)
-            people = {name: Client(admin.url, key_of(admin, name)) for name in PEOPLE}
+            people = {name: DocumentClient(admin.url, key_of(admin, name)) for name in PEOPLE}
             group = play(people, folder / "sheet")
             show(people["pia"], group)
     except OrchestratorError as error:
         sys.exit(f"play.py: {error}")
 
 
-def define(admin: Client, folder: Path) -> None:
+def define(admin: DocumentClient, folder: Path) -> None:
     """The workflow, the two task groups, and the people; what is there already is replaced, or stays."""
     (folder / "sheet").mkdir(parents=True, exist_ok=True)
     (folder / "published").mkdir(exist_ok=True)
@@ -57,7 +57,7 @@ def read(name: str, folder: Path) -> dict[str, Any]:
     return yaml.safe_load(text)
 
 
-def unless_there(admin: Client, user: dict[str, Any]) -> None:
+def unless_there(admin: DocumentClient, user: dict[str, Any]) -> None:
     """Make a user."""
     try:
         admin.request("POST", "/users", user)
@@ -66,12 +66,12 @@ def unless_there(admin: Client, user: dict[str, Any]) -> None:
             raise
 
 
-def key_of(admin: Client, user: str) -> str:
+def key_of(admin: DocumentClient, user: str) -> str:
     """A new key of somebody's."""
     return admin.request("POST", "/keys", {"user": user, "label": "map production"})["key"]
 
 
-def play(people: dict[str, Client], sheet: Path) -> int:
+def play(people: dict[str, DocumentClient], sheet: Path) -> int:
     """Everybody does their part; the group job's id."""
     pia, ed, vera = people["pia"], people["ed"], people["vera"]
     group = pia.start_group("map_sheet", name="sheet 12", extent=extent(), attributes={"scale": 50_000})["id"]
@@ -109,19 +109,19 @@ def extent() -> dict[str, Any]:
     return {"type": "Polygon", "coordinates": [ring]}
 
 
-def begin(who: Client, group: int, task: str) -> int:
+def begin(who: DocumentClient, group: int, task: str) -> int:
     """Find the job of the task whose turn it is, and begin it; its id."""
     row = next(row for row in who.task_list(group)["items"] if row["task"] == task)
     return who.set_task_status(row["job_id"], group, "WORKING")["id"]
 
 
-def said(client: Client, group: int, what: str) -> None:
+def said(client: DocumentClient, group: int, what: str) -> None:
     """Tell what has happened, and how far it is."""
     told = client.task_list(group)
     print(f"{told['percent_complete']:6.2f} %  {what}")
 
 
-def show(client: Client, group: int) -> None:
+def show(client: DocumentClient, group: int) -> None:
     """The list, the history and what it took."""
     print(f"\njob {group} is {client.job(group)['state']}\n")
     for row in client.task_list(group)["items"]:

@@ -14,6 +14,7 @@ from orchestrator.api.server import Server, take_descriptors
 from orchestrator.config import load_settings
 from orchestrator.contracts.failpoints import arm
 from orchestrator.errors import ConfigError
+from orchestrator.logs import add_log_options, formatter, set_up_logs
 from orchestrator.services.workspace import Workspaces
 from orchestrator.storage.database import make_engine
 from orchestrator.storage.files import Files
@@ -28,7 +29,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m orchestrator.api", description="The HTTP API")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen at (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8080, help="(default: %(default)s)")
+    add_log_options(parser)
     options = parser.parse_args()
+    set_up_logs(formatter(options.log_format), options.log_level)
     try:
         settings = load_settings()
         arm(os.environ)
@@ -43,6 +46,7 @@ def main() -> int:
             webhooks_private=settings.webhooks_private,
             attachments_folder=settings.home / "attachments",
             attachment_mib=settings.attachment_mib,
+            flower_url=settings.flower_url,
             workspaces=settings.workspaces_root,
             edits_mib=settings.edits_mib,
         )
@@ -61,7 +65,7 @@ def main() -> int:
         timeout_graceful_shutdown=_GRACE_S,
         server_header=False,
         access_log=False,
-        log_level="info",
+        log_config=None,  # its loggers hand on to ours
     )
     server = Server(config, at_end=app.state.listeners.close)
     take_descriptors()

@@ -21,6 +21,8 @@ from orchestrator.api.feed import Feed
 from orchestrator.api.gate import Door, Gate
 from orchestrator.api.listener import Listeners
 from orchestrator.api.looks import look_at_all, look_at_jobs
+from orchestrator.api.metrics.exposition import Exposition
+from orchestrator.api.metrics.requests import Observed
 from orchestrator.api.moves import moves_of
 from orchestrator.api.news import News
 from orchestrator.api.openapi import describe, permission_of
@@ -41,6 +43,7 @@ from orchestrator.api.routes import (
     keys,
     ledger,
     logs,
+    metrics,
     schedules,
     sites,
     stream,
@@ -83,6 +86,7 @@ ROUTERS: tuple[tuple[str, APIRouter], ...] = (
     (PREFIX, audit.router),
     (PREFIX, webhooks.router),
     ("", health.router),
+    ("", metrics.router),
 )
 
 
@@ -94,6 +98,7 @@ def make_app(
     webhooks_private: bool = False,
     attachments_folder: Path | None = None,
     attachment_mib: int = 100,
+    flower_url: str | None = None,
     workspaces: Path | None = None,
     edits_mib: int = 1024,
 ) -> FastAPI:
@@ -121,16 +126,19 @@ def make_app(
         attachments_folder and Files(attachments_folder),
         workspaces and Workspaces(workspaces),
         edits_mib * MIB,
+        flower_url,
     )
     app.state.callers = Callers(engine)
     app.state.listeners = Listeners()
     app.state.feed = Feed(look_at_jobs(engine), moves_of(engine.url), app.state.listeners)
     app.state.news = News(look_at_all(engine), app.state.listeners)
+    app.state.exposition = Exposition(engine, redis_url, lambda: len(app.state.listeners))
     # FastAPI has answers of its own for these two; all else comes up to the gate.
     app.add_exception_handler(RequestValidationError, _answer)
     app.add_exception_handler(HTTPException, _answer)
     app.add_middleware(BodyLimit, limit=lambda path: largest(path, attachment_mib * MIB, edits_mib * MIB))
     app.add_middleware(Gate, doors=doors(), callers=app.state.callers, denials=Denials(engine))
+    app.add_middleware(Observed, requests=app.state.exposition.requests)
     app.openapi = lambda: describe(app, ROUTERS)
     return app
 

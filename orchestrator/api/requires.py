@@ -28,6 +28,8 @@ class Parts:
     """Where the data of edit jobs is."""
     edits_most: int = 1024 * 1024 * 1024
     """The most bytes of a file of edits."""
+    flower_url: str | None = None
+    """Where Flower is, for people."""
 
 
 @dataclass(frozen=True)

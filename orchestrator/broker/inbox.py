@@ -1,5 +1,6 @@
 """Opening what came from the sites: what is not signed by its site, or can not be read, is kept aside."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -10,6 +11,7 @@ from orchestrator.contracts import names, seal
 from orchestrator.contracts.batch import Batch
 from orchestrator.contracts.report import Reports
 from orchestrator.errors import WireError
+from orchestrator.storage import tally
 from orchestrator.storage.copy import copy_in
 from orchestrator.storage.tables import dead_letters
 
@@ -56,3 +58,4 @@ def bury(tx: Connection, dead: Iterable[tuple[Entry, str]]) -> None:
     rows = [(entry.stream, entry.id, reason, entry.sealed[:_KEPT_BYTES]) for entry, reason in dead]
     if rows:
         copy_in(tx, dead_letters, ("stream", "entry", "reason", "content"), rows)
+        tally.add(tx, Counter(("unusable", names.stream_parts(row[0])[0]) for row in rows))

@@ -15,7 +15,7 @@ from redis import Redis
 from sqlalchemy import Engine
 
 from orchestrator.broker.connection import connect
-from orchestrator.client import Client
+from orchestrator.client import DocumentClient
 from orchestrator.stack.lifeline import marked, send
 from orchestrator.stack.profile import read_profile
 from orchestrator.storage.database import make_engine
@@ -32,7 +32,7 @@ class Target:
     """One stack, in the home that it runs in."""
 
     home: Path
-    client: Client
+    client: DocumentClient
     redis: Redis
     engine: Engine
 
@@ -90,7 +90,7 @@ def opened(home: Path) -> Generator[Target]:
     profile = read_profile(home)
     engine = make_engine(profile.database_url, pool_size=2)
     try:
-        with Client(profile.url, profile.key) as client, connect(profile.redis_url) as redis:
+        with DocumentClient(profile.url, profile.key) as client, connect(profile.redis_url) as redis:
             yield Target(home, client, redis, engine)
     finally:
         engine.dispose()

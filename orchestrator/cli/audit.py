@@ -6,7 +6,6 @@ import typer
 
 from orchestrator.cli import text
 from orchestrator.cli.moments import moment_from
-from orchestrator.cli.output import put_json_lines, put_table
 from orchestrator.cli.verb import Call, verb
 
 EXAMPLES = """Examples:
@@ -46,11 +45,9 @@ def audit(
     }
     with call.client() as client:
         found = client.pages("/audit", limit=limit, **filters)
-        if call.json:
-            return put_json_lines(found)
-        put_table(
+        call.put_list(
+            found,
             ["at", "who", "did", "to", "why~"],
-            ((text.when(one["at"]), one["actor"], one["action"], one["subject"], one["reason"]) for one in found),
+            lambda one: (text.when(one["at"]), one["actor"], one["action"], one["subject"], one["reason"]),
             empty="nothing is in the audit",
         )
-    return None

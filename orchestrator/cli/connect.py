@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from orchestrator.client import Client
+from orchestrator.client import DocumentClient
 from orchestrator.config import load_settings
 from orchestrator.errors import Unreachable
 from orchestrator.stack.profile import Profile, read_profile
@@ -12,7 +12,10 @@ NO_SERVICE = (
 )
 
 
-def find_client(*, url: str | None = None, key: str | None = None, home: Path | None = None) -> Client:
+NO_KEY = "there is no key for {}: give one with --key or ORCHESTRATOR_KEY"
+
+
+def find_client(*, url: str | None = None, key: str | None = None, home: Path | None = None) -> DocumentClient:
     """A client of it; Unreachable, with the remedy, when nothing says where one is."""
     settings = load_settings().with_home(home)
     url = url or settings.url
@@ -20,9 +23,9 @@ def find_client(*, url: str | None = None, key: str | None = None, home: Path | 
     if url is None or key is None:
         profile = find_profile(settings.home)
         if profile is None:
-            raise Unreachable(NO_SERVICE)
+            raise Unreachable(NO_SERVICE if url is None else NO_KEY.format(url))
         url, key = url or profile.url, key or profile.key
-    return Client(url, key)
+    return DocumentClient(url, key)
 
 
 def find_profile(home: Path) -> Profile | None:

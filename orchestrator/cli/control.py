@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from orchestrator.cli import text
-from orchestrator.cli.output import put_json, put_json_lines, say
+from orchestrator.cli.output import put_json_lines, say
 from orchestrator.cli.verb import Call, verb
 from orchestrator.cli.watch import JobId, told
 from orchestrator.contracts.redrive import Left
@@ -118,7 +118,4 @@ def why(
 def _ask(call: Call, job_id: int, what: str, said: dict[str, Any]) -> None:
     with call.client() as client:
         job = client.request("POST", f"/jobs/{job_id}/{what}", said)
-    if call.json:
-        put_json(job)
-    else:
-        say(f"job {job_id} is {job['state']}")
+    call.put(job, f"job {job_id} is {job['state']}")

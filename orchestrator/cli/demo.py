@@ -15,7 +15,7 @@ from orchestrator.cli.output import console, say, warn
 from orchestrator.cli.text import duration
 from orchestrator.cli.verb import DONE, FAILED, Call, usage, verb
 from orchestrator.cli.watch import follow
-from orchestrator.client import Client
+from orchestrator.client import DocumentClient
 from orchestrator.stack.demo import copying, make_files, reading
 from orchestrator.stack.profile import read_profile
 from orchestrator.stack.scratch import Stage, running, stage
@@ -82,7 +82,7 @@ def _given_files(call: Call, made: Stage, folder: Path) -> int:
     return DONE if ended == job["paths"]["total"] and job["state"] in ("Success", "Failure") else FAILED
 
 
-def _run(call: Call, client: Client, definition: dict[str, Any], start: Path) -> dict[str, Any]:
+def _run(call: Call, client: DocumentClient, definition: dict[str, Any], start: Path) -> dict[str, Any]:
     """Post the workflow, run it over the folder, show it; the job as it ended."""
     chain = " -> ".join(
         f"{action['name']} at {action.get('site', 'london')}" for action in definition["filter_rules"][0]["action"]
@@ -95,7 +95,7 @@ def _run(call: Call, client: Client, definition: dict[str, Any], start: Path) ->
 
 
 @contextmanager
-def _service(call: Call, made: Stage, roots: list[Path]) -> Generator[Client]:
+def _service(call: Call, made: Stage, roots: list[Path]) -> Generator[DocumentClient]:
     """A client of a stack that runs as long as this does."""
     with ExitStack() as kept:
         _tell(call, "Starting PostgreSQL, Redis, hub, API, and Celery workers for the sites london and paris ...")
@@ -104,7 +104,7 @@ def _service(call: Call, made: Stage, roots: list[Path]) -> Generator[Client]:
             kept.enter_context(running(made, roots))
         _tell(call, f"Ready after {duration(time.monotonic() - begun)}.")
         profile = read_profile(made.home)
-        yield kept.enter_context(Client(profile.url, profile.key))
+        yield kept.enter_context(DocumentClient(profile.url, profile.key))
         _tell(call)
         _tell(
             call, "Stopping, and removing what was made. Next: `orchestrator up`, then `orchestrator submit` elsewhere."

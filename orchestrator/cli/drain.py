@@ -6,12 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
+from orchestrator.cli import complete
 from orchestrator.cli.output import put_json, say, warn
 from orchestrator.cli.verb import DONE, FAILED, Call, verb
-from orchestrator.client import Client, segment
+from orchestrator.client import DocumentClient, segment
 from orchestrator.contracts.names import Function
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The site's name")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The site's name", autocompletion=complete.sites)]
 Why = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; kept in the audit")]
 Queue = Annotated[str | None, typer.Option("--queue", metavar="NAME", help="Only this queue of it")]
 Pool = Annotated[Function | None, typer.Option("--function", help="Only this function; with --queue: only this pool")]
@@ -63,7 +64,7 @@ def drain(
 
 
 def ask(
-    client: Client,
+    client: DocumentClient,
     name: str,
     what: str,
     reason: str | None,
@@ -95,7 +96,7 @@ def _parts(site: dict[str, Any], queue: str | None, function: Function | None) -
 
 
 def _drained(
-    client: Client, site: dict[str, Any], timeout_s: float, queue: str | None, function: Function | None
+    client: DocumentClient, site: dict[str, Any], timeout_s: float, queue: str | None, function: Function | None
 ) -> dict[str, Any]:
     """The site when nothing is with it, when somebody has enabled it meanwhile, or when the time is over."""
     until = time.monotonic() + timeout_s

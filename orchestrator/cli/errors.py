@@ -8,7 +8,7 @@ import typer
 from orchestrator.cli import text
 from orchestrator.cli.output import cell, put_json, put_json_lines, put_table, say
 from orchestrator.cli.verb import Call, usage, verb
-from orchestrator.client import Client, Document
+from orchestrator.client import Document, DocumentClient
 
 SPECIAL = 1.5
 """From this lift on something stands out."""
@@ -60,14 +60,14 @@ def errors(
         return _of_job(client, job_id, fingerprint, limit)
 
 
-def _as_json(client: Client, job_id: int, prints: list[str] | None, limit: int) -> None:
+def _as_json(client: DocumentClient, job_id: int, prints: list[str] | None, limit: int) -> None:
     if prints:
         put_json(client.shared(job_id, prints))
     else:
         put_json_lines(client.of_job(job_id, "errors", limit=limit))
 
 
-def _of_job(client: Client, job_id: int, prints: list[str] | None, limit: int) -> None:
+def _of_job(client: DocumentClient, job_id: int, prints: list[str] | None, limit: int) -> None:
     found = [
         item
         for item in client.of_job(job_id, "errors", limit=None if prints else limit)
@@ -135,7 +135,9 @@ def _part(some: int, of: int) -> str:
     return f"{some:,} of {of:,}"
 
 
-def _across(call: Call, client: Client, since: datetime | None, limit: int, **filters: list[str] | None) -> None:
+def _across(
+    call: Call, client: DocumentClient, since: datetime | None, limit: int, **filters: list[str] | None
+) -> None:
     found = client.errors_seen(since=since and since.astimezone().isoformat(), limit=limit, **filters)
     if call.json:
         return put_json_lines(found)

@@ -11,7 +11,7 @@ from orchestrator.cli.output import put_json, say
 from orchestrator.cli.text import size
 from orchestrator.cli.verb import Call, usage, verb
 from orchestrator.cli.watch import JobId
-from orchestrator.client import Client
+from orchestrator.client import DocumentClient
 from orchestrator.client.ledger import Kind
 from orchestrator.contracts.views import Outcome
 
@@ -65,7 +65,7 @@ def export(
         say(f"job {job_id}: {file}, {size(written)}")
 
 
-def _save(client: Client, job_id: int, file: Path, ending: Kind, outcome: list[str]) -> None:
+def _save(client: DocumentClient, job_id: int, file: Path, ending: Kind, outcome: list[str]) -> None:
     part = file.with_name(f"{file.name}.part")
     try:
         try:

@@ -8,7 +8,7 @@ import typer
 from orchestrator.cli.output import put_facts, put_json, put_table, say
 from orchestrator.cli.text import duration, safe
 from orchestrator.cli.verb import DONE, FAILED, Call, verb
-from orchestrator.client import Client, Document
+from orchestrator.client import Document, DocumentClient
 
 
 def add_to(app: typer.Typer) -> None:
@@ -24,7 +24,7 @@ def forecast(
         show(call, client.forecast(job_id))
 
 
-def foretell(call: Call, client: Client, job_id: int) -> int:
+def foretell(call: Call, client: DocumentClient, job_id: int) -> int:
     """Wait until a dry run has found all, and show it; the exit code."""
     state = ""
     for job in client.follow(job_id):

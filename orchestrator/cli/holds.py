@@ -7,7 +7,6 @@ import typer
 from orchestrator.cli import text
 from orchestrator.cli.control import Why
 from orchestrator.cli.moments import moment_from
-from orchestrator.cli.output import put_json, put_json_lines, put_table, say
 from orchestrator.cli.verb import Call, usage, verb
 from orchestrator.client import path_input
 
@@ -52,10 +51,7 @@ def add(
         body["until"] = moment_from(until, "--until")
     with call.client() as client:
         hold = client.request("POST", "/holds", body)
-    if call.json:
-        put_json(hold)
-    else:
-        say(f"hold {hold['id']}; end it with: orchestrator hold release {hold['id']}")
+    call.put(hold, f"hold {hold['id']}; end it with: orchestrator hold release {hold['id']}")
 
 
 def list_holds(
@@ -67,24 +63,19 @@ def list_holds(
     """List what holds, the newest first."""
     with call.client() as client:
         found = client.pages("/holds", job=job, released=released or None)
-        if call.json:
-            return put_json_lines(found)
-        put_table(
+        call.put_list(
+            found,
             ["hold#", "holds", "kind", "by", "since", "until", "released", "reason~"],
-            (
-                (
-                    item["id"],
-                    ", ".join(f"{name} {value}" for name, value in item["scope"].items() if name != "path_prefix_b64"),
-                    item["kind"],
-                    item["author"],
-                    *(text.when(item[at]) for at in ("at", "until", "released_at")),
-                    item["reason"],
-                )
-                for item in found
+            lambda item: (
+                item["id"],
+                ", ".join(f"{name} {value}" for name, value in item["scope"].items() if name != "path_prefix_b64"),
+                item["kind"],
+                item["author"],
+                *(text.when(item[at]) for at in ("at", "until", "released_at")),
+                item["reason"],
             ),
             empty="nothing is held",
         )
-    return None
 
 
 def release(
@@ -96,7 +87,4 @@ def release(
     """End a hold; what it held goes on. Where too much had failed, the count begins anew."""
     with call.client() as client:
         hold = client.request("DELETE", f"/holds/{hold_id}", {"reason": reason})
-    if call.json:
-        put_json(hold)
-    else:
-        say(f"hold {hold_id} is released")
+    call.put(hold, f"hold {hold_id} is released")

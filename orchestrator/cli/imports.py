@@ -9,7 +9,7 @@ import typer
 from orchestrator.cli.output import put_json_lines, say, warn
 from orchestrator.cli.text import safe
 from orchestrator.cli.verb import DONE, FAILED, Call, usage
-from orchestrator.client import ApiRefused, Client
+from orchestrator.client import ApiRefused, DocumentClient
 from orchestrator.contracts.document import read_json, read_yaml
 from orchestrator.errors import Fault, Invalid
 
@@ -121,7 +121,7 @@ def _unfolded(document: Any) -> list[Any]:
     return [document]
 
 
-def _take(client: Client, found: Found, *, check: bool) -> dict[str, Any]:
+def _take(client: DocumentClient, found: Found, *, check: bool) -> dict[str, Any]:
     """Hand it over; what came of it."""
     name = found.definition.get("name")
     said: dict[str, Any] = {"place": found.place, "name": name if isinstance(name, str) else None, "version": None}

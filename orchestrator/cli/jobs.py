@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import text
+from orchestrator.cli import complete, text
 from orchestrator.cli.edit_summary import show_edit
-from orchestrator.cli.output import put_json, put_json_lines, put_table
+from orchestrator.cli.output import put_json
 from orchestrator.cli.summary import show_job, took
 from orchestrator.cli.verb import Call, usage, verb
 from orchestrator.cli.watch import JobId
@@ -32,9 +32,13 @@ def jobs(
     *,
     state: Annotated[list[str] | None, typer.Option(metavar="STATE", help="Only in this state; repeatable")] = None,
     workflow: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only runs of this workflow; repeatable")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Only runs of this workflow; repeatable", autocompletion=complete.workflows),
     ] = None,
-    site: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only at this site; repeatable")] = None,
+    site: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Only at this site; repeatable", autocompletion=complete.sites),
+    ] = None,
     owner: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only of this user; repeatable")] = None,
     created_after: Annotated[datetime | None, typer.Option(help="Only later ones (this machine's time)")] = None,
     created_before: Annotated[datetime | None, typer.Option(help="Only earlier ones (this machine's time)")] = None,
@@ -53,28 +57,23 @@ def jobs(
             created_before=created_before and created_before.astimezone().isoformat(),
             limit=limit,
         )
-        if call.json:
-            return put_json_lines(found)
-        put_table(
+        call.put_list(
+            found,
             ["job#", "state", "workflow", "site", "paths#", "done#", "failed#", "created", "took#", "owner"],
-            (
-                (
-                    item["id"],
-                    item["state"],
-                    item["workflow"] or item["name"],
-                    item["site"],
-                    item["paths"]["total"],
-                    item["progress"]["done"],
-                    item["paths"]["failed"] + item["paths"]["aborted"],
-                    text.when(item["created_at"]),
-                    took(item),
-                    item["owner"],
-                )
-                for item in found
+            lambda item: (
+                item["id"],
+                item["state"],
+                item["workflow"] or item["name"],
+                item["site"],
+                item["paths"]["total"],
+                item["progress"]["done"],
+                item["paths"]["failed"] + item["paths"]["aborted"],
+                text.when(item["created_at"]),
+                took(item),
+                item["owner"],
             ),
             empty="no such jobs",
         )
-    return None
 
 
 def job(call: Call, job_id: JobId) -> None:
@@ -103,9 +102,8 @@ def tasks(
         found = client.of_job(
             job_id, "tasks", state=state and [word.value for word in state], step=step, site=site, limit=limit
         )
-        if call.json:
-            return put_json_lines(found)
-        put_table(
+        call.put_list(
+            found,
             [
                 "task#",
                 "step#",
@@ -120,22 +118,18 @@ def tasks(
                 "aborted#",
                 "error~",
             ],
-            (
-                (
-                    str(item["id"]),
-                    item["step"],
-                    item["action"],
-                    item["site"],
-                    item["state"],
-                    item["attempt"],
-                    *(item["paths"][name] for name in ("given", "processed", "skipped", "failed", "aborted")),
-                    _reason(item.get("error")),
-                )
-                for item in found
+            lambda item: (
+                str(item["id"]),
+                item["step"],
+                item["action"],
+                item["site"],
+                item["state"],
+                item["attempt"],
+                *(item["paths"][name] for name in ("given", "processed", "skipped", "failed", "aborted")),
+                _reason(item.get("error")),
             ),
             empty="no such tasks",
         )
-    return None
 
 
 def _reason(error: object) -> str | None:
@@ -159,36 +153,29 @@ def paths(
     wanted = [word.value for word in outcome or (Outcome.FAILED, Outcome.ABORTED)]
     with call.client() as client:
         found = client.of_job(job_id, "paths", outcome=wanted, limit=limit)
-        if call.json:
-            return put_json_lines(found)
-        put_table(
+        call.put_list(
+            found,
             ["outcome", "step", "path~", "message~"],
-            ((item["outcome"], text.step(item["step"]), text.path(item), item["message"]) for item in found),
+            lambda item: (item["outcome"], text.step(item["step"]), text.path(item), item["message"]),
             empty=f"no path of job {job_id} is {' or '.join(wanted)}",
         )
-    return None
 
 
 def history(call: Call, job_id: JobId, *, limit: Limit = 500) -> None:
     """Show what happened to a job, and who did it, oldest first."""
     with call.client() as client:
         found = client.of_job(job_id, "history", limit=limit)
-        if call.json:
-            return put_json_lines(found)
-        put_table(
+        call.put_list(
+            found,
             ["seq#", "at", "actor", "event", "from", "to", "reason~"],
-            (
-                (
-                    item["seq"],
-                    text.when(item["at"]),
-                    item["actor"],
-                    item["event"],
-                    item["from"],
-                    item["to"],
-                    ": ".join(filter(None, (item["reason"], item["comment"]))),
-                )
-                for item in found
+            lambda item: (
+                item["seq"],
+                text.when(item["at"]),
+                item["actor"],
+                item["event"],
+                item["from"],
+                item["to"],
+                ": ".join(filter(None, (item["reason"], item["comment"]))),
             ),
             empty="nothing yet",
         )
-    return None

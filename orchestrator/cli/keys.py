@@ -6,7 +6,7 @@ import typer
 
 from orchestrator.cli import text
 from orchestrator.cli.moments import moment_from
-from orchestrator.cli.output import put_json, put_json_lines, put_table, say, warn
+from orchestrator.cli.output import put_json, say, warn
 from orchestrator.cli.verb import Call, usage, verb
 from orchestrator.client import Document
 from orchestrator.domain.duration import seconds
@@ -91,31 +91,23 @@ def list_keys(
     """List API keys: whose they are and when they were used, never the keys themselves."""
     with call.client() as client:
         found = client.pages("/keys", user=user, live=live or None)
-        if call.json:
-            return put_json_lines(found)
-        put_table(
+        call.put_list(
+            found,
             ["key#", "user", "label", "roles", "reaches", "created", "last used", "expires", "revoked"],
-            (
-                (
-                    item["id"],
-                    item["user"],
-                    item["label"],
-                    ", ".join(item["roles"]) if item["roles"] else "all of the user's",
-                    " ".join(f"{part} {item[part]}" for part in ("site", "workflow") if item[part]),
-                    *(text.when(item[at]) for at in ("created_at", "last_used_at", "expires_at", "revoked_at")),
-                )
-                for item in found
+            lambda item: (
+                item["id"],
+                item["user"],
+                item["label"],
+                ", ".join(item["roles"]) if item["roles"] else "all of the user's",
+                " ".join(f"{part} {item[part]}" for part in ("site", "workflow") if item[part]),
+                *(text.when(item[at]) for at in ("created_at", "last_used_at", "expires_at", "revoked_at")),
             ),
             empty="no keys",
         )
-    return None
 
 
 def revoke(call: Call, key_id: KeyId) -> None:
     """End an API key for good."""
     with call.client() as client:
         answer = client.request("DELETE", f"/keys/{key_id}")
-    if call.json:
-        put_json(answer or {"id": key_id})
-    else:
-        say(f"key {key_id} is revoked")
+    call.put(answer or {"id": key_id}, f"key {key_id} is revoked")

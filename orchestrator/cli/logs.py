@@ -9,7 +9,7 @@ import typer
 from orchestrator.cli import text
 from orchestrator.cli.output import console, put_facts, put_json, say, warn
 from orchestrator.cli.verb import DONE, INTERRUPTED, Call, verb
-from orchestrator.client import ApiRefused, Client
+from orchestrator.client import ApiRefused, DocumentClient
 from orchestrator.contracts.views import Level
 from orchestrator.domain.batch_job import BATCH_JOB
 from orchestrator.domain.task import TASK
@@ -59,7 +59,7 @@ def logs(
     return DONE
 
 
-def _is_job(client: Client, number: int) -> bool:
+def _is_job(client: DocumentClient, number: int) -> bool:
     try:
         client.job(number)
     except ApiRefused as refused:
@@ -70,7 +70,7 @@ def _is_job(client: Client, number: int) -> bool:
 
 
 def _lines(
-    client: Client, what: str, number: int, *, follow: bool, level: str, limit: int | None
+    client: DocumentClient, what: str, number: int, *, follow: bool, level: str, limit: int | None
 ) -> Iterator[dict[str, Any]]:
     """The lines that there are, and while it goes on those that come."""
     terminal = BATCH_JOB.terminal if what == "jobs" else TASK.terminal

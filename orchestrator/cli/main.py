@@ -48,6 +48,7 @@ SUBJECTS = {
     "database": {"db"},
     "doctor": {"doctor"},
     "chaos": {"chaos"},
+    "completion": {"completion"},
 }
 """Each file, and the commands in it, in the order in which help shows them."""
 

@@ -88,10 +88,7 @@ def key(call: Call, name: Name) -> None:
     """
     _check(name)
     derived = site_key(_secret(call), name).hex()
-    if call.json:
-        put_json({"site": name, "key": derived})
-    else:
-        say(derived)
+    call.put({"site": name, "key": derived}, derived)
 
 
 def _check(name: str) -> None:

@@ -8,7 +8,7 @@ import typer
 from orchestrator.cli import drain
 from orchestrator.cli.output import put_json, say, warn
 from orchestrator.cli.verb import DONE, FAILED, INTERRUPTED, Call, usage, verb
-from orchestrator.client import Client
+from orchestrator.client import DocumentClient
 
 _LOOK_S = 0.5
 
@@ -70,7 +70,7 @@ def stage(told: dict[str, Any]) -> str:
     return f"{done}, waiting for {told['node']}" if told["node"] else done
 
 
-def _restarted(client: Client, site: dict[str, Any], timeout_s: float, *, quiet: bool) -> dict[str, Any]:
+def _restarted(client: DocumentClient, site: dict[str, Any], timeout_s: float, *, quiet: bool) -> dict[str, Any]:
     """The site when the restart has ended, when another has been asked for, or when the time is over."""
     until, asked_at, shown = time.monotonic() + timeout_s, site["restart"]["asked_at"], None
     while (told := site["restart"])["ended_at"] is None and told["asked_at"] == asked_at and time.monotonic() < until:

@@ -1,20 +1,16 @@
 """Sites: who is there, what they offer, whether work gets on and whether they are given any."""
 
 from collections import defaultdict
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from rich.table import Table
 from typer.core import TyperGroup
 
 from orchestrator.cli import drain, new_site, restart, text
-from orchestrator.cli.connect import find_profile
-from orchestrator.cli.output import cell, console, put_facts, put_json, put_json_lines, put_table, say, table
+from orchestrator.cli.output import cell, console, put_facts, put_json, say, table
 from orchestrator.cli.verb import Call, verb
-from orchestrator.config import load_settings
 from orchestrator.domain.health import first_line
-
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The site's name")]
 
 
 class ShowByDefault(TyperGroup):
@@ -41,10 +37,9 @@ def add_to(app: typer.Typer) -> None:
 def sites(call: Call) -> None:
     """List sites: their health, workers and what waits for them."""
     with call.client() as client:
-        found = client.pages("/sites")
-        if call.json:
-            return put_json_lines(found)
-        put_table(
+        found = list(client.pages("/sites"))
+        call.put_list(
+            found,
             [
                 "site",
                 "health",
@@ -57,38 +52,26 @@ def sites(call: Call) -> None:
                 "last heard",
                 "problems~",
             ],
-            (
-                (
-                    item["name"],
-                    item["health"],
-                    drain.stance(item),
-                    sum(node["live"] for node in item["nodes"]),
-                    item["concurrency"],
-                    item["running"],
-                    item["waiting"],
-                    text.duration(item["oldest_wait_s"]),
-                    text.when(item["last_heard"]),
-                    "; ".join(item["problems"]),
-                )
-                for item in found
+            lambda item: (
+                item["name"],
+                item["health"],
+                drain.stance(item),
+                sum(node["live"] for node in item["nodes"]),
+                item["concurrency"],
+                item["running"],
+                item["waiting"],
+                text.duration(item["oldest_wait_s"]),
+                text.when(item["last_heard"]),
+                "; ".join(item["problems"]),
             ),
             empty="no site has announced itself yet: start one with `orchestrator worker --config site.toml`",
         )
-    if flower := _flower(call):
+    if not call.json and (flower := next((site["flower_url"] for site in found if site.get("flower_url")), None)):
         say()
         say(f"Flower: {flower}  (user and password: see profile.json)")
-    return None
 
 
-def _flower(call: Call) -> str | None:
-    """Where Flower is, if it is here; without its password."""
-    profile = None if call.url else find_profile(load_settings().with_home(call.home).home)
-    if profile is None or profile.flower_url is None:
-        return None
-    return f"http://{profile.flower_url.rpartition('@')[2]}"
-
-
-def show(call: Call, name: Name) -> None:
+def show(call: Call, name: drain.Name) -> None:
     """Show one site: its nodes, its queues and the actions it offers."""
     with call.client() as client:
         found = client.site(name)
@@ -108,6 +91,7 @@ def _show(site: dict[str, Any]) -> None:
             "tasks and walks with it": site["with_site"],
             "restart": _restart(site["restart"]),
             "last heard": text.when(site["last_heard"]),
+            "Flower": site.get("flower_url"),
         }
     )
     for drawn in (_nodes(site), _queues(site), _offered(site), _partly(site)):

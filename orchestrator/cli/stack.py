@@ -1,5 +1,6 @@
 """Start and stop the whole service on this machine."""
 
+import os
 import sys
 from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from pathlib import Path
@@ -10,6 +11,7 @@ import typer
 from orchestrator.cli.output import put_json
 from orchestrator.cli.verb import Call, usage, verb
 from orchestrator.config import load_settings
+from orchestrator.logs import VARIABLE, LogFormat
 from orchestrator.stack import down as stack_down
 from orchestrator.stack import up as stack_up
 from orchestrator.stack.ports import LOOPBACK
@@ -54,6 +56,9 @@ def up(
         typer.Option(metavar="MODULE", help="A Python module of actions, from the current folder; repeatable"),
     ] = None,
     concurrency: Annotated[int, typer.Option(min=1, max=256, help="Tasks at a time, per site and function")] = 2,
+    log_format: Annotated[
+        LogFormat | None, typer.Option(help="Of the files in logs/: JSON lines unless said otherwise")
+    ] = None,
     detach: Annotated[
         bool, typer.Option("--detach", help="Return once it is ready; end it with `orchestrator down`")
     ] = False,
@@ -66,6 +71,8 @@ def up(
     for folder in root or ():
         if not folder.is_dir():
             raise usage(f"--root {folder}: there is no such folder")
+    if log_format is not None:
+        os.environ[VARIABLE] = log_format
     home = load_settings().with_home(call.home).home
     options = stack_up.UpOptions(
         home=home,

@@ -9,10 +9,9 @@ from typing import Annotated, cast
 
 import typer
 
-from orchestrator.cli.output import put_json, say
 from orchestrator.cli.verb import Call, usage, verb
 from orchestrator.cli.watch import JobId
-from orchestrator.client import ApiRefused, Client, Document, path_input
+from orchestrator.client import ApiRefused, Document, DocumentClient, path_input
 from orchestrator.errors import Unreachable
 
 EPILOG = """Examples:
@@ -65,10 +64,7 @@ def stream(
             offset,
             close=not keep_open,
         )
-    if call.json:
-        put_json(answer)
-    else:
-        say(f"job {job_id} has {answer['lines']} lines{', and no more will come' if answer['closed'] else ''}")
+    call.put(answer, f"job {job_id} has {answer['lines']} lines{', and no more will come' if answer['closed'] else ''}")
 
 
 def read_lines(file: BufferedReader, *, nul: bool, ndjson: bool) -> Iterator[bytes]:
@@ -83,7 +79,9 @@ def read_lines(file: BufferedReader, *, nul: bool, ndjson: bool) -> Iterator[byt
             yield json.dumps(path_input(line)).encode("ascii")
 
 
-def send(client: Client, job_id: int, lines: Iterable[bytes], offset: int = 0, *, close: bool = True) -> Document:
+def send(
+    client: DocumentClient, job_id: int, lines: Iterable[bytes], offset: int = 0, *, close: bool = True
+) -> Document:
     """Send lines, of which the first has this number in the whole stream; the last answer.
 
     Each piece is sent again while the service does not answer, for a minute. Unreachable then.
@@ -96,7 +94,7 @@ def send(client: Client, job_id: int, lines: Iterable[bytes], offset: int = 0, *
     return _post(client, job_id, b"", offset=offset, close="true") if close else answer
 
 
-def _post(client: Client, job_id: int, piece: bytes, **params: object) -> Document:
+def _post(client: DocumentClient, job_id: int, piece: bytes, **params: object) -> Document:
     give_up = time.monotonic() + _PATIENCE_S
     while True:
         try:

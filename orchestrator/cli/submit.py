@@ -7,6 +7,7 @@ from typing import Annotated, cast
 
 import typer
 
+from orchestrator.cli import complete
 from orchestrator.cli.fields import read_fields
 from orchestrator.cli.forecast import foretell
 from orchestrator.cli.moments import moment_from
@@ -15,7 +16,7 @@ from orchestrator.cli.starts import read_starts
 from orchestrator.cli.stream import Ndjson, Null, read_lines, send
 from orchestrator.cli.verb import Call, usage, verb
 from orchestrator.cli.watch import told
-from orchestrator.client import Client, Document
+from orchestrator.client import Document, DocumentClient
 
 EPILOG = """Examples:
 
@@ -35,7 +36,12 @@ def add_to(app: typer.Typer) -> None:
 def submit(
     call: Call,
     workflow: Annotated[
-        str, typer.Argument(metavar="WORKFLOW", help="The workflow's name (see: orchestrator workflows)")
+        str,
+        typer.Argument(
+            metavar="WORKFLOW",
+            help="The workflow's name (see: orchestrator workflows)",
+            autocompletion=complete.workflows,
+        ),
     ],
     paths: Annotated[
         list[str] | None,
@@ -46,7 +52,9 @@ def submit(
         ),
     ] = None,
     *,
-    site: Annotated[str, typer.Option(metavar="NAME", help="The site at which the paths are")],
+    site: Annotated[
+        str, typer.Option(metavar="NAME", help="The site at which the paths are", autocompletion=complete.sites)
+    ],
     field: Annotated[
         list[str] | None,
         typer.Option("--field", "-f", metavar="NAME=VALUE", help="A field of the workflow; repeatable"),
@@ -67,6 +75,9 @@ def submit(
     ] = None,
     nul: Null = False,
     ndjson: Ndjson = False,
+    max_running: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="At most so many of its tasks run at once")
+    ] = None,
     idempotency_key: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Submitting again with the same text gives the same job")
     ] = None,
@@ -108,6 +119,7 @@ def submit(
             queue=queue,
             priority=priority,
             discovery=discovery,
+            max_running=max_running,
             workflow_version=version,
             dry_run=dry_run or None,
             **times,
@@ -119,7 +131,7 @@ def submit(
         return told(call, client, job, f"job {job['id']} is {job['state']}", watch=watch)
 
 
-def _fed(client: Client, job: int, *, nul: bool, ndjson: bool) -> Document:
+def _fed(client: DocumentClient, job: int, *, nul: bool, ndjson: bool) -> Document:
     """The job when it has been sent all that comes from standard input."""
     warn(f"job {job} takes paths; after a break send them again: orchestrator stream {job}")
     send(client, job, read_lines(cast(BufferedReader, sys.stdin.buffer), nul=nul, ndjson=ndjson))

@@ -7,7 +7,7 @@ from rich.table import Table
 from orchestrator.cli.bars import step_counts, step_name
 from orchestrator.cli.output import cell, console, put_facts, say, table
 from orchestrator.cli.text import duration, moment, path, when
-from orchestrator.client import ApiRefused, Client
+from orchestrator.client import ApiRefused, DocumentClient
 from orchestrator.domain.batch_job import BATCH_JOB
 
 SHOWN_FAILURES = 5
@@ -72,7 +72,7 @@ def _fields(fields: dict[str, Any]) -> str | None:
     return ", ".join(f"{name}={value}" for name, value in fields.items()) or None
 
 
-def show_end(client: Client, job: dict[str, Any]) -> None:
+def show_end(client: DocumentClient, job: dict[str, Any]) -> None:
     """The last word on a job that was watched: state, tables, and the first failed paths with where to look."""
     style = {"Success": "bold green", "Failure": "bold red"}.get(job["state"], "bold yellow")
     say(
@@ -92,7 +92,7 @@ def _tables(job: dict[str, Any]) -> None:
         console().print(steps_table(job))
 
 
-def show_failures(client: Client, job: dict[str, Any]) -> None:
+def show_failures(client: DocumentClient, job: dict[str, Any]) -> None:
     """A few failed paths with their reasons, and the command that shows them all."""
     say()
     try:

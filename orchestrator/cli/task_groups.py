@@ -7,7 +7,7 @@ import typer
 
 from orchestrator.cli import text
 from orchestrator.cli.definition import named, read_definition
-from orchestrator.cli.output import put_json, put_json_lines, put_table, say
+from orchestrator.cli.output import put_json, put_table, say
 from orchestrator.cli.plot import FORMATS, NoPlotter, draw_durations
 from orchestrator.cli.verb import Call, usage, verb
 
@@ -41,31 +41,26 @@ def define(call: Call, file: Annotated[Path, typer.Argument(metavar="FILE", help
     name = named(file, definition)
     with call.client() as client:
         kept = client.apply_task_group(name, definition)
-    if call.json:
-        put_json(kept)
-    else:
-        say(f"task group {kept['name']}: {', '.join(task['name'] for task in kept['tasks'])}")
+    call.put(kept, f"task group {kept['name']}: {', '.join(task['name'] for task in kept['tasks'])}")
 
 
 def list_definitions(call: Call) -> None:
     """List task groups."""
     with call.client() as client:
         found = client.pages("/task-groups")
-        if call.json:
-            return put_json_lines(found)
-        rows = ((one["name"], one["label"], ", ".join(task["name"] for task in one["tasks"])) for one in found)
-        put_table(["task group", "label", "tasks~"], rows, empty="no task groups")
-    return None
+        call.put_list(
+            found,
+            ["task group", "label", "tasks~"],
+            lambda one: (one["name"], one["label"], ", ".join(task["name"] for task in one["tasks"])),
+            empty="no task groups",
+        )
 
 
 def delete(call: Call, name: Annotated[str, typer.Argument(metavar="GROUP", help="The task group")]) -> None:
     """Delete a task group; group jobs keep the lists that they have set."""
     with call.client() as client:
         answer = client.delete_task_group(name)
-    if call.json:
-        put_json(answer)
-    else:
-        say(f"task group {text.safe(name)} is deleted")
+    call.put(answer, f"task group {text.safe(name)} is deleted")
 
 
 def start(
@@ -102,21 +97,15 @@ def set_list(call: Call, job_id: GroupJob) -> None:
 def next_task(call: Call, job_id: GroupJob) -> None:
     """Choose the first task that waits; where none does, the job has ended."""
     with call.client() as client:
-        row = client.set_next_task(job_id)
-    if call.json:
-        put_json({"current_task": row})
-    else:
-        say("no task is left" if row is None else f"it is the turn of task {row}")
+        row = client.set_next_task(job_id)["current_task"]
+    call.put({"current_task": row}, "no task is left" if row is None else f"it is the turn of task {row}")
 
 
 def task_job(call: Call, job_id: GroupJob) -> None:
     """Create the job for the current task; asked again it is the same job."""
     with call.client() as client:
         job = client.create_job_for_task(job_id)
-    if call.json:
-        put_json(job)
-    else:
-        say(f"job {job['id']}, {text.safe(job['name'])}, is {job['state']}")
+    call.put(job, f"job {job['id']}, {text.safe(job['name'])}, is {job['state']}")
 
 
 def task_status(
@@ -134,10 +123,7 @@ def task_status(
     said = {"status": status.upper(), "parent_id": parent}
     with call.client() as client:
         job = client.request("POST", f"/jobs/{job_id}/task-status", said)
-    if call.json:
-        put_json(job)
-    else:
-        say(f"job {job_id} is {job['state']}")
+    call.put(job, f"job {job_id} is {job['state']}")
 
 
 def insert(

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from orchestrator.cli import text
-from orchestrator.cli.output import put_json, put_json_lines, put_table, say
+from orchestrator.cli.output import put_json, say
 from orchestrator.cli.verb import Call, verb
 from orchestrator.client import segment
 
@@ -43,35 +43,28 @@ def list_users(call: Call) -> None:
     """List users with their roles and groups."""
     with call.client() as client:
         found = client.pages("/users")
-        if call.json:
-            return put_json_lines(found)
-        rows = (
-            (one["name"], ", ".join(one["roles"]), ", ".join(one["groups"]), text.when(one["created_at"]))
-            for one in found
+        call.put_list(
+            found,
+            ["user", "roles", "groups", "created"],
+            lambda one: (one["name"], ", ".join(one["roles"]), ", ".join(one["groups"]), text.when(one["created_at"])),
+            empty="no users",
         )
-        put_table(["user", "roles", "groups", "created"], rows, empty="no users")
-    return None
 
 
 def list_groups(call: Call) -> None:
     """List groups with their members."""
     with call.client() as client:
         found = client.pages("/groups")
-        if call.json:
-            return put_json_lines(found)
-        rows = ((one["name"], ", ".join(one["members"])) for one in found)
-        put_table(["group", "members~"], rows, empty="no groups")
-    return None
+        call.put_list(
+            found, ["group", "members~"], lambda one: (one["name"], ", ".join(one["members"])), empty="no groups"
+        )
 
 
 def delete(call: Call, name: Name) -> None:
     """Delete a user and their keys; what they did stays."""
     with call.client() as client:
         client.request("DELETE", f"/users/{segment(name)}")
-    if call.json:
-        put_json({"name": name})
-    else:
-        say(f"user {name} is deleted")
+    call.put({"name": name}, f"user {name} is deleted")
 
 
 def _told(call: Call, user: dict[str, Any]) -> None:

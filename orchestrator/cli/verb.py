@@ -4,7 +4,7 @@ import functools
 import inspect
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Concatenate, ParamSpec
@@ -12,8 +12,8 @@ from typing import Annotated, Any, Concatenate, ParamSpec
 import typer
 
 from orchestrator.cli.connect import find_client
-from orchestrator.cli.output import warn
-from orchestrator.client import ApiRefused, Client
+from orchestrator.cli.output import put_json, put_json_lines, put_table, say, warn
+from orchestrator.client import ApiRefused, Document, DocumentClient
 from orchestrator.errors import OrchestratorError, Refused, Unreachable
 
 DONE, FAILED, USAGE, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 130
@@ -22,10 +22,19 @@ DONE, FAILED, USAGE, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 130
 P = ParamSpec("P")
 _PANEL = "Which service, and how to answer"
 
+
+def _http(url: str | None) -> str | None:
+    """An address that can be one; the mistake that is made most is to leave out how it begins."""
+    if url is not None and not url.startswith(("http://", "https://")):
+        raise typer.BadParameter(f"{url!r} is no address: it begins with http:// or https://")
+    return url
+
+
 Url = Annotated[
     str | None,
     typer.Option(
         metavar="URL",
+        callback=_http,
         rich_help_panel=_PANEL,
         help="The service's address [env: ORCHESTRATOR_URL; else the profile in the home]",
     ),
@@ -55,9 +64,33 @@ class Call:
     home: Path | None = None
     json: bool = False
 
-    def client(self) -> Client:
+    def client(self) -> DocumentClient:
         """A client of the service that is meant; Unreachable, with the remedy, when none is known."""
         return find_client(url=self.url, key=self.key, home=self.home)
+
+    def put(self, document: object, said: str) -> None:
+        """Answer with one thing: its document, or what is said of it to a person."""
+        if self.json:
+            put_json(document)
+        else:
+            say(said)
+
+    def put_list(
+        self,
+        items: Iterable[Document],
+        columns: Sequence[str],
+        row: Callable[[Document], Sequence[object]],
+        *,
+        empty: str,
+    ) -> None:
+        """Answer with a list: a line of JSON for each item, or a table with a row for it; without any, ``empty``.
+
+        How columns are written says how they are set: ``output.table``.
+        """
+        if self.json:
+            put_json_lines(items)
+        else:
+            put_table(columns, map(row, items), empty=empty)
 
 
 def set_globals(ctx: typer.Context, url: Url = None, key: Key = None, home: Home = None, json: Json = False) -> None:

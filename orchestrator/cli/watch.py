@@ -8,14 +8,15 @@ from typing import Annotated, Any
 import typer
 from rich.live import Live
 
+from orchestrator.cli import complete
 from orchestrator.cli.bars import Bars, line
 from orchestrator.cli.events import Kind, Owner, Site, Workflow, follow_all
 from orchestrator.cli.output import console, put_json, say, warn
 from orchestrator.cli.summary import show_end
 from orchestrator.cli.verb import DONE, FAILED, INTERRUPTED, Call, usage, verb
-from orchestrator.client import Client
+from orchestrator.client import DocumentClient
 
-JobId = Annotated[int, typer.Argument(metavar="ID", min=1, help="The job's number")]
+JobId = Annotated[int, typer.Argument(metavar="ID", min=1, help="The job's number", autocompletion=complete.job_ids)]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -48,7 +49,7 @@ def watch(
         return follow(client, job_id, as_json=call.json)
 
 
-def follow(client: Client, job_id: int, *, as_json: bool = False) -> int:
+def follow(client: DocumentClient, job_id: int, *, as_json: bool = False) -> int:
     """Show the job to its end; the exit code."""
     last: dict[str, Any] | None = None
     try:
@@ -64,14 +65,11 @@ def follow(client: Client, job_id: int, *, as_json: bool = False) -> int:
     return DONE if last["state"] == "Success" else FAILED
 
 
-def told(call: Call, client: Client, job: dict[str, Any], said: str, *, watch: bool) -> int:
+def told(call: Call, client: DocumentClient, job: dict[str, Any], said: str, *, watch: bool) -> int:
     """Answer with a job that has just been made: watched to its end, or in a sentence; the exit code."""
     if watch:
         return follow(client, job["id"], as_json=call.json)
-    if call.json:
-        put_json(job)
-    else:
-        say(f"{said}; watch it with: orchestrator watch {job['id']}")
+    call.put(job, f"{said}; watch it with: orchestrator watch {job['id']}")
     return DONE
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli import text
-from orchestrator.cli.output import put_json, put_json_lines, put_table, say, warn
+from orchestrator.cli.output import put_json, say, warn
 from orchestrator.cli.verb import Call, verb
 
 Id = Annotated[int, typer.Argument(metavar="ID", min=1, help="The webhook's number")]
@@ -47,50 +47,40 @@ def list_webhooks(call: Call) -> None:
     """List webhooks, and how they fare."""
     with call.client() as client:
         found = client.pages("/webhooks")
-        if call.json:
-            return put_json_lines(found)
-        put_table(
+        call.put_list(
+            found,
             ["webhook#", "url", "events", "workflow", "delivered", "failures#", "dead", "last error~"],
-            (
-                (
-                    item["id"],
-                    item["url"],
-                    ", ".join(item["events"]) if item["events"] else "all",
-                    item["workflow"],
-                    text.when(item["delivered_at"]),
-                    item["failures"],
-                    "yes" if item["dead"] else "no",
-                    item["last_error"],
-                )
-                for item in found
+            lambda item: (
+                item["id"],
+                item["url"],
+                ", ".join(item["events"]) if item["events"] else "all",
+                item["workflow"],
+                text.when(item["delivered_at"]),
+                item["failures"],
+                "yes" if item["dead"] else "no",
+                item["last_error"],
             ),
             empty="no webhooks",
         )
-    return None
 
 
 def dead(call: Call, webhook_id: Id) -> None:
     """List what was given up after many tries."""
     with call.client() as client:
         found = client.pages(f"/webhooks/{webhook_id}/deliveries")
-        if call.json:
-            return put_json_lines(found)
-        put_table(
+        call.put_list(
+            found,
             ["delivery#", "job#", "event", "since", "given up", "last error~"],
-            (
-                (
-                    item["id"],
-                    item["job_id"],
-                    item["event"],
-                    text.when(item["created_at"]),
-                    text.when(item["dead_at"]),
-                    item["last_error"],
-                )
-                for item in found
+            lambda item: (
+                item["id"],
+                item["job_id"],
+                item["event"],
+                text.when(item["created_at"]),
+                text.when(item["dead_at"]),
+                item["last_error"],
             ),
             empty="nothing was given up",
         )
-    return None
 
 
 def send(
@@ -103,17 +93,11 @@ def send(
     of = "" if delivery is None else f"/deliveries/{delivery}"
     with call.client() as client:
         told = client.request("POST", f"/webhooks/{webhook_id}{of}/send")
-    if call.json:
-        put_json(told)
-    else:
-        say(f"{told['deliveries']} deliveries are sent once more")
+    call.put(told, f"{told['deliveries']} deliveries are sent once more")
 
 
 def delete(call: Call, webhook_id: Id) -> None:
     """Send nothing more there; what is still to be sent is forgotten."""
     with call.client() as client:
         told = client.request("DELETE", f"/webhooks/{webhook_id}")
-    if call.json:
-        put_json(told or {"id": webhook_id})
-    else:
-        say(f"webhook {webhook_id} is gone")
+    call.put(told or {"id": webhook_id}, f"webhook {webhook_id} is gone")

@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.example import example as example_file
+from orchestrator.cli.output import put_json
 from orchestrator.cli.verb import Call, usage, verb
 from orchestrator.contracts.names import Function
+from orchestrator.logs import LogFormat
 
 EPILOG = """Examples:
 
@@ -29,11 +31,14 @@ def add_to(app: typer.Typer) -> None:
 
 
 def worker(
-    call: Call,  # noqa: ARG001 - every command is given one; what this one says is up to the workers
+    call: Call,
     *,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="The site's file (site.toml)")] = None,
     queue: Annotated[str | None, typer.Option(metavar="NAME", help="Only this queue (with --function)")] = None,
     function: Annotated[Function | None, typer.Option(help="Only this pool (with --queue)")] = None,
+    log_format: Annotated[
+        LogFormat, typer.Option(help="auto: text on a terminal, JSON lines elsewhere")
+    ] = LogFormat.AUTO,
     check: Annotated[
         bool, typer.Option("--check", help="Say what would be started and what is wrong; start nothing")
     ] = False,
@@ -46,7 +51,10 @@ def worker(
     Without --queue and --function: one supervised process per queue and function of the site's file.
     """
     if example:
-        sys.stdout.write(example_file())
+        if call.json:
+            put_json({"example": example_file()})
+        else:
+            sys.stdout.write(example_file())
         return
     if config is None:
         raise usage("--config is missing: the site's file; --example prints one, `orchestrator site new` makes one")
@@ -57,6 +65,8 @@ def worker(
     arguments = [sys.executable, "-m", "workers", "--config", str(config)]
     if queue is not None and function is not None:
         arguments += ["--queue", queue, "--function", function.value]
+    if log_format is not LogFormat.AUTO:
+        arguments += ["--log-format", log_format]
     if check:
         arguments.append("--check")
     sys.stdout.flush()

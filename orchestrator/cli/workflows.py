@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.cli import complete
 from orchestrator.cli.definition import as_written, named, read_definition, written
 from orchestrator.cli.imports import import_workflows
-from orchestrator.cli.output import console, put_json, put_json_lines, put_table, say
+from orchestrator.cli.output import console, put_json, say
 from orchestrator.cli.text import safe, when
 from orchestrator.cli.verb import DONE, FAILED, Call, explain, usage, verb
 from orchestrator.contracts.workflow_schema import workflow_schema
@@ -18,7 +19,7 @@ from orchestrator.errors import Fault, Invalid
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A definition in YAML or JSON; - is standard input")]
 _MARKS = {"added": "+", "removed": "-", "changed": "~"}
 _STYLES = {"added": "green", "removed": "red", "changed": "yellow"}
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The workflow's name")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The workflow's name", autocompletion=complete.workflows)]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -41,24 +42,19 @@ def workflows(call: Call) -> None:
     """List workflows."""
     with call.client() as client:
         found = client.pages("/workflows")
-        if call.json:
-            return put_json_lines(found)
-        put_table(
+        call.put_list(
+            found,
             ["name", "version#", "label~", "discovery", "fields~", "changed"],
-            (
-                (
-                    item["name"],
-                    item["version"],
-                    item.get("label"),
-                    item.get("discovery"),
-                    ", ".join(field["name"] for field in item.get("fields") or ()),
-                    when(item.get("created_at")),
-                )
-                for item in found
+            lambda item: (
+                item["name"],
+                item["version"],
+                item.get("label"),
+                item.get("discovery"),
+                ", ".join(field["name"] for field in item.get("fields") or ()),
+                when(item.get("created_at")),
             ),
             empty="no workflows yet: make one with `orchestrator workflow apply FILE`",
         )
-    return None
 
 
 def apply(
@@ -74,10 +70,7 @@ def apply(
     name = named(file, definition)
     with call.client() as client:
         made = client.apply_workflow(name, definition)
-    if call.json:
-        put_json(made)
-    else:
-        say(f"workflow {safe(name)} is at version {made['version']}")
+    call.put(made, f"workflow {safe(name)} is at version {made['version']}")
 
 
 def validate(call: Call, file: File) -> int:
@@ -113,11 +106,12 @@ def versions(call: Call, name: Name) -> None:
     """List a workflow's versions, the newest first."""
     with call.client() as client:
         found = client.workflow_versions(name)
-        if call.json:
-            return put_json_lines(found)
-        rows = ((item["version"], item["created_by"], when(item["created_at"]), item["label"]) for item in found)
-        put_table(["version#", "by", "at", "label~"], rows, empty="no versions")
-    return None
+        call.put_list(
+            found,
+            ["version#", "by", "at", "label~"],
+            lambda item: (item["version"], item["created_by"], when(item["created_at"]), item["label"]),
+            empty="no versions",
+        )
 
 
 def diff(
@@ -180,10 +174,7 @@ def delete(call: Call, name: Name) -> None:
     """Delete a workflow; jobs that ran it keep their own version of it."""
     with call.client() as client:
         answer = client.delete_workflow(name)
-    if call.json:
-        put_json(answer)
-    else:
-        say(f"workflow {safe(name)} is deleted")
+    call.put(answer, f"workflow {safe(name)} is deleted")
 
 
 def _keep(file: Path, content: str) -> None:

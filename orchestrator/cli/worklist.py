@@ -6,9 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from orchestrator.cli import text
-from orchestrator.cli.output import put_json, put_json_lines, put_table, say
 from orchestrator.cli.verb import Call, usage, verb
-from orchestrator.client import Client, segment
+from orchestrator.client import DocumentClient, segment
 
 WORKLIST_EXAMPLES = "Examples:  orchestrator worklist    orchestrator worklist --group qa"
 DO_EXAMPLES = """Examples:
@@ -43,27 +42,22 @@ def worklist(
     """List what waits for you: the highest priority first, then what is due first."""
     with call.client() as client:
         found = client.pages("/worklist", limit=limit, group=group, all=everybody or None)
-        if call.json:
-            return put_json_lines(found)
-        put_table(
+        call.put_list(
+            found,
             ["job#", "task", "kind", "what", "state", "prio#", "due", "with", "do~"],
-            (
-                (
-                    item["job_id"],
-                    item["task_id"] and str(item["task_id"]),
-                    item["kind"],
-                    item["name"] or item["workflow"],
-                    item["state"],
-                    item["priority"],
-                    text.when(item["due_at"]) + (" OVERDUE" if item["overdue"] else ""),
-                    item["assignee"] or item["group"],
-                    "held" if item["held"] else ", ".join(item["legal_events"]),
-                )
-                for item in found
+            lambda item: (
+                item["job_id"],
+                item["task_id"] and str(item["task_id"]),
+                item["kind"],
+                item["name"] or item["workflow"],
+                item["state"],
+                item["priority"],
+                text.when(item["due_at"]) + (" OVERDUE" if item["overdue"] else ""),
+                item["assignee"] or item["group"],
+                "held" if item["held"] else ", ".join(item["legal_events"]),
             ),
             empty="nothing waits",
         )
-    return None
 
 
 def do(
@@ -116,19 +110,16 @@ def do(
         else:
             told = client.fire(job_id, event, **said)
             line = f"job {job_id} is {told['state']}"
-    if call.json:
-        put_json(told)
-    else:
-        say(line)
+    call.put(told, line)
 
 
-def _decide(client: Client, job_id: int, said: dict[str, Any]) -> dict[str, Any]:
+def _decide(client: DocumentClient, job_id: int, said: dict[str, Any]) -> dict[str, Any]:
     """Request after request, until nothing is left."""
     done = list(_rounds(client, job_id, said))
     return {"tasks": sum(one["tasks"] for one in done), "paths": sum(one["paths"] for one in done)}
 
 
-def _rounds(client: Client, job_id: int, said: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _rounds(client: DocumentClient, job_id: int, said: dict[str, Any]) -> Iterator[dict[str, Any]]:
     after: int | None = 0
     while after is not None:
         done = client.request("POST", f"/jobs/{job_id}/decisions", said | {"after": after})

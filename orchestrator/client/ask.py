@@ -1,132 +1,163 @@
-"""Asking the service: requests, pages of lists, and what is refused or not answered."""
+"""A request as it is described, once, for both ways of sending it: nothing here sends or waits."""
 
+import base64
 import json
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import TracebackType
-from typing import Any, Self, TypeVar, cast
-from urllib.parse import quote, urlsplit
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, TypeVar, cast
+from urllib.parse import quote
 
 import httpx
+from pydantic import TypeAdapter, ValidationError
 
-from orchestrator.errors import Fault, Refused, Unreachable
+from orchestrator.client.errors import Document, refusal, silent
+from orchestrator.contracts.views import Page
+from orchestrator.errors import OrchestratorError, Refused, Unreachable
 
-Document = dict[str, Any]
 T = TypeVar("T")
 
-TIMEOUT = httpx.Timeout(60.0, connect=5.0)
-SILENCE = httpx.Timeout(30.0, connect=5.0)
-"""Of a stream of events: one that says nothing for longer is opened anew."""
+TIMEOUT_S = 60.0
+CONNECT_S = 5.0
+RETRIES = 2
+"""Of what is the same asked twice."""
+PAGE = 500
+_PAUSES_S = (0.5, 2.0, 5.0)
+_LONGEST_PAUSE_S = 30.0
+_AWAY = frozenset({429, 502, 503, 504})
+"""What to try again after: the same request may well be answered."""
 
 
-class ApiRefused(Refused):
-    """The service's problem document: what it does not do, and why. ``status`` is the HTTP status."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask(Generic[T]):
+    """One request below ``/api/v1``, and what its answer is read as."""
 
-    def __init__(
-        self,
-        status: int,
-        title: str,
-        detail: str,
-        errors: Sequence[Fault] = (),
-        legal_events: Sequence[str] | None = None,
-    ) -> None:
-        self.status, self.title, self.legal_events = status, title, legal_events
-        super().__init__(detail or title, errors)
+    method: str
+    path: str
+    answer: Any
+    """A model; None: there is no answer to read."""
+    document: object = None
+    """The body, sent as JSON."""
+    content: bytes | None = None
+    """A body that is sent as it is."""
+    params: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    otherwise: "Ask[T] | None" = None
+    """What is asked instead where there is nothing at that address."""
 
+    @property
+    def has_key(self) -> bool:
+        """By which the service knows that it is asked for the same again."""
+        return "Idempotency-Key" in self.headers
 
-class Asker:
-    """One service and one key; a context manager that closes its connections."""
+    @property
+    def repeatable(self) -> bool:
+        """Whether asking twice is the same as once."""
+        return self.has_key or self.method in ("GET", "PUT", "DELETE")
 
-    def __init__(self, url: str, key: str) -> None:
-        self.url = url.rstrip("/")
-        # A proxy for the world outside must not stand between us and a service on this machine.
-        try:
-            local = urlsplit(self.url).hostname in ("127.0.0.1", "::1", "localhost")
-            self.http = httpx.Client(
-                base_url=f"{self.url}/api/v1",
-                headers={"Authorization": f"Bearer {key}"},
-                timeout=TIMEOUT,
-                trust_env=not local,
-            )
-        except (httpx.InvalidURL, ValueError) as error:
-            raise Unreachable(f"{self.url!r} with this key can not be used: {error}") from error
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.http.close()
-
-    def pages(self, path: str, **filters: object) -> Iterator[Document]:
-        """Every item of a list, fetched page by page as needed; ``limit`` in the filters is how many are wanted."""
-        wanted = filters.pop("limit", None)
-        left = wanted if isinstance(wanted, int) else None
-        query = {name: value for name, value in filters.items() if value is not None and value != []}
-        while left is None or left > 0:
-            page = self.request("GET", path, params=query | {"limit": min(left or 500, 500)})
-            items: list[Document] = page["items"][:left]
-            yield from items
-            left = None if left is None else left - len(items)
-            if page.get("next_cursor") is None:
-                return
-            query["cursor"] = page["next_cursor"]
-
-    def request(
-        self,
-        method: str,
-        path: str,
-        document: object = None,
-        *,
-        params: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None,
-        content: bytes | None = None,
-    ) -> Document:
-        """One request below ``/api/v1``; the answer's document ({} for none), ApiRefused, or Unreachable.
-
-        ``document`` is the body, sent as JSON; ``content`` is one that is sent as it is.
-        """
-        headers = {"Content-Type": "application/json", **(headers or {})}
+    def wire(self) -> dict[str, Any]:
+        """The arguments of httpx; Refused for a text that is none."""
         # ASCII: text that is no text (a lone surrogate from a command line) gets to the service, which says so.
-        body = content if document is None else json.dumps(document).encode("ascii")
-        try:
-            answer = self.http.request(method, path, params=params, content=body, headers=headers)
-        except UnicodeEncodeError as error:
-            raise Refused(f"{error.object!r} is not text") from None
-        except (httpx.TransportError, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-            raise self.silent(error) from error
-        if answer.status_code >= 300:
-            raise refusal(answer)
-        try:
-            return answer.json() if answer.content else {}
-        except ValueError:
-            raise Unreachable(f"what answers at {self.url} is not an orchestrator: no JSON") from None
+        body = self.content if self.document is None else json.dumps(self.document).encode("ascii")
+        headers = {"Content-Type": "application/json", **self.headers}
+        params = {name: value for name, value in self.params.items() if value is not None and value != []}
+        return {"method": self.method, "url": self.path, "params": params, "content": body, "headers": headers}
 
-    def keep(self, path: str, name: str, document: Document) -> Document:
-        """Replace what a list has under this name, or add it where there is nothing."""
+    def read(self, answer: httpx.Response) -> T:
+        """The answer as its model; Unreachable when it is another than this client knows."""
+        if self.answer is None:
+            return cast(T, None)
         try:
-            return self.request("PUT", f"{path}/{segment(name)}", document)
-        except ApiRefused as refused:
-            if refused.status != 404:
-                raise
-        return self.request("POST", path, document)
+            return adapter(self.answer).validate_json(answer.content)
+        except ValidationError as error:
+            what = f"the answer to {self.method} {self.path} is not as this client knows it"
+            raise Unreachable(f"{what}: {error.errors(include_url=False, include_input=False)[0]}") from error
 
-    def repeatable(self, ask: Callable[[], T]) -> T:
-        """Ask up to three times while the service does not answer: only for what is the same asked twice."""
-        for pause in (0.5, 2.0):
-            try:
-                return ask()
-            except Unreachable:
-                time.sleep(pause)
-        return ask()
 
-    def silent(self, error: Exception) -> Unreachable:
-        """What to raise when there was no answer."""
-        return Unreachable(
-            f"no answer from {self.url}: {str(error) or type(error).__name__}; "
-            "is it running? (`orchestrator up` starts one, `orchestrator doctor` finds what is wrong)"
-        )
+_ADAPTERS: dict[Any, TypeAdapter[Any]] = {}
+
+
+def adapter(model: Any) -> TypeAdapter[Any]:
+    """What reads a model; made once."""
+    if model not in _ADAPTERS:
+        _ADAPTERS[model] = TypeAdapter(model)
+    return _ADAPTERS[model]
+
+
+def get(path: str, answer: type[T], **params: object) -> Ask[T]:
+    """To read something."""
+    return Ask(method="GET", path=path, answer=answer, params=params)
+
+
+def listed(path: str, item: type[T], **params: object) -> Ask[Page[T]]:
+    """To read a list, page by page; ``limit`` is how many are wanted in all."""
+    return Ask(method="GET", path=path, answer=cast(Any, Page)[item], params=params)
+
+
+def post(path: str, answer: type[T], document: object = None, *, key: str | None = None) -> Ask[T]:
+    """To have something done; with a ``key`` once, however often it is asked for."""
+    headers = {} if key is None else {"Idempotency-Key": key}
+    return Ask(method="POST", path=path, answer=answer, document=document, headers=headers)
+
+
+def put(path: str, answer: type[T], document: object) -> Ask[T]:
+    """To replace something."""
+    return Ask(method="PUT", path=path, answer=answer, document=document)
+
+
+def keep(path: str, name: str, answer: type[T], document: object) -> Ask[T]:
+    """To replace what a list has under this name, or add it where there is nothing."""
+    return replace(put(f"{path}/{segment(name)}", answer, document), otherwise=post(path, answer, document))
+
+
+def delete(path: str, answer: type[T] | None = None, document: object = None) -> Ask[T]:
+    """To take something away."""
+    return Ask(method="DELETE", path=path, answer=answer, document=document)
+
+
+def next_page(ask: Ask[T], cursor: str | None, left: int | None) -> Ask[T]:
+    """The same list, after ``cursor``; no more items than are ``left`` to be wanted."""
+    cursors = {} if cursor is None else {"cursor": cursor}
+    others = {name: value for name, value in ask.params.items() if name != "limit"}
+    return replace(ask, params={**others, **cursors, "limit": min(left or PAGE, PAGE)})
+
+
+def pause_s(ask: Ask[Any], tried: int, retries: int, answer: httpx.Response | None) -> float | None:
+    """How long to wait before asking again, None for not at all; ``answer`` is None where there was none."""
+    most = max(retries, RETRIES) if ask.has_key else retries if ask.repeatable else 0
+    if tried >= most or (answer is not None and answer.status_code not in _AWAY):
+        return None
+    said = "" if answer is None else answer.headers.get("retry-after", "")
+    if said.isdigit():
+        return min(float(said), _LONGEST_PAUSE_S)
+    return _PAUSES_S[min(tried, len(_PAUSES_S) - 1)]
+
+
+def checked(answer: httpx.Response, url: str) -> httpx.Response:
+    """The answer, if it is one to what was asked; ApiRefused, or Unreachable for what is no orchestrator."""
+    if answer.status_code >= 300:
+        raise refusal(answer)
+    kind = answer.headers.get("content-type", "")
+    if answer.content and not kind.startswith("application/json"):
+        raise Unreachable(f"what answers at {url} is not an orchestrator: no JSON")
+    return answer
+
+
+def not_answered(url: str, error: Exception) -> OrchestratorError:
+    """What to raise for an error of httpx."""
+    if isinstance(error, UnicodeEncodeError):
+        return Refused(f"{error.object!r} is not text")
+    return silent(url, error)
+
+
+def new_key() -> str:
+    """An Idempotency-Key of its own for one request."""
+    return uuid.uuid4().hex
+
+
+def said(**values: object) -> Document:
+    """A body of what was given."""
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def segment(name: str) -> str:
@@ -134,19 +165,16 @@ def segment(name: str) -> str:
     return quote(name, safe="", errors="surrogateescape")
 
 
-def refusal(answer: httpx.Response) -> ApiRefused:
-    """The refusal in an answer, whether it is a problem document or some proxy's page."""
+def path_inputs(paths: Iterable[str | bytes]) -> list[str | Document]:
+    """Paths as the API takes them."""
+    return [path_input(path) for path in paths]
+
+
+def path_input(path: str | bytes) -> str | Document:
+    """A path as the API takes it: text, or an object with its bytes where they are not UTF-8."""
+    if isinstance(path, str):
+        path = path.encode("utf-8", "surrogateescape")
     try:
-        document: object = answer.json()
-    except ValueError:
-        document = None
-    if not isinstance(document, dict):
-        return ApiRefused(
-            answer.status_code, answer.reason_phrase, f"{answer.status_code} {answer.reason_phrase} from {answer.url}"
-        )
-    problem = cast(Document, document)
-    faults = [Fault(str(fault.get("place", "")), str(fault.get("reason", ""))) for fault in problem.get("errors") or ()]
-    title = str(problem.get("title", answer.reason_phrase))
-    return ApiRefused(
-        answer.status_code, title, str(problem.get("detail") or title), faults, problem.get("legal_events")
-    )
+        return path.decode()
+    except UnicodeDecodeError:
+        return {"path_b64": base64.b64encode(path).decode("ascii")}

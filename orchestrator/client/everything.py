@@ -6,12 +6,14 @@ from collections.abc import Iterator
 
 import httpx
 
-from orchestrator.client.ask import SILENCE, Asker, Document, refusal
+from orchestrator.client.errors import Document, refusal, silent
+from orchestrator.client.events import SILENCE_S
+from orchestrator.client.synchronous import Documents
 
 _AGAIN_S = 0.5
 
 
-class Everything(Asker):
+class Everything(Documents):
     """The part of the client that follows all jobs."""
 
     def all_events(
@@ -32,14 +34,16 @@ class Everything(Asker):
                         yield event
             except httpx.TransportError as error:
                 if time.monotonic() - heard > patience_s:
-                    raise self.silent(error) from error
+                    raise silent(self.url, error) from error
             time.sleep(_AGAIN_S)
 
     def _hear(self, hearing: "_Hearing", filters: Document) -> Iterator[Document | None]:
         """The events of one connection; None for a sign of life."""
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": hearing.last} if hearing.last else {})
         params = {name: value for name, value in filters.items() if value}
-        with self.http.stream("GET", "/events", params=params, headers=headers, timeout=SILENCE) as answer:
+        with self.http.stream(
+            "GET", "/events", params=params, headers=headers, timeout=httpx.Timeout(SILENCE_S, connect=5.0)
+        ) as answer:
             if answer.status_code >= 300:
                 answer.read()
                 if answer.status_code in (502, 503, 504):

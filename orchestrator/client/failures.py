@@ -1,21 +1,27 @@
 """What went wrong, and doing it again."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from orchestrator.client.ask import Asker, Document
+from orchestrator.client.ask import Ask, get, listed, post
+from orchestrator.client.operation import Listing, Operation, Starting
+from orchestrator.contracts import views
+from orchestrator.contracts.views import Page
 
 
-class Failures(Asker):
-    """The part of the client that has to do with failures."""
+class Failures:
+    """What has to do with failures."""
 
-    def errors_seen(self, **filters: object) -> Iterator[Document]:
+    @Listing
+    def errors_seen(self, *, limit: int | None = None, **filters: object) -> Ask[Page[views.ErrorSeen]]:
         """Failures that are alike across jobs, as the API's filters say (since, until, workflow, site, fingerprint)."""
-        return self.pages("/errors", **filters)
+        return listed("/errors", views.ErrorSeen, limit=limit, **filters)
 
-    def shared(self, job_id: int, fingerprints: Sequence[str] = ()) -> Document:
+    @Operation
+    def shared(self, job_id: int, fingerprints: Sequence[str] = ()) -> Ask[views.WhatIsShared]:
         """What the failed paths of a job share, what sets them most apart first; only those that failed so."""
-        return self.request("GET", f"/jobs/{job_id}/errors/shared", params={"fingerprint": list(fingerprints)})
+        return get(f"/jobs/{job_id}/errors/shared", views.WhatIsShared, fingerprint=list(fingerprints))
 
-    def retry(self, task_id: int, reason: str | None = None) -> Document:
+    @Starting
+    def retry(self, task_id: int, reason: str | None = None) -> Ask[views.Job]:
         """Try a single task again: a new job with only what stopped in it, once its job has ended; the job."""
-        return self.request("POST", f"/tasks/{task_id}/retry", {"reason": reason})
+        return post(f"/tasks/{task_id}/retry", views.Job, {"reason": reason})

@@ -1,15 +1,19 @@
-"""Starting jobs, and reading them."""
+"""Jobs and their tasks: started, read, controlled."""
 
-import base64
-import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from orchestrator.client.ask import Asker, Document, segment
+from orchestrator.client.ask import Ask, delete, get, listed, new_key, path_inputs, post, said, segment
+from orchestrator.client.operation import Listing, Operation, Starting
+from orchestrator.contracts import views
+from orchestrator.contracts.views import Page
+
+Several = Sequence[str]
 
 
-class Jobs(Asker):
-    """The part of the client that has to do with jobs of every kind."""
+class Jobs:
+    """What has to do with jobs of every kind."""
 
+    @Starting
     def submit(
         self,
         workflow: str,
@@ -19,44 +23,127 @@ class Jobs(Asker):
         fields: Mapping[str, object] | None = None,
         idempotency_key: str | None = None,
         **more: object,
-    ) -> Document:
-        """Start a job; ``more`` is the rest of the body (queue, priority, discovery, dry_run ...), None left out.
+    ) -> Ask[views.Job]:
+        """Start a job; ``more`` is the rest of the body (queue, priority, discovery, max_running ...), None left out.
 
         Safe to repeat: without a key of the caller's own it makes one, and asks again if the connection breaks.
         """
-        body: Document = {"workflow": workflow, "site": site, "paths": [path_input(path) for path in paths]}
-        if fields:
-            body["fields"] = fields
-        body.update({name: value for name, value in more.items() if value is not None})
-        headers = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}
-        return self.repeatable(lambda: self.request("POST", "/jobs", body, headers=headers))
+        body = {"workflow": workflow, "site": site, "paths": path_inputs(paths)} | said(fields=fields or None, **more)
+        return post("/jobs", views.Job, body, key=idempotency_key or new_key())
 
-    def job(self, job_id: int) -> Document:
+    @Starting
+    def redrive(self, job_id: int, **which: object) -> Ask[views.Job]:
+        """Start a job over what this one did not bring to a good end: ``include``, ``steps``, ``fingerprints``."""
+        return post(f"/jobs/{job_id}/redrive", views.Job, said(**which))
+
+    @Operation
+    def job(self, job_id: int) -> Ask[views.Job]:
         """One job."""
-        return self.request("GET", f"/jobs/{job_id}")
+        return get(f"/jobs/{job_id}", views.Job)
 
-    def jobs(self, **filters: object) -> Iterator[Document]:
-        """Jobs, as the API's filters say."""
-        return self.pages("/jobs", **filters)
+    @Listing
+    def jobs(
+        self,
+        *,
+        state: Several | None = None,
+        workflow: Several | None = None,
+        site: Several | None = None,
+        owner: Several | None = None,
+        limit: int | None = None,
+        **more: object,
+    ) -> Ask[Page[views.Job]]:
+        """Jobs, the newest first; ``more`` are the other filters of the API."""
+        known = {"state": state, "workflow": workflow, "site": site, "owner": owner, "limit": limit}
+        return listed("/jobs", views.Job, **known, **more)
 
-    def of_job(self, job_id: int, what: str, **filters: object) -> Iterator[Document]:
-        """A job's ``tasks``, ``errors``, ``paths`` or ``history``."""
-        return self.pages(f"/jobs/{job_id}/{what}", **filters)
+    @Operation
+    def change_job(self, job_id: int, **what: object) -> Ask[views.Job]:
+        """Change its name, priority, due date, assignee and the like, as its state allows."""
+        return Ask(method="PATCH", path=f"/jobs/{job_id}", answer=views.Job, document=what)
 
-    def forecast(self, job_id: int) -> Document:
+    @Operation
+    def delete_job(self, job_id: int) -> Ask[None]:
+        """Delete a job that nothing has been done of."""
+        return delete(f"/jobs/{job_id}")
+
+    @Operation
+    def pause(self, job_id: int, reason: str | None = None) -> Ask[views.Job]:
+        """Hand out nothing more of it; what runs is finished."""
+        return post(f"/jobs/{job_id}/pause", views.Job, said(reason=reason))
+
+    @Operation
+    def resume(self, job_id: int, reason: str | None = None) -> Ask[views.Job]:
+        """Let it go on."""
+        return post(f"/jobs/{job_id}/resume", views.Job, said(reason=reason))
+
+    @Operation
+    def cancel(self, job_id: int, reason: str | None = None, *, force: bool = False) -> Ask[views.Job]:
+        """Take it out of the queues and stop what runs, with ``force`` at once."""
+        return post(f"/jobs/{job_id}/cancel", views.Job, said(reason=reason, force=force or None))
+
+    @Operation
+    def forecast(self, job_id: int) -> Ask[views.Forecast]:
         """What a dry run has found: what would run where, and how long that would take."""
-        return self.request("GET", f"/jobs/{job_id}/forecast")
+        return get(f"/jobs/{job_id}/forecast", views.Forecast)
 
-    def fire(self, job_id: int, event: str, **said: object) -> Document:
+    @Operation
+    def fire(self, job_id: int, event: str, **said: object) -> Ask[views.Job]:
         """Fire one of a job's ``legal_events`` at it, spelled so or in kebab case; the job as it then is."""
-        return self.request("POST", f"/jobs/{job_id}/actions/{segment(event)}", said)
+        return post(f"/jobs/{job_id}/actions/{segment(event)}", views.Job, said)
 
+    @Operation
+    def why(self, job_id: int) -> Ask[views.Why]:
+        """What holds it up, and what would free it."""
+        return get(f"/jobs/{job_id}/why", views.Why)
 
-def path_input(path: str | bytes) -> str | Document:
-    """A path as the API takes it: text, or an object with its bytes where they are not UTF-8."""
-    if isinstance(path, str):
-        path = path.encode("utf-8", "surrogateescape")
-    try:
-        return path.decode()
-    except UnicodeDecodeError:
-        return {"path_b64": base64.b64encode(path).decode("ascii")}
+    @Listing
+    def tasks(self, job_id: int, *, limit: int | None = None, **filters: object) -> Ask[Page[views.Task]]:
+        """Its tasks: ``state``, ``step``, ``site``."""
+        return listed(f"/jobs/{job_id}/tasks", views.Task, limit=limit, **filters)
+
+    @Listing
+    def errors(self, job_id: int, *, limit: int | None = None) -> Ask[Page[views.ErrorGroup]]:
+        """Its failures, those that are alike together."""
+        return listed(f"/jobs/{job_id}/errors", views.ErrorGroup, limit=limit)
+
+    @Listing
+    def paths(
+        self, job_id: int, *, outcome: Several | None = None, limit: int | None = None
+    ) -> Ask[Page[views.PathOutcome]]:
+        """What became of its paths, one by one."""
+        return listed(f"/jobs/{job_id}/paths", views.PathOutcome, outcome=outcome, limit=limit)
+
+    @Listing
+    def history(self, job_id: int, *, limit: int | None = None) -> Ask[Page[views.HistoryEntry]]:
+        """What happened to it, oldest first."""
+        return listed(f"/jobs/{job_id}/history", views.HistoryEntry, limit=limit)
+
+    @Listing
+    def log(self, job_id: int, *, limit: int | None = None, **filters: object) -> Ask[Page[views.LogLine]]:
+        """What its tasks have logged: ``level``, ``after``."""
+        return listed(f"/jobs/{job_id}/log", views.LogLine, limit=limit, **filters)
+
+    @Operation
+    def task(self, task_id: int) -> Ask[views.ManualTask]:
+        """One task."""
+        return get(f"/tasks/{task_id}", views.ManualTask)
+
+    @Operation
+    def why_task(self, task_id: int) -> Ask[views.Why]:
+        """What holds it up, and what would free it."""
+        return get(f"/tasks/{task_id}/why", views.Why)
+
+    @Listing
+    def task_log(self, task_id: int, *, limit: int | None = None, **filters: object) -> Ask[Page[views.LogLine]]:
+        """What it has logged: ``level``, ``after``."""
+        return listed(f"/tasks/{task_id}/log", views.LogLine, limit=limit, **filters)
+
+    @Operation
+    def fire_at_task(self, task_id: int, event: str, **said: object) -> Ask[views.ManualTask]:
+        """Claim a task of a manual step, decide it, or give it back; the task as it then is."""
+        return post(f"/tasks/{task_id}/actions/{segment(event)}", views.ManualTask, said)
+
+    @Listing
+    def worklist(self, *, limit: int | None = None, **filters: object) -> Ask[Page[views.WorklistItem]]:
+        """What waits for whoever asks: ``group``, ``all``."""
+        return listed("/worklist", views.WorklistItem, limit=limit, **filters)

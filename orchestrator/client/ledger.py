@@ -6,12 +6,13 @@ from typing import Literal
 
 import httpx
 
-from orchestrator.client.ask import Asker, Document, refusal
+from orchestrator.client.errors import Document, refusal, silent
+from orchestrator.client.synchronous import Documents
 
 Kind = Literal["csv", "jsonl", "parquet"]
 
 
-class Ledgers(Asker):
+class Ledgers(Documents):
     """The part of the client that takes ledgers out."""
 
     def export(self, job_id: int, kind: Kind = "csv", *, outcome: Sequence[str] = ()) -> Iterator[bytes]:
@@ -24,7 +25,7 @@ class Ledgers(Asker):
                     raise refusal(answer)
                 yield from answer.iter_bytes()
         except httpx.TransportError as error:
-            raise self.silent(error) from error
+            raise silent(self.url, error) from error
 
     def ledger(self, job_id: int, *, outcome: Sequence[str] = ()) -> Iterator[Document]:
         """A job's ledger, path by path, in flat memory."""

@@ -12,7 +12,8 @@ from urllib.parse import unquote
 
 import httpx
 
-from orchestrator.client.ask import ApiRefused, Asker, Document, refusal
+from orchestrator.client.errors import ApiRefused, Document, refusal
+from orchestrator.client.synchronous import Documents
 from orchestrator.errors import Refused, Unreachable
 
 T = TypeVar("T")
@@ -21,7 +22,7 @@ _PAUSE_S = 0.5
 _AWAY = (502, 503, 504)
 
 
-class Packages(Asker):
+class Packages(Documents):
     """The part of the client that moves the data of edit jobs."""
 
     def fetch_package(self, job_id: int, to: Path, *, patience_s: float = 120.0) -> Path:

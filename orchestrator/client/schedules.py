@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from orchestrator.client.ask import ApiRefused, Asker, Document
+from orchestrator.client.errors import Document, NotThere
+from orchestrator.client.synchronous import Documents
 
 
-class Schedules(Asker):
+class Schedules(Documents):
     """The part of the client that has to do with schedules."""
 
     def schedules(self, **filters: object) -> Iterator[Document]:
@@ -22,7 +23,7 @@ class Schedules(Asker):
             return int(schedule)
         found = next(self.schedules(name=schedule, limit=1), None)
         if found is None:
-            raise ApiRefused(404, "Not Found", f"there is no schedule {schedule!r}")
+            raise NotThere(404, "Not Found", f"there is no schedule {schedule!r}")
         return found["id"]
 
     def add_schedule(self, definition: Document) -> Document:

@@ -1,62 +1,76 @@
 """Task groups: their definitions, and the tools of a group job."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
-from orchestrator.client.ask import Asker, Document, segment
+from orchestrator.client.ask import Ask, delete, get, keep, post, said, segment
+from orchestrator.client.operation import Operation, Starting
+from orchestrator.contracts import views
 
 
-class TaskGroups(Asker):
-    """The part of the client that has to do with task groups."""
+class TaskGroups:
+    """What has to do with task groups."""
 
-    def define_task_group(self, name: str, tasks: Sequence[Mapping[str, object]], label: str | None = None) -> Document:
+    @Operation
+    def define_task_group(
+        self, name: str, tasks: Sequence[Mapping[str, object]], label: str | None = None
+    ) -> Ask[views.TaskGroup]:
         """Keep the definition of a task group."""
-        body = {"name": name, "tasks": list(tasks)} | ({} if label is None else {"label": label})
-        return self.request("POST", "/task-groups", body)
+        return post("/task-groups", views.TaskGroup, {"name": name, "tasks": list(tasks)} | said(label=label))
 
-    def apply_task_group(self, name: str, definition: Document) -> Document:
+    @Operation
+    def apply_task_group(self, name: str, definition: Mapping[str, Any]) -> Ask[views.TaskGroup]:
         """Keep the definition of a task group, or replace the one of this name."""
-        return self.keep("/task-groups", name, definition)
+        return keep("/task-groups", name, views.TaskGroup, definition)
 
-    def delete_task_group(self, name: str) -> Document:
+    @Operation
+    def delete_task_group(self, name: str) -> Ask[None]:
         """Delete a definition; group jobs keep the lists that they have set."""
-        return self.request("DELETE", f"/task-groups/{segment(name)}")
+        return delete(f"/task-groups/{segment(name)}")
 
-    def start_group(self, task_group: str, **more: object) -> Document:
+    @Starting
+    def start_group(self, task_group: str, **more: object) -> Ask[views.Job]:
         """Start a group job; ``more`` is the rest of the body (name, advance, extent, attributes, priority, due_at)."""
-        return self.request("POST", "/jobs", {"task_group": task_group, **more})
+        return post("/jobs", views.Job, {"task_group": task_group, **more})
 
-    def task_list(self, job_id: int) -> Document:
+    @Operation
+    def task_list(self, job_id: int) -> Ask[views.TaskList]:
         """The tasks of a group job: ``items``, ``current_task``, ``percent_complete``."""
-        return self.request("GET", f"/jobs/{job_id}/task-list")
+        return get(f"/jobs/{job_id}/task-list", views.TaskList)
 
-    def set_task_list(self, job_id: int) -> Document:
+    @Operation
+    def set_task_list(self, job_id: int) -> Ask[views.TaskList]:
         """Let the tasks of the job's task group become its list; once. The list."""
-        return self.request("POST", f"/jobs/{job_id}/task-list", {})
+        return post(f"/jobs/{job_id}/task-list", views.TaskList, {})
 
+    @Operation
     def insert_task_group(
         self,
         job_id: int,
         task_group: str,
         at: Literal["next", "start", "end"] | int = "next",
         reason: str | None = None,
-    ) -> Document:
+    ) -> Ask[views.TaskList]:
         """Let another group's tasks be done as well: after the current one, or where ``at`` says. The list."""
         body = {"task_group": task_group, "at": at, "reason": reason}
-        return self.request("POST", f"/jobs/{job_id}/insert-task-group", body)
+        return post(f"/jobs/{job_id}/insert-task-group", views.TaskList, body)
 
-    def set_next_task(self, job_id: int) -> int | None:
-        """Choose the first task that waits; its id, or None when none is left."""
-        return self.request("POST", f"/jobs/{job_id}/next-task", {})["current_task"]
+    @Operation
+    def set_next_task(self, job_id: int) -> Ask[views.NextTask]:
+        """Choose the first task that waits: ``current_task`` is its id, or None when none is left."""
+        return post(f"/jobs/{job_id}/next-task", views.NextTask, {})
 
-    def create_job_for_task(self, job_id: int) -> Document:
+    @Operation
+    def create_job_for_task(self, job_id: int) -> Ask[views.Job]:
         """The job of the current task; asked again it is the same."""
-        return self.request("POST", f"/jobs/{job_id}/task-job", {})
+        return post(f"/jobs/{job_id}/task-job", views.Job, {})
 
-    def set_task_status(self, job_id: int, parent_id: int, status: Literal["WORKING", "COMPLETE"]) -> Document:
+    @Operation
+    def set_task_status(self, job_id: int, parent_id: int, status: Literal["WORKING", "COMPLETE"]) -> Ask[views.Job]:
         """Begin a task, or complete it. ``job_id`` is the task's own job, ``parent_id`` the group job's; the job."""
-        return self.request("POST", f"/jobs/{job_id}/task-status", {"status": status, "parent_id": parent_id})
+        return post(f"/jobs/{job_id}/task-status", views.Job, {"status": status, "parent_id": parent_id})
 
-    def cancel_remaining_tasks(self, job_id: int, reason: str | None = None) -> Document:
+    @Operation
+    def cancel_remaining_tasks(self, job_id: int, reason: str | None = None) -> Ask[views.TaskList]:
         """Cancel the tasks that wait; what is under way still finishes. The list."""
-        return self.request("POST", f"/jobs/{job_id}/cancel-remaining-tasks", {"reason": reason})
+        return post(f"/jobs/{job_id}/cancel-remaining-tasks", views.TaskList, {"reason": reason})

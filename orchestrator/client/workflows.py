@@ -1,35 +1,51 @@
 """Workflows."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
 
-from orchestrator.client.ask import Asker, Document, segment
+from orchestrator.client.ask import Ask, delete, get, keep, listed, segment
+from orchestrator.client.operation import Listing, Operation
+from orchestrator.contracts.views import Page
+from orchestrator.contracts.views.workflows import WorkflowDifference
+from orchestrator.contracts.workflow import WorkflowVersion
 
 
-class Workflows(Asker):
-    """The part of the client that has to do with workflows."""
+class Workflows:
+    """What has to do with workflows."""
 
-    def workflow(self, name: str) -> Document:
+    @Listing
+    def workflows(self, *, limit: int | None = None) -> Ask[Page[WorkflowVersion]]:
+        """The newest version of each, by name."""
+        return listed("/workflows", WorkflowVersion, limit=limit)
+
+    @Operation
+    def workflow(self, name: str) -> Ask[WorkflowVersion]:
         """One workflow, its newest version."""
-        return self.request("GET", f"/workflows/{segment(name)}")
+        return get(f"/workflows/{segment(name)}", WorkflowVersion)
 
-    def workflow_version(self, name: str, version: int) -> Document:
+    @Operation
+    def workflow_version(self, name: str, version: int) -> Ask[WorkflowVersion]:
         """One workflow, as it was at a version."""
-        return self.request("GET", f"/workflows/{segment(name)}/versions/{version}")
+        return get(f"/workflows/{segment(name)}/versions/{version}", WorkflowVersion)
 
-    def workflow_versions(self, name: str) -> Iterator[Document]:
-        """Every version of a workflow, the newest first."""
-        return self.pages(f"/workflows/{segment(name)}/versions")
+    @Listing
+    def workflow_versions(self, name: str, *, limit: int | None = None) -> Ask[Page[WorkflowVersion]]:
+        """Its versions, the newest first."""
+        return listed(f"/workflows/{segment(name)}/versions", WorkflowVersion, limit=limit)
 
-    def compare_workflow(self, name: str, before: int | None = None, after: int | None = None) -> Document:
+    @Operation
+    def compare_workflow(
+        self, name: str, before: int | None = None, after: int | None = None
+    ) -> Ask[WorkflowDifference]:
         """What two versions say differently; the newest and the one before it, unless others are named."""
-        versions = {"from": before, "to": after}
-        asked = {key: version for key, version in versions.items() if version is not None}
-        return self.request("GET", f"/workflows/{segment(name)}/diff", params=asked)
+        return get(f"/workflows/{segment(name)}/diff", WorkflowDifference, **{"from": before, "to": after})
 
-    def apply_workflow(self, name: str, definition: Document) -> Document:
+    @Operation
+    def apply_workflow(self, name: str, definition: Mapping[str, Any]) -> Ask[WorkflowVersion]:
         """Make the definition the workflow's newest version, or the workflow where there is none of this name."""
-        return self.keep("/workflows", name, definition)
+        return keep("/workflows", name, WorkflowVersion, definition)
 
-    def delete_workflow(self, name: str) -> Document:
+    @Operation
+    def delete_workflow(self, name: str) -> Ask[None]:
         """Delete a workflow; its jobs keep the version that they run."""
-        return self.request("DELETE", f"/workflows/{segment(name)}")
+        return delete(f"/workflows/{segment(name)}")

@@ -87,6 +87,8 @@ class Submission(BaseModel):
     """If it has not ended then, it is cancelled."""
     depends_on: Dependencies = []
     """Jobs that have to be at least at a state before anything of this one begins."""
+    max_running: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """At most so many of its tasks run at once; its workflow may have limits beside."""
     dry_run: bool = False
     """Only find the paths, and count what would run (``GET /jobs/{id}/forecast``); nothing does."""
 

@@ -39,6 +39,10 @@ Duration = Annotated[
 ]
 
 
+AtOnce = Annotated[int, Field(ge=1, le=1_000_000)]
+"""How many tasks may run at once."""
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -101,7 +105,7 @@ class Retries(_Part):
         return {_IN_POLICY.get(name, name): value for name, value in kept.items()}
 
 
-_FOR_SITES = ("site", "queue", "retries", "timeout", "hard_timeout")
+_FOR_SITES = ("site", "queue", "retries", "timeout", "hard_timeout", "max_running")
 _IN_POLICY = {"base": "base_s", "cap": "cap_s"}
 
 
@@ -162,6 +166,8 @@ class Action(_Part):
     """How long one task may take before its handler is interrupted; without it, what the action says."""
     hard_timeout: Duration | None = None
     """How long before its process is killed; without it, 10 s after ``timeout``."""
+    max_running: AtOnce | None = None
+    """At most so many tasks of this action run at once, in all jobs of the workflow together."""
     manual: ByPeople = None
     """Done by people, path by path, and by no site."""
     group: Annotated[str, StringConstraints(pattern=rf"^\*?{GROUP.pattern}$", max_length=101)] | None = None
@@ -260,6 +266,8 @@ class Workflow(_Part):
     filter_rules: Annotated[list[Rule], Field(min_length=1, max_length=MAX_RULES)]
     tolerance: Tolerance | None = None
     breaker: Breaker | None = None
+    max_running: AtOnce | None = None
+    """At most so many tasks run at once, in all its jobs together."""
     attributes_schema: dict[str, Any] | None = None
     """A JSON Schema that the attributes of its jobs have to agree with."""
 

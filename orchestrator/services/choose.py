@@ -11,6 +11,7 @@ from orchestrator.domain.chain import STEP_MASK, step_of
 from orchestrator.domain.shares import weight
 from orchestrator.services.hold import held
 from orchestrator.services.lanes import Lane
+from orchestrator.services.limits import Limited, Limits, read_limits
 from orchestrator.services.memory import Memory, Step
 from orchestrator.services.sift import Place, Sieve
 
@@ -18,6 +19,8 @@ _PARCEL_S = 0.01
 """What a parcel counts for at least: it takes a place, however short its tasks are."""
 _MOST_LOOKED_AT = 2048
 """Tasks of one job, of which a lane's next parcels are made."""
+_MOST_LOOKED_PAST = 10_000
+"""Tasks of one job that are passed over, since of their actions as many run as may."""
 
 
 @dataclass(slots=True)
@@ -48,17 +51,17 @@ _Key = tuple[Lane, int]
 def choose(tx: Connection, lanes: Sequence[Lane], memory: Memory, sieve: Sieve | None = None) -> list[Load]:
     """As many parcels as these lanes take; nothing is written but what a sieve puts aside, below held paths."""
     free = [lane for lane in lanes if lane.takes(0, 0.0)]
-    waiting = _waiting(tx, free)
+    waiting, limits = _waiting(tx, free, memory)
     next_ones: list[_Key] = []
     for lane, weights in waiting.items():
         shares = memory.shares[lane.place]
         shares.keep(weights)
         next_ones += ((lane, job) for job in shares.order(weights)[: lane.places])
     # Where paths are held, many are looked at: what is put aside makes room for what is behind it.
-    piles = _look(tx, next_ones, memory, _MOST_LOOKED_AT if sieve is not None else 0)
+    piles = _look(tx, next_ones, memory, limits, _MOST_LOOKED_AT if sieve is not None else 0)
     if sieve is not None:
         _sift(tx, sieve, piles)
-    return [load for lane, weights in waiting.items() for load in _share_out(lane, weights, piles, memory)]
+    return [load for lane, weights in waiting.items() for load in _share_out(lane, weights, piles, memory, limits)]
 
 
 # The jobs that have something ready are found by skipping through the key of `ready`, whatever waits in each of them.
@@ -77,34 +80,48 @@ _WAITING = text(f"""
           and r.function = found.function and r.job_id > found.job_id
         order by r.job_id limit 1) next
     )
-    select found.place - 1 as place, j.id, j.priority from found join jobs j on j.id = found.job_id
+    select found.place - 1 as place, j.id, j.priority, j.workflow, j.max_running
+    from found join jobs j on j.id = found.job_id
     where j.ended_at is null and j.state in ('Pending', 'Started')
       and coalesce(j.not_before <= clock_timestamp(), true) and not {held("found.site", "found.queue")}
 """)  # noqa: S608 - our own words
 
 
-def _waiting(tx: Connection, free: Sequence[Lane]) -> dict[Lane, dict[int, float]]:
-    """The jobs that have something ready in each of these lanes, and may go on, with their weights."""
+def _waiting(tx: Connection, free: Sequence[Lane], memory: Memory) -> tuple[dict[Lane, dict[int, float]], Limits]:
+    """The jobs that have something ready in each of these lanes, and may go on, with weights, and limits."""
     waiting: defaultdict[Lane, dict[int, float]] = defaultdict(dict)
+    limited: dict[int, Limited] = {}
     if free:
         asked = {name: [getattr(lane, name) for lane in free] for name in ("site", "queue", "function")}
         for row in tx.execute(_WAITING, asked):
             waiting[free[row.place]][row.id] = weight(row.priority)
-    return waiting
+            if row.max_running is not None:
+                limited[row.id] = Limited(row.workflow, row.max_running)
+    limits = read_limits(tx, limited, memory)
+    full = {job for job in limited if limits.full(job)}
+    for lane in [lane for lane, weights in waiting.items() if full & weights.keys()]:
+        waiting[lane] = {job: weight for job, weight in waiting[lane].items() if job not in full}
+    return waiting, limits
 
 
 _LOOK = text("""
     select u.place - 1 as place, r.task_id, t.rule, t.given
     from unnest(
       cast(:site as text[]), cast(:queue as text[]), cast(:function as text[]), cast(:job as bigint[]),
-      cast(:most as int[]), cast(:partial as text[])
-    ) with ordinality as u(site, queue, function, job, most, partial, place)
+      cast(:most as int[]), cast(:partial as text[]), cast(:full as text[])
+    ) with ordinality as u(site, queue, function, job, most, partial, "full", place)
     cross join lateral (
-      select r.task_id from ready r
-      where r.site = u.site and r.queue = u.queue and r.function = u.function and r.job_id = u.job
-        and (u.partial = '' or not exists (
-          select from tasks t join job_steps s on s.job_id = t.job_id and s.rule = t.rule and s.step = (t.id & :mask)
-          where t.id = r.task_id and s.action = any(string_to_array(u.partial, ' '))))
+      select r.task_id from (
+        select r.task_id from ready r
+        where r.site = u.site and r.queue = u.queue and r.function = u.function and r.job_id = u.job
+          and (u.partial = '' or not exists (
+            select from tasks t join job_steps s on s.job_id = t.job_id and s.rule = t.rule and s.step = (t.id & :mask)
+            where t.id = r.task_id and s.action = any(string_to_array(u.partial, ' '))))
+        order by r.task_id limit case when u."full" = '' then u.most else :past end
+      ) r
+      where u."full" = '' or not exists (
+        select from tasks t join job_steps s on s.job_id = t.job_id and s.rule = t.rule and s.step = (t.id & :mask)
+        where t.id = r.task_id and s.action = any(string_to_array(u."full", ' ')))
       order by r.task_id limit u.most
     ) r
     join tasks t on t.id = r.task_id
@@ -112,7 +129,7 @@ _LOOK = text("""
 """)
 
 
-def _look(tx: Connection, jobs: Sequence[_Key], memory: Memory, least: int = 0) -> dict[_Key, _Piles]:
+def _look(tx: Connection, jobs: Sequence[_Key], memory: Memory, limits: Limits, least: int = 0) -> dict[_Key, _Piles]:
     """Of each of these jobs as many tasks as could be handed out now."""
     piles: dict[_Key, _Piles] = {key: {} for key in jobs}
     if jobs:
@@ -123,8 +140,9 @@ def _look(tx: Connection, jobs: Sequence[_Key], memory: Memory, least: int = 0) 
         asked["job"] = [job for _, job in jobs]
         # What only some of a lane's workers offer waits until all do: any of them may get it.
         asked["partial"] = [" ".join(lane.partial) for lane, _ in jobs]
+        asked["full"] = [" ".join(limits.full_actions(job)) for _, job in jobs]
         asked["most"] = [min(max(least, most[job] * lane.places), _MOST_LOOKED_AT) for lane, job in jobs]
-        for row in tx.execute(_LOOK, asked | {"mask": STEP_MASK}):
+        for row in tx.execute(_LOOK, asked | {"mask": STEP_MASK, "past": _MOST_LOOKED_PAST}):
             lane, job = jobs[int(row.place)]
             step = Step(job, row.rule, step_of(row.task_id))
             piles[lane, job].setdefault(step, deque()).append(_Ready(row.task_id, row.given))
@@ -144,7 +162,7 @@ def _sift(tx: Connection, sieve: Sieve, piles: dict[_Key, _Piles]) -> None:
 
 
 def _share_out(
-    lane: Lane, weights: Mapping[int, float], piles: Mapping[_Key, _Piles], memory: Memory
+    lane: Lane, weights: Mapping[int, float], piles: Mapping[_Key, _Piles], memory: Memory, limits: Limits
 ) -> Iterator[Load]:
     """One parcel after the other, to whichever job is next."""
     shares = memory.shares[lane.place]
@@ -152,22 +170,28 @@ def _share_out(
     parcels, seconds = 0, 0.0
     while waiting and lane.takes(parcels, seconds):
         job = shares.next(waiting)
-        load = _load(lane, waiting[job], memory, only_full=not lane.hungry(parcels))
+        load = _load(lane, waiting[job], memory, limits, only_full=not lane.hungry(parcels))
         if not waiting[job] or load is None:
             del waiting[job]
         if load is not None:
             shares.give(job, max(_PARCEL_S, load.seconds), weights[job])
             parcels, seconds = parcels + 1, seconds + load.may_take_s
+            limits.take(load.step)
             yield load
 
 
-def _load(lane: Lane, piles: _Piles, memory: Memory, *, only_full: bool) -> Load | None:
-    """A parcel of what a job has ready, the oldest chains first; where that is little, all processes get some."""
+def _load(lane: Lane, piles: _Piles, memory: Memory, limits: Limits, *, only_full: bool) -> Load | None:
+    """A parcel of what a job has ready, the oldest chains first; where that is little, all processes get some.
+
+    Where it is limited it has no more tasks than there may be parcels: its paths may be too many bytes for one.
+    """
     for step in sorted(piles, key=lambda step: piles[step][0]):
         pile, pace, load = piles[step], memory.paces[step], Load(lane, step)
+        if not (room := limits.room(step)):
+            continue
         if only_full and pace.fits(len(pile) + 1, sum(ready.paths for ready in pile)):
             continue
-        share = len(pile) if only_full else -(-len(pile) // lane.concurrency)
+        share = min(room, len(pile) if only_full else -(-len(pile) // lane.concurrency))
         while pile and len(load.tasks) < share and pace.fits(len(load.tasks) + 1, load.paths + pile[0].paths):
             ready = pile.popleft()
             load.tasks.append(ready.task)

@@ -3,6 +3,7 @@
 Read what the reports are about, decide in memory (decide.py), write once.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -76,9 +77,30 @@ def collect(
     remember(tx, good_ends(touched, rows, well, plan))
     write_failures(tx, touched, failures)
     _write_late(tx, late)
+    _count(memory, said, touched, rows, late)
     began = {one.row.job_id for one in well.values()}.union(task.job for task in touched if task.started)
     moved = (rows[task] for task in (*well, *(task.id for task in touched)))
     return Collected(frozenset(began), frozenset((row.site, row.parcel) for row in moved if not row.claimed))
+
+
+def _count(
+    memory: Memory,
+    said: Sequence[tuple[str, str, Item]],
+    touched: Sequence[Task],
+    rows: Mapping[int, Row[Any]],
+    late: Sequence[Late],
+) -> None:
+    """For metrics: what was reported, what came late, and what is tried again."""
+    counted = memory.counted
+    for (site, kind), n in Counter((site, type(item)) for site, _, item in said).items():
+        counted["reports", site, kind.__name__.lower()] += n
+    for one in late:
+        counted["late", one.site] += 1
+    for task in touched:
+        if task.tries > rows[task.id].tries:
+            counted["retries", task.site] += 1
+        if task.crashes > rows[task.id].crashes:
+            counted["crashes", task.site] += 1
 
 
 _READ = text("""

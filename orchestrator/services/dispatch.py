@@ -57,6 +57,7 @@ def hand_out_tasks(
     _write(tx, sent)
     for one in sent:
         deltas.jobs[one.parcel.job]["out"] += len(one.parcel.tasks)
+        memory.counted["handed_out", one.parcel.site, one.parcel.function] += len(one.parcel.tasks)
     failpoint("hub.handing_out")
     return sent
 

@@ -1,6 +1,6 @@
 """Filling a job: what a walker found becomes batches, chains of tasks, and first steps that are ready."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from orchestrator.domain.discovery import DISCOVERY, DiscoveryEvent, DiscoverySt
 from orchestrator.services.chains import Chain, Plan, write_chains
 from orchestrator.services.compare import Seen, compare
 from orchestrator.services.failures import Failures
-from orchestrator.storage import tables
+from orchestrator.storage import tables, tally
 from orchestrator.storage.copy import copy_in
 from orchestrator.storage.counters import Deltas
 from orchestrator.storage.transitions import WalkChange, change_walks
@@ -196,3 +196,4 @@ def _write_late(tx: Connection, late: Sequence[Batch]) -> None:
     ]
     if rows:
         copy_in(tx, tables.stale_reports, ("task_id", "attempt", "site", "node", "said", "reason"), rows)
+        tally.add(tx, Counter(("late", batch.site) for batch in late))

@@ -14,6 +14,7 @@ from orchestrator.domain.shares import Shares
 from orchestrator.services.chains import Plan, read_plan
 from orchestrator.services.decide import Task
 from orchestrator.services.smooth import Smooth
+from orchestrator.storage.tally import Counts, observe
 
 
 class Step(NamedTuple):
@@ -42,6 +43,8 @@ class Memory:
     shares: defaultdict[Place, Shares] = field(default_factory=lambda: defaultdict(Shares))
     longest: dict[Step, float] = field(default_factory=dict[Step, float])
     """The seconds of the longest task that came to an end, until that is written down (record.py)."""
+    counted: Counts = field(default_factory=lambda: Counts(float))
+    """What has happened often, until that is written down (record.py)."""
     sifted: dict[int, tuple[int, ...]] = field(default_factory=dict[int, tuple[int, ...]])
     """Tasks that none of these holds of path prefixes stops (sift.py)."""
     _plans: OrderedDict[int, Plan] = field(default_factory=OrderedDict[int, Plan])
@@ -76,6 +79,10 @@ class Memory:
     def jobs(self) -> set[int]:
         """Of which it remembers something."""
         return {step.job for step in self.paces} | self._plans.keys()
+
+    def turned(self, seconds: float) -> None:
+        """A turn took so long, without what it waited."""
+        observe(self.counted, "turns", seconds)
 
     def forget(self, jobs: Iterable[int]) -> None:
         """These have ended."""

@@ -1,8 +1,12 @@
-"""The longest that a task of each action ever took at a site: what runs for longer than that is worth a look."""
+"""Writing down what the hub has seen: the longest that a task of each action took at a site, and what it has counted.
+
+What runs for longer than any task before it is worth a look.
+"""
 
 from sqlalchemy import Connection, text
 
 from orchestrator.services.memory import Memory
+from orchestrator.storage import tally
 
 _RAISE = text("""
     with took as (
@@ -19,9 +23,16 @@ _RAISE = text("""
 
 
 def keep_record(tx: Connection, memory: Memory) -> None:
-    """Write down what was longer than all before; what this transaction does not keep is learnt again."""
+    """Write down what was longer than all before, and how often things have happened.
+
+    What this transaction does not keep is learnt again, or is a few seconds of what metrics count.
+    """
     if memory.longest:
         jobs, rules, steps = zip(*memory.longest, strict=True)
         asked = {"job": list(jobs), "rule": list(rules), "step": list(steps), "seconds": list(memory.longest.values())}
         tx.execute(_RAISE, asked)
         memory.longest.clear()
+    if memory.counted:
+        tally.add(tx, memory.counted)
+        tally.merge(tx)
+        memory.counted.clear()

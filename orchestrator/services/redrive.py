@@ -102,9 +102,9 @@ _LEFT_OF = text("""
 """)
 _JOB = text("""
     insert into jobs (name, workflow, workflow_version, site, queue, priority, owner, fields, state, limits,
-      redrive_of, redrive)
+      max_running, redrive_of, redrive)
     select name, workflow, workflow_version, site, queue, priority, :owner, fields, 'Pending', limits,
-      id, cast(:spec as jsonb)
+      max_running, id, cast(:spec as jsonb)
     from jobs where id = :job
     returning id
 """)

@@ -15,6 +15,7 @@ from orchestrator.domain.batch_job import BATCH_JOB
 from orchestrator.domain.discovery import DISCOVERY
 from orchestrator.errors import Conflict, Fault, Invalid
 from orchestrator.services.depend import depend
+from orchestrator.services.limits import max_running_of
 from orchestrator.services.name_paths import are_names
 from orchestrator.services.order import GIVEN, STREAM, Order, read_order
 from orchestrator.services.plan import PlannedStep, rule_orders
@@ -111,6 +112,7 @@ def _add_job(
             extent=order.submission.extent,
             attributes=order.submission.attributes,
             limits=None if order.submission.dry_run else order.workflow.limits,
+            max_running=max_running_of(order.workflow, order.submission.max_running),
             state=BATCH_JOB.start[1],
             idempotency_key=key,
             request_hash=digest,

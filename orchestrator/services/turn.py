@@ -134,7 +134,12 @@ _AFOOT = text(f"""
 
 def judge(tx: Connection, memory: Memory) -> Outbox:
     """Conclude what nobody reported: lapsed leases, and cancelled work whose grace is over."""
-    return apply(tx, [*overdue(tx), *lapsed_tasks(tx)], lapsed_walks(tx), memory)
+    lapsed, stopped = lapsed_tasks(tx), lapsed_walks(tx)
+    for report in lapsed:
+        memory.counted["leases_lost", report.site] += len(report.items)
+    for walk in stopped:
+        memory.counted["leases_lost", walk.site] += 1
+    return apply(tx, [*overdue(tx), *lapsed], stopped, memory)
 
 
 def _heard(parcels: Iterable[tuple[str, str]], walks: dict[tuple[int, int], Walk]) -> dict[str, list[str]]:

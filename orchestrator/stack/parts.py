@@ -52,9 +52,11 @@ class Installation:
         own = {name: os.environ[name] for name in HUB_SETTINGS if name in os.environ}
         return self._program("hub", ["-m", "orchestrator.hub"], self._service() | own)
 
-    def api(self, port: int) -> Program:
+    def api(self, port: int, flower_port: int | None = None) -> Program:
         """What answers over HTTP, and prunes."""
         kept = {name: os.environ[name] for name in _SETTINGS & os.environ.keys() if API_SETTINGS.fullmatch(name)}
+        if flower_port is not None:
+            kept["ORCHESTRATOR_FLOWER_URL"] = f"http://{LOOPBACK}:{flower_port}"
         return self._program("api", ["-m", "orchestrator.api", "--port", str(port)], self._service() | kept)
 
     def flower(self, port: int) -> Program:

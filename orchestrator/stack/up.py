@@ -109,7 +109,7 @@ def _start(supervisor: Supervisor, settings: Settings, options: UpOptions, plan:
         since = database_time(engine)
         profile = _make_profile(engine, installation, options)
         supervisor.start(installation.hub())
-        supervisor.start(installation.api(options.port))
+        supervisor.start(installation.api(options.port, options.flower_port))
         pools: list[str] = []
         for site in options.sites:
             url = _site_url(installation, site, say)

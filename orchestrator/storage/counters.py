@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from orchestrator.domain.discovery import TOGETHER, DiscoveryState
-from orchestrator.domain.task import TaskState
+from orchestrator.domain.task import TASK, TaskState
+from orchestrator.storage import tally
 from orchestrator.storage.together import write
 
 _TASK_STATES = tuple(TaskState)
@@ -54,6 +55,15 @@ class Deltas:
             write(tx, _JOBS, _columns([(key,) for key, _ in jobs], [c for _, c in jobs], ("job",), _JOB_COLUMNS))
         if walks := sorted(self.walks.items()):
             write(tx, _WALKS, _columns([(key,) for key, _ in walks], [c for _, c in walks], ("job",), _WALK_COLUMNS))
+        tally.add(tx, self._ended())
+
+    def _ended(self) -> dict[tuple[str, ...], float]:
+        """How many tasks have come to each end, whichever their jobs."""
+        counts = Counter[tuple[str, ...]]()
+        for step in self.steps.values():
+            for state in TASK.terminal & step.keys():
+                counts["tasks", state] += step[state]
+        return {what: n for what, n in counts.items() if n}
 
 
 def _columns(

@@ -6,13 +6,18 @@ from orchestrator.domain.dependency import ended, reached
 from orchestrator.storage.together import write
 
 # What webhooks are to be told is written by the same statement: an event is in both, or in neither. They hear
-# nothing of dry runs: nothing has run.
+# nothing of dry runs: nothing has run. And so is that one more job has come into a state, which metrics count.
 _RECORD = text("""
     with entry as (
       insert into history (job_id, seq, actor, event, from_state, to_state, reason, comment)
       select :job, coalesce(max(seq), 0) + 1, :actor, :event, :before, :after, :reason, :comment
       from history where job_id = :job
       returning *
+    ),
+    counted as (
+      insert into tallies (name, labels, n)
+      select 'jobs', array[j.kind, e.to_state], 1 from entry e join jobs j on j.id = e.job_id
+      where e.to_state is distinct from e.from_state and e.to_state is not null
     )
     insert into deliveries (webhook_id, job_id, event, body)
     select w.id, e.job_id, e.event, jsonb_build_object(

@@ -12,7 +12,7 @@ from benchmarks.stack import Stack, Unsound, names
 from benchmarks.table import LAST, Results, markdown, write_into
 from benchmarks.workloads.w1_chains import STEPS, chains
 from benchmarks.workloads.w2_latency import latencies, percentile
-from orchestrator.client import Client
+from orchestrator.client import DocumentClient
 from orchestrator.stack.profile import read_profile
 from orchestrator.stack.scratch import Stage
 from tests.acceptance.whole_stack import Whole
@@ -21,7 +21,7 @@ from tests.acceptance.whole_stack import Whole
 @pytest.fixture
 def stack(whole: Whole) -> Iterator[Stack]:
     profile = read_profile(whole.home)
-    with Client(profile.url, profile.key) as client:
+    with DocumentClient(profile.url, profile.key) as client:
         yield Stack(Stage(whole.home.parent), client, profile)
 
 

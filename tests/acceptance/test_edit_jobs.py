@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from examples.map_edits import geopackage, play
-from orchestrator.client import ApiRefused, Client
+from orchestrator.client import ApiRefused, DocumentClient
 from tests.acceptance.whole_stack import Whole
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("whole")]
@@ -83,7 +83,7 @@ def test_two_people_edit_the_same_roads(whole: Whole) -> None:
 def test_a_commit_that_breaks_half_way_is_resumed_by_an_admin(whole: Whole, tmp_path: Path) -> None:
     folder = whole.folder("roads")
     dataset = folder / "roads.gpkg"
-    with Client(whole.profile["url"], whole.profile["key"]) as admin:
+    with DocumentClient(whole.profile["url"], whole.profile["key"]) as admin:
         play.define(admin, folder)
         pia, ed = (play.someone(admin, name, tmp_path) for name in ("pia", "ed"))
         with pia.client, ed.client:

@@ -35,7 +35,7 @@ def hub() -> Iterator[Whole]:
     with tempfile.TemporaryDirectory(prefix="sites-") as folder:
         top = Path(folder)
         top.chmod(0o711)
-        for name in ("data", "more", "oslo-data", "bergen-data"):
+        for name in ("data", "more", "oslo-data", "bergen-data", "narvik-data", "tromso-data"):
             (top / name).mkdir()
         with started(top / "home", top / "data", top / "more", "--no-flower", "--site", "centre") as stack:
             yield stack
@@ -124,14 +124,14 @@ def test_two_sites_work_together_and_a_restart_costs_no_try(hub: Whole, tmp_path
 
 
 def test_a_mirror_at_another_site_is_kept_up_across_a_kill(hub: Whole) -> None:
-    oslo, bergen = make_site(hub, "oslo"), make_site(hub, "bergen")
+    narvik, tromso = make_site(hub, "narvik"), make_site(hub, "tromso")
     tree = hub.folder("mirrored")
-    mirror = hub.home.parent / "bergen-data" / tree.name
+    mirror = hub.home.parent / "tromso-data" / tree.name
     grow(tree, FILES)
 
     def mirrored(kill: "subprocess.Popen[bytes] | None" = None) -> dict[str, Any]:
-        fields = {"destination": str(mirror), "destinationsite": "bergen"}
-        job = hub.submit("sync", tree, site="oslo", fields=fields)
+        fields = {"destination": str(mirror), "destinationsite": "tromso"}
+        job = hub.submit("sync", tree, site="narvik", fields=fields)
         if kill is not None:
             assert wait_until(lambda: hub.job(job)["paths"]["processed"] > FILES // 10, 120, pause=0.01)
             os.killpg(kill.pid, signal.SIGKILL)
@@ -140,13 +140,13 @@ def test_a_mirror_at_another_site_is_kept_up_across_a_kill(hub: Whole) -> None:
             return {"id": job}
         return hub.end(job, 300)
 
-    with at_work(hub, oslo):
-        with at_work(hub, bergen) as group:
-            assert wait_until(lambda: is_there(hub, "oslo") and is_there(hub, "bergen"), 60)
+    with at_work(hub, narvik):
+        with at_work(hub, tromso) as group:
+            assert wait_until(lambda: is_there(hub, "narvik") and is_there(hub, "tromso"), 60)
             job = mirrored(kill=group)["id"]
         for path in whole_files(mirror):
             assert path.read_bytes() == (tree / path.relative_to(mirror)).read_bytes()
-        with at_work(hub, bergen):
+        with at_work(hub, tromso):
             assert hub.end(job, 300)["state"] == "Success", hub.items(f"/jobs/{job}/errors")
             assert differences(tree, mirror) == ""
             change(tree, 1)

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import APIRouter, BackgroundTasks, Query
 from sqlalchemy import Connection
 
 from orchestrator.api.bodies import JSON, Body, RawBody, taking
-from orchestrator.api.requires import AllParts, Db, NoQuery, PageQuery, Parts, Who, needs
+from orchestrator.api.requires import AllParts, NoQuery, PageQuery, Parts, Who, needs
 from orchestrator.broker.wake import wake
 from orchestrator.contracts import views
 from orchestrator.contracts.control import Asked, SiteAsked
@@ -25,17 +26,18 @@ _REFUSAL = "a site can not be asked for that"
 
 
 @router.get("/sites", dependencies=_READ, summary="List sites, by name")
-def list_sites(engine: Db, query: Annotated[PageQuery, Query()]) -> views.Page[views.Site]:
+def list_sites(parts: AllParts, query: Annotated[PageQuery, Query()]) -> views.Page[views.Site]:
     """Every site that has ever announced itself."""
-    with snapshot(engine) as tx:
-        return sites.list_sites(tx, query.limit, query.cursor)
+    with snapshot(parts.engine) as tx:
+        page = sites.list_sites(tx, query.limit, query.cursor)
+    return views.Page[views.Site](items=[_linked(parts, site) for site in page.items], next_cursor=page.next_cursor)
 
 
 @router.get("/sites/{name}", dependencies=_READ, summary="One site")
-def read_site(name: str, engine: Db, _query: NoQuery) -> views.Site:
+def read_site(name: str, parts: AllParts, _query: NoQuery) -> views.Site:
     """`health` is critical when work waits and nothing moves, whoever may be there."""
-    with snapshot(engine) as tx:
-        return sites.read_site(tx, name)
+    with snapshot(parts.engine) as tx:
+        return _linked(parts, sites.read_site(tx, name))
 
 
 @router.post("/sites/{name}/enable", dependencies=_FLEET, status_code=202, openapi_extra=_ASKED)
@@ -103,4 +105,13 @@ def _asked(
         ask(tx, locked(tx, name))
         site = sites.read_site(tx, name)
     background.add_task(wake, parts.redis_url)
-    return site
+    return _linked(parts, site)
+
+
+def _linked(parts: Parts, site: views.Site) -> views.Site:
+    """The site with the way to Flower."""
+    if parts.flower_url is None:
+        return site
+    base = parts.flower_url.rstrip("/")
+    nodes = [node.model_copy(update={"flower_url": f"{base}/worker/{quote(node.node)}"}) for node in site.nodes]
+    return site.model_copy(update={"flower_url": f"{base}/workers", "nodes": nodes})

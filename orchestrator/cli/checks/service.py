@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from orchestrator.cli.checks.finding import Finding, ok, warning, wrong
-from orchestrator.client import ApiRefused, Client
+from orchestrator.client import ApiRefused, DocumentClient
 from orchestrator.domain.health import first_line
 from orchestrator.errors import Refused, Unreachable
 
@@ -16,7 +16,7 @@ MOST_SKEW_S = 5
 """Seconds that clocks may differ: seals expire by the clock, generously, but not by hours."""
 
 
-def check_service(client: Client) -> Iterator[Finding]:
+def check_service(client: DocumentClient) -> Iterator[Finding]:
     """Everything that is asked of the API; what can not be asked after a failure is left out."""
     try:
         answer = client.readiness()

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from orchestrator.domain.kinds import Kind
 
@@ -22,7 +22,7 @@ class Happened(BaseModel):
     owner: str
     parent: int | None
     event: str
-    from_: str | None = Field(default=None, serialization_alias="from")
+    from_: str | None = Field(default=None, validation_alias=AliasChoices("from", "from_"), serialization_alias="from")
     to: str | None = Field(description="the state that it came to; null: it stayed as it was")
     actor: str
     reason: str | None

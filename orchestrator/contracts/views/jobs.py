@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from orchestrator.contracts.views.holds import Hold
 from orchestrator.contracts.views.logs import TaskProgress
@@ -145,6 +145,7 @@ class Job(BaseModel):
     failures: list[Failure] | None = Field(description="of a correction, conflict or review: what it is about")
     decision: str | None = Field(description="of a review")
     holds: list[Hold] = Field(description="the open ones that stop some of it")
+    max_running: int | None = Field(default=None, description="at most so many of its tasks run at once")
     depends_on: list[DependsOn] = Field(description="jobs before which it may not begin")
     legal_events: list[str] = Field(description="the events that the caller may fire in this state")
     receipt: dict[str, int] | None = Field(
@@ -160,7 +161,7 @@ class Snapshot(BaseModel):
 
     seq: int
     state: str
-    from_: str | None = Field(default=None, serialization_alias="from")
+    from_: str | None = Field(default=None, validation_alias=AliasChoices("from", "from_"), serialization_alias="from")
     tasks: TaskCounts
     paths: PathCounts
     progress: Progress
@@ -175,7 +176,7 @@ class HistoryEntry(BaseModel):
     at: datetime
     actor: str
     event: str
-    from_: str | None = Field(default=None, serialization_alias="from")
+    from_: str | None = Field(default=None, validation_alias=AliasChoices("from", "from_"), serialization_alias="from")
     to: str | None
     reason: str | None
     comment: str | None

@@ -26,6 +26,7 @@ class Node(BaseModel):
     first_heard: datetime
     last_heard: datetime
     left_at: datetime | None
+    flower_url: str | None = Field(default=None, description="its page in Flower, where that is known")
 
 
 class PartlyOffered(BaseModel):
@@ -104,3 +105,4 @@ class Site(BaseModel):
     actions: list[OfferedAction]
     discoveries: list[str]
     restart: Restart | None = Field(default=None, description="the last one that was asked for")
+    flower_url: str | None = Field(default=None, description="Flower, which shows its workers; null: not known where")

@@ -176,7 +176,8 @@ def _view(
 ) -> views.Job:
     own = {name: getattr(row, name) for name in views.Job.model_fields if name in jobs.c or name in _OF_EDITS}
     return views.Job(
-        **own | {"assignee": row.claimed_by or row.assignee},
+        **own
+        | {"assignee": row.claimed_by or row.assignee, "max_running": row.max_running and row.max_running.get("job")},
         group=row.assigned_group,
         dry_run=row.dry_run,
         overdue=row.due_at is not None and row.due_at < row.until,

@@ -18,6 +18,7 @@ from orchestrator.storage.tables import nodes, site_actions, sites
 
 _COUNTED_UP_TO = 10_000
 _NODES_SHOWN = 1000
+_NODE = views.Node.model_fields.keys() - {"flower_url"}
 
 # Every pool that has something waiting is found by skipping through the key of `ready`; each is counted up to a bound.
 _WAITING = text(f"""
@@ -156,7 +157,7 @@ def _nodes(tx: Connection, names: Sequence[str]) -> defaultdict[str, _There]:
     query = query.where(nodes.c.site.in_(names)).order_by(nodes.c.last_heard.desc()).limit(_NODES_SHOWN)
     found: defaultdict[str, _There] = defaultdict(_There)
     for row in tx.execute(query):
-        told, site = {name: getattr(row, name) for name in views.Node.model_fields}, found[row.site]
+        told, site = {name: getattr(row, name) for name in _NODE}, found[row.site]
         site.nodes.append(views.Node(**told))
         site.versions[row.node] = {action: row.versions.get(action, "") for action in row.actions}
         site.discoveries[row.node] = row.discoveries

@@ -14,6 +14,7 @@ from orchestrator.domain.kinds import ENDS
 from orchestrator.domain.task import TASK, TaskState
 from orchestrator.errors import NotFound
 from orchestrator.storage.queries.holds import holds_of
+from orchestrator.storage.queries.why_limits import limit_causes
 from orchestrator.storage.queries.why_people import WHEN, anyone, asked_people, decision, people_causes
 from orchestrator.storage.queries.why_schedule import schedule_causes
 
@@ -23,7 +24,7 @@ SILENT_S = 6
 
 _JOB = text("""
     select j.id, j.kind, j.state, j.reason, j.started_at, j.site, j.queue, j.workflow, j.owner, j.not_before,
-      j.not_before > clock_timestamp() as early, d.state as discovery,
+      j.max_running, j.not_before > clock_timestamp() as early, d.state as discovery,
       d.queue as discovery_queue, d.site as discovery_site, p.open_tasks, p.out, p.total, d.waiting, d.running,
       st.lines as streamed,
       (select count(*) from walks w
@@ -111,8 +112,8 @@ def why_job(tx: Connection, job: int) -> Why:
     if row is None:
         raise NotFound(f"there is no job {job}")
     causes = (
-        _job_state(row), _held_back(tx, row), people_causes(tx, row), _discovery(tx, row), _lanes(tx, row),
-        schedule_causes(tx, row.id),
+        _job_state(row), _held_back(tx, row), limit_causes(tx, row), people_causes(tx, row), _discovery(tx, row),
+        _lanes(tx, row), schedule_causes(tx, row.id),
     )  # fmt: skip
     return Why(items=[cause for some in causes for cause in some])
 
@@ -125,7 +126,9 @@ def why_task(tx: Connection, task: int) -> Why:
     job = tx.execute(_JOB, {"job": row.job_id}).one()
     if row.state in TASK.terminal:
         return Why(items=[_cause("ended", f"it has ended: {row.state}", "nothing: an end is never left")])
-    own = _task(tx, row) if row.hold_id is None else ()  # else the hold says it all
+    # What a hold of its paths stops is told by the hold alone.
+    limited = limit_causes(tx, job, row.action) if row.ready else ()
+    own = [*limited, *_task(tx, row)] if row.hold_id is None else ()
     return Why(items=[*_job_state(job), *_held_back(tx, job, row), *own])
 
 

@@ -22,6 +22,7 @@ from orchestrator.storage.tables.people import group_jobs, group_tasks, task_gro
 from orchestrator.storage.tables.restarts import restarts
 from orchestrator.storage.tables.schedules import firings, schedules
 from orchestrator.storage.tables.streams import streams
+from orchestrator.storage.tables.tallies import tallies
 from orchestrator.storage.tables.tasks import carries, error_groups, handouts, later, outcomes, parcels, ready, tasks
 from orchestrator.storage.tables.webhooks import deliveries, webhooks
 from orchestrator.storage.tables.workflows import workflow_versions, workflows
@@ -75,6 +76,7 @@ __all__ = [
     "stances",
     "stream_positions",
     "streams",
+    "tallies",
     "task_groups",
     "task_history",
     "task_logs",

@@ -54,6 +54,11 @@ jobs = Table(
         JSONB(none_as_null=True),
         comment="its workflow's tolerance and breaker; null = it is never held by itself",
     ),
+    Column(
+        "max_running",
+        JSONB(none_as_null=True),
+        comment="how many tasks may run at once: of it, of its workflow, of actions; null = no limit",
+    ),
     time("created_at", now=True),
     time("started_at"),
     time("ended_at"),

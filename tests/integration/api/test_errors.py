@@ -9,7 +9,7 @@ from sqlalchemy import Engine, insert, text, update
 from typer.testing import CliRunner
 
 from orchestrator.cli.main import make_app
-from orchestrator.client import Client
+from orchestrator.client import DocumentClient
 from orchestrator.contracts.paths import PathList, pack
 from orchestrator.domain.batch_job import JobState
 from orchestrator.domain.task import TaskState
@@ -192,7 +192,7 @@ def test_a_task_is_tried_again_by_a_job_of_its_own(anonymous: Http, admin_key: s
             state: connection.execute(text(query), {"job": job, "state": state}).scalar_one()
             for state in ("Error", "Failure", "Success")
         }
-    with Client(str(anonymous.base_url), admin_key) as client:
+    with DocumentClient(str(anonymous.base_url), admin_key) as client:
         new = client.retry(ids["Error"], "mended")
         assert (new["redrive_of"], new["state"]) == (job, "Pending")
         entries = list(client.of_job(new["id"], "history"))

@@ -5,14 +5,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from fastapi import FastAPI
 from httpx import Client
-from sqlalchemy import Engine, select, text, update
+from sqlalchemy import Engine, insert, select, text, update
 
 from orchestrator.api.callers import Callers
 from orchestrator.domain.roles import Permission, Role
 from orchestrator.errors import Invalid, NotFound, Unauthenticated
-from orchestrator.services.define import create
 from orchestrator.services.keys import check_key, ensure_admin_key, make_key, revoke_key
-from orchestrator.storage.tables import api_keys, users
+from orchestrator.storage.tables import api_keys, users, workflow_versions, workflows
 from tests.integration.api.rows import add_job
 
 
@@ -155,7 +154,10 @@ def test_what_can_not_be_rotated_and_what_can_not_be_made(api: Client):
 
 def test_a_key_of_a_workflow_reaches_its_jobs_only(api: Client, anonymous: Client, engine: Engine):
     with engine.begin() as tx:
-        create(tx, {"name": "copy", "filter_rules": [{"action": [{"name": "look", "manual": True}]}]}, "admin")
+        tx.execute(insert(workflows).values(name="copy", version=1))
+        definition = {"name": "copy", "filter_rules": [{"type": "all", "action": [{"name": "noop"}]}]}
+        row = {"workflow": "copy", "version": 1, "definition": definition, "created_by": "admin"}
+        tx.execute(insert(workflow_versions).values(row))
         mine, other = add_job(tx, workflow="copy"), add_job(tx, workflow="sort")
     key = api.post("/api/v1/keys", json={"user": "admin", "workflow": "copy"}).json()["key"]
     for job, status in ((mine, 200), (other, 403)):

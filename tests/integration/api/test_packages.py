@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestrator.cli.main import make_app as make_cli
-from orchestrator.client import ApiRefused, Client
+from orchestrator.client import ApiRefused, DocumentClient
 from orchestrator.errors import Refused
 from orchestrator.services.sweep import sweep
 from orchestrator.stack.ports import free_port
@@ -69,7 +69,7 @@ def test_who_may_fetch_a_package_and_when(desk: Desk) -> None:
 
 def test_the_client_goes_on_wherever_the_line_is_cut(desk: Desk, tmp_path: Path) -> None:
     (desk.workspaces.folder(desk.job) / "package" / "roads.gpkg").write_bytes(CONTENT)
-    with proxied(*desk.address) as proxy, Client(f"http://127.0.0.1:{proxy.port}", desk.keys["ed"]) as client:
+    with proxied(*desk.address) as proxy, DocumentClient(f"http://127.0.0.1:{proxy.port}", desk.keys["ed"]) as client:
         proxy.trouble.reset_after = 1_000_000
         fetched = client.fetch_package(desk.job, tmp_path)
         assert (fetched, fetched.read_bytes()) == (tmp_path / "roads.gpkg", CONTENT)
@@ -88,7 +88,7 @@ def test_the_client_goes_on_wherever_the_line_is_cut(desk: Desk, tmp_path: Path)
 def test_the_client_says_what_is_refused(desk: Desk, tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(b"x" * (2 * MIB + 1))
     (tmp_path / "empty").touch()
-    with Client("http://{}:{}".format(*desk.address), desk.keys["ed"]) as client:
+    with DocumentClient("http://{}:{}".format(*desk.address), desk.keys["ed"]) as client:
         with pytest.raises(ApiRefused, match="larger than") as refused:
             client.send_edits(desk.job, tmp_path / "large", patience_s=5)
         assert refused.value.status == 413
@@ -104,7 +104,7 @@ def test_the_client_says_what_is_refused(desk: Desk, tmp_path: Path) -> None:
 def test_a_package_that_comes_spoiled_is_not_kept(desk: Desk, tmp_path: Path) -> None:
     (desk.workspaces.folder(desk.job) / "package" / "roads.gpkg").write_bytes(CONTENT)
     (tmp_path / f".roads.gpkg.{SHA256.hexdigest()[:16]}.part").write_bytes(b"of something else")
-    with Client("http://{}:{}".format(*desk.address), desk.keys["ed"]) as client:
+    with DocumentClient("http://{}:{}".format(*desk.address), desk.keys["ed"]) as client:
         with pytest.raises(Refused, match="did not come as it was sent"):
             client.fetch_package(desk.job, tmp_path)
         assert client.fetch_package(desk.job, tmp_path).read_bytes() == CONTENT
@@ -173,7 +173,7 @@ def test_the_api_is_killed_while_edits_come_in(desk: Desk, database_url: str, tm
     assert there > 900_000
     with (
         api_process(database_url, tmp_path, port),
-        Client(f"http://127.0.0.1:{port}", desk.keys["ed"]) as client,
+        DocumentClient(f"http://127.0.0.1:{port}", desk.keys["ed"]) as client,
     ):
         assert client.edits(desk.job, SHA256.hexdigest())["received"] == there
         assert client.send_edits(desk.job, file)["sent"]["size"] == len(CONTENT)

@@ -6,11 +6,13 @@ import pytest
 from httpx import Client
 from sqlalchemy import Connection, Engine, insert, text
 
+from orchestrator.api.app import make_app
 from orchestrator.domain.discovery import DiscoveryState
 from orchestrator.domain.roles import Role
 from orchestrator.domain.task import TaskState
 from orchestrator.services.keys import make_key
 from orchestrator.storage import tables
+from tests.integration.api.conftest import SECRET, served
 from tests.integration.api.rows import add_chain, add_job
 
 
@@ -177,3 +179,15 @@ def test_what_can_not_be_asked_of_a_site(api: Client, engine: Engine, asked: str
     for role, status in ((Role.VIEWER, 403), (Role.PLANNER, 403), (Role.OPERATOR, 202)):
         headers = {"Authorization": f"Bearer {keys[role]}"}
         assert api.post(f"/api/v1/sites/london/{asked}", headers=headers).status_code == status
+
+
+def test_each_site_and_node_leads_to_flower(engine: Engine, admin_key: str, api: Client):
+    with engine.begin() as tx:
+        add_site(tx, "london")
+    assert site(api, "london")["flower_url"] is None
+    with served(make_app(engine, secret=SECRET, redis_url=None, flower_url="http://flower.example/")) as (host, port):
+        headers = {"Authorization": f"Bearer {admin_key}"}
+        with Client(base_url=f"http://{host}:{port}", headers=headers, trust_env=False) as linked:
+            one, [listed] = site(linked, "london"), linked.get("/api/v1/sites").json()["items"]
+    assert one["flower_url"] == listed["flower_url"] == "http://flower.example/workers"
+    assert one["nodes"][0]["flower_url"] == "http://flower.example/worker/london.worker%40host"

@@ -104,7 +104,8 @@ def test_a_task_is_claimed_decided_and_gone_from_the_worklist(as_: As, engine: E
     [item] = ann.get("/worklist").json()["items"]
     assert item == {
         "job_id": job, "task_id": task, "kind": "batch", "name": "Look", "workflow": "copy", "state": "Pending",
-        "priority": 5, "due_at": None, "overdue": False, "group": "qa", "assignee": None, "claim_until": None,
+        "priority": 5, "due_at": None, "overdue": False, "planned_start": None, "start_overdue": False,
+        "group": "qa", "assignee": None, "claim_until": None,
         "paths": 2, "held": False, "legal_events": ["claim", "accept", "reject"],
     }  # fmt: skip
     claimed = fire(ann, task, "claim", comment="mine")

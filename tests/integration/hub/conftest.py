@@ -157,7 +157,9 @@ class World:
             self.hub.beside.wait()
 
     def define(self, *chains: Sequence[dict[str, Any]], discovery: str | None = "recursive", **more: Any) -> str:
-        rule = {name: more.pop(name) for name in list(more) if name not in ("tolerance", "breaker", "fields")}
+        rule = {
+            name: more.pop(name) for name in list(more) if name not in ("tolerance", "breaker", "fields", "max_running")
+        }
         rules = [
             {"type": "all", "state": "all", "include": [f"*.{place}"] if len(chains) > 1 else ["*"], "action": chain}
             | rule

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -108,11 +109,11 @@ def test_what_was_read_and_not_committed_is_read_again(world: World, new_hub: Ca
     assert world.one("select count(*) as n from stale_reports").n == 0
 
 
-def test_one_hub_is_active_and_the_other_takes_over(world: World, database_url: str) -> None:
+def test_one_hub_is_active_and_the_other_takes_over(world: World, database_url: str, tmp_path: Path) -> None:
     stops = [threading.Event(), threading.Event()]
     engines = [create_engine(database_url.replace("postgresql:", "postgresql+psycopg:")) for _ in stops]
     threads = [
-        threading.Thread(target=run, args=(engine, world.redis, SECRET, stop))
+        threading.Thread(target=run, args=(engine, world.redis, SECRET, stop, tmp_path))
         for engine, stop in zip(engines, stops, strict=True)
     ]
     holders = "select count(*) filter (where granted) as n from pg_locks where locktype = 'advisory'"

@@ -101,7 +101,7 @@ def test_where_little_is_left_all_processes_get_some(world: World) -> None:
 
 
 def test_a_parcel_is_no_larger_than_a_message_may_be(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    filled(world, 400)
+    filled(world, 3000)
     sizes(world, 0.0001, 3)
     monkeypatch.setattr(dispatch, "MOST_BYTES", 200)
     for parcel in waiting(world):

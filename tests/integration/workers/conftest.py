@@ -41,7 +41,7 @@ def pool(_pool: Pool) -> Pool:
 
 
 @pytest.fixture
-def running_hub(engine: Engine, redis_url: str) -> Iterator[HubAtWork]:
+def running_hub(engine: Engine, redis_url: str, tmp_path: Path) -> Iterator[HubAtWork]:
     """A hub for whatever the test starts."""
-    with at_work(engine, redis_url) as hub:
+    with at_work(engine, redis_url, tmp_path / "workspaces") as hub:
         yield hub

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, text
@@ -60,10 +61,10 @@ class HubAtWork:
 
 
 @contextmanager
-def at_work(engine: Engine, redis_url: str) -> Generator[HubAtWork]:
+def at_work(engine: Engine, redis_url: str, workspaces: Path) -> Generator[HubAtWork]:
     """A hub, in a thread."""
     stop, redis = threading.Event(), connect(redis_url)
-    thread = threading.Thread(target=hub.run, args=(engine, redis, SECRET, stop))
+    thread = threading.Thread(target=hub.run, args=(engine, redis, SECRET, stop, workspaces))
     thread.start()
     yield HubAtWork(engine)
     stop.set()

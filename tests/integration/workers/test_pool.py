@@ -159,8 +159,9 @@ def test_a_long_task_is_ended_by_its_time_limit(pool: Pool) -> None:
 def test_celery_sees_what_runs(pool: Pool) -> None:
     pool.publish(pool.parcel("sleep", [b"/x"], params={"seconds": 60.0}))
     pool.until(lambda: pool.items, "the beginning of the task")
-    with Celery(broker=pool.redis_url, set_as_current=False) as celery:
-        inspect = celery.control.inspect([pool.ready().node], timeout=5.0)
+    # On a connection of its own: kombu keeps some for the whole process, which tests before may have seen closed.
+    with Celery(broker=pool.redis_url, set_as_current=False) as celery, celery.connection_for_write() as connection:
+        inspect = celery.control.inspect([pool.ready().node], timeout=5.0, connection=connection)
         (active,) = inspect.active()[pool.ready().node]
         (registered,) = inspect.registered().values()
     assert (active["name"], active["args"]) == ("sleep", f"job {pool.job}, step 0, 1 paths")

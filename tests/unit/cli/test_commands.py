@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestrator.cli.main import SUBJECTS, make_app
+from tests.unit.client.stage import Play, answer, staged
 
 COMMANDS = [
     "up", "down", "demo", "submit", "stream", "jobs", "job", "watch", "events", "tasks", "errors", "paths", "history",
@@ -31,7 +32,7 @@ COMMANDS = [
     "job-type apply", "job-type list", "job-type show", "job-type versions", "job-type delete",
     "edit new", "edit delete", "edit archive",
     "group next-task", "group task-job", "group task-status", "group insert", "group cancel-remaining", "group report",
-    "db migrate", "db prune", "doctor", "chaos",
+    "db migrate", "db prune", "doctor", "chaos", "completion",
 ]  # fmt: skip
 
 
@@ -183,3 +184,77 @@ def test_the_shell_can_complete_commands(typed: str, offered: set[str], tmp_path
         COMP_CWORD=str(len(words) - 1),
     )
     assert set(shown.stdout.split()) == offered
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_is_taught(shell: str, tmp_path: Path) -> None:
+    shown = orchestrator("completion", shell, home=tmp_path)
+    assert shown.returncode == 0
+    assert (
+        f"_ORCHESTRATOR_COMPLETE=complete_{shell}" in shown.stdout.replace(" ", "").replace("'", "").replace("env", "")
+        or f"complete_{shell}" in shown.stdout
+    )
+    told = json.loads(orchestrator("completion", shell, "--json", home=tmp_path).stdout)
+    assert told == {"shell": shell, "script": shown.stdout.removesuffix("\n")}
+    assert orchestrator("completion", "cmd", home=tmp_path).returncode == 2
+
+
+def test_the_shell_offers_what_the_service_has_and_nothing_where_there_is_none(tmp_path: Path) -> None:
+    def offered(typed: str, **variables: str) -> list[str]:
+        words = {"COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split()) - 1)}
+        shown = orchestrator(home=tmp_path, _ORCHESTRATOR_COMPLETE="complete_bash", **words, **variables)
+        assert shown.stderr == ""
+        return shown.stdout.split()
+
+    assert offered("orchestrator job 1") == []
+    jobs = [{"id": id, "state": "Started", "workflow": "w"} for id in (12, 13, 21)]
+    with staged() as (plays, asked, url):
+        plays += [answer(200, {"items": jobs, "next_cursor": None})]
+        assert offered("orchestrator job 1", ORCHESTRATOR_URL=url, ORCHESTRATOR_KEY="k") == ["12", "13"]
+        plays += [answer(200, {"items": [{"name": "london", "health": "ok"}], "next_cursor": None})]
+        assert offered("orchestrator site show l", ORCHESTRATOR_URL=url, ORCHESTRATOR_KEY="k") == ["london"]
+        plays += [answer(401, {"detail": "no"})]
+        assert offered("orchestrator job 1", ORCHESTRATOR_URL=url, ORCHESTRATOR_KEY="k") == []
+    assert asked[0][0] == "GET /api/v1/jobs?limit=50"
+
+
+AWAY = "a part that is needed does not answer now"
+KEYLESS = "  give a key with --key or ORCHESTRATOR_KEY; `orchestrator up` writes one to its home's profile.json"
+
+
+@pytest.mark.parametrize(
+    ("play", "code", "lines"),
+    [
+        (answer(200, b"<h1>It works!</h1>", "text/html"), 3, ["what answers at {url} is not an orchestrator: no JSON"]),
+        (answer(404, b"<h1>Not found</h1>", "text/html"), 1, ["404 Not Found from {url}/api/v1/jobs/12"]),
+        (answer(401, {"detail": "this key is not known", "errors": []}), 1, ["this key is not known", KEYLESS]),
+        (answer(403, {"detail": "this is for admins", "errors": []}), 1, ["this is for admins"]),
+        (answer(404, {"detail": "there is no job 12", "errors": []}), 1, ["there is no job 12"]),
+        (answer(503, {"detail": AWAY}), 3, [AWAY]),
+    ],
+)
+def test_what_newcomers_do_wrong_is_told_in_a_line_with_its_code(
+    play: Play, code: int, lines: list[str], tmp_path: Path
+) -> None:
+    with staged() as (plays, _, url):
+        plays += [play]
+        done = orchestrator(
+            "job", "12", "--json", home=tmp_path, ORCHESTRATOR_URL=url.rstrip("/"), ORCHESTRATOR_KEY="k"
+        )
+        assert (done.returncode, done.stdout) == (code, "")
+        said = "\n".join(["orchestrator: " + lines[0], *lines[1:], ""])
+        assert done.stderr == said.format(url=url.rstrip("/"))
+
+
+def test_an_address_without_a_key_is_told_to_need_one(tmp_path: Path) -> None:
+    done = orchestrator("jobs", home=tmp_path, ORCHESTRATOR_URL="http://127.0.0.1:1")
+    assert done.returncode == 3
+    assert done.stderr == (
+        "orchestrator: there is no key for http://127.0.0.1:1: give one with --key or ORCHESTRATOR_KEY\n"
+    )
+
+
+def test_an_address_that_is_none_is_told_so(tmp_path: Path) -> None:
+    done = orchestrator("jobs", "--url", "localhost:8080", "--key", "k", home=tmp_path)
+    assert done.returncode == 2
+    assert "http://" in done.stderr

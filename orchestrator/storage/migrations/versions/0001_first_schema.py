@@ -159,6 +159,12 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
             comment="its workflow's tolerance and breaker; null = it is never held by itself",
         ),
         sa.Column(
+            "max_running",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=True,
+            comment="how many tasks may run at once: of it, of its workflow, of actions; null = no limit",
+        ),
+        sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
@@ -986,6 +992,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement for each table and index
     _edits()
     _schedules()
     _forecasts()
+    _tallies()
     op.execute(guards.FUNCTION)
     for trigger in guards.triggers().values():
         op.execute(trigger)
@@ -1572,6 +1579,17 @@ def _edits() -> None:
         postgresql_where=sa.text(
             "kind = 'review' and assignee is null and assigned_group is null and ended_at is null"
         ),
+    )
+
+
+def _tallies() -> None:
+    """What has happened, counted for metrics."""
+    op.create_table(
+        "tallies",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("labels", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False),
+        sa.Column("n", sa.Double(), nullable=False),
+        comment="How often things have happened: a count is the sum of its rows, and the hub makes one of many.",
     )
 
 

@@ -1,75 +1,20 @@
 """The client against answers that a healthy service does not give: a server of the test's own plays them."""
 
 import json
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from orchestrator.client import ApiRefused, Client, parse_events
+from orchestrator.client import ApiRefused, DocumentClient, parse_events
 from orchestrator.errors import Fault, Refused, Unreachable
-
-Play = Callable[[BaseHTTPRequestHandler], None]
+from tests.unit.client.stage import Asked, Play, answer, event, hang_up, staged, stream
 
 
 @pytest.fixture
-def stage() -> Iterator[tuple[list[Play], list[tuple[str, dict[str, str], bytes]], Client]]:
-    """What is to be answered, in order; what was asked (line, headers, body); and a client."""
-    plays: list[Play] = []
-    asked: list[tuple[str, dict[str, str], bytes]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def handle_one(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            asked.append((f"{self.command} {self.path}", {k.lower(): v for k, v in self.headers.items()}, body))
-            plays.pop(0)(self)
-
-        do_GET = do_POST = handle_one  # noqa: N815 - the names that http.server asks for
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        with Client(f"http://127.0.0.1:{server.server_port}/", "a-key") as client:
-            yield plays, asked, client
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-Stage = tuple[list[Play], list[tuple[str, dict[str, str], bytes]], Client]
-
-
-def answer(status: int, content: object, kind: str = "application/json") -> Play:
-    body = content if isinstance(content, bytes) else json.dumps(content).encode()
-
-    def play(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(status)
-        handler.send_header("Content-Type", kind)
-        handler.send_header("Content-Length", str(len(body)))
-        handler.end_headers()
-        handler.wfile.write(body)
-
-    return play
-
-
-def stream(*chunks: str) -> Play:
-    """Events, then the connection breaks off."""
-    return answer(200, "".join(chunks).encode(), "text/event-stream; charset=utf-8")
-
-
-def hang_up(handler: BaseHTTPRequestHandler) -> None:
-    handler.connection.close()
-
-
-def event(seq: int, state: str) -> str:
-    return f"id: {seq}\ndata: {json.dumps({'seq': seq, 'state': state})}\n\n"
+def stage() -> Iterator[tuple[list[Play], Asked, DocumentClient]]:
+    with staged() as (plays, asked, url), DocumentClient(url, "a-key") as client:
+        yield plays, asked, client
 
 
 def test_the_key_and_the_address_are_sent(stage: Any) -> None:
@@ -119,14 +64,14 @@ def test_something_else_that_answers_is_no_orchestrator(stage: Any) -> None:
 
 
 def test_nobody_there_is_unreachable_and_says_what_to_do() -> None:
-    with Client("http://127.0.0.1:1", "key") as client, pytest.raises(Unreachable, match="orchestrator up"):
+    with DocumentClient("http://127.0.0.1:1", "key") as client, pytest.raises(Unreachable, match="orchestrator up"):
         client.job(1)
 
 
 @pytest.mark.parametrize(("url", "key"), [("http://[::1", "key"), ("http://localhost:1", "schlüssel\u20ac")])
 def test_an_address_or_key_that_can_not_be_used_is_said_so(url: str, key: str) -> None:
     with pytest.raises(Unreachable, match="can not be used"):
-        Client(url, key)
+        DocumentClient(url, key)
 
 
 def test_lists_are_read_page_by_page(stage: Any) -> None:
@@ -217,7 +162,7 @@ def happened(seq: int, id: str = "") -> str:
     return (f"id: {id}\n" if id else "") + f'data: {{"job": 1, "seq": {seq}}}\n\n'
 
 
-def test_all_events_go_on_where_they_were_and_come_once(stage: Stage) -> None:
+def test_all_events_go_on_where_they_were_and_come_once(stage: Any) -> None:
     plays, asked, client = stage
     plays += [
         stream("retry: 1000\n\n", ": listening\nid: 5:5:\n\n", happened(1, "6:6:"), happened(2)),
@@ -229,8 +174,8 @@ def test_all_events_go_on_where_they_were_and_come_once(stage: Stage) -> None:
     heard: list[Any] = []
 
     def hear() -> None:
-        for event in client.all_events(site=["london"], workflow=None):
-            heard.append(event.get("seq", event.get("event")))  # noqa: PERF401 - it ends by an error
+        for told in client.all_events(site=["london"], workflow=None):
+            heard.append(told.get("seq", told.get("event")))  # noqa: PERF401 - it ends by an error
 
     with pytest.raises(ApiRefused, match="revoked"):
         hear()
