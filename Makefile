@@ -20,7 +20,7 @@ demo: setup ## See it work: the whole stack on a temporary home, a job with live
 
 test: setup ## Run every test: units and real parts side by side, then real processes; under fifteen minutes.
 	@$(RUN) pytest -q -n $(WORKERS) --dist loadgroup tests/unit tests/integration $(ARGS)
-	@$(RUN) pytest -q -n 3 --dist loadgroup tests/acceptance $(ARGS)
+	@$(RUN) pytest -q -n $(WORKERS) --dist loadgroup tests/acceptance $(ARGS)
 	@$(RUN) pytest -q -n 2 --dist loadgroup -m quick tests/faults $(ARGS)
 
 faults: setup ## Do to a stack all that can befall it; SEED=n does it again as it was. Some need root, and say so.

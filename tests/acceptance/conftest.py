@@ -12,6 +12,14 @@ from orchestrator.stack.lifeline import end_all, marked
 from orchestrator.stack.place import place_is_elsewhere
 from tests.acceptance.whole_stack import whole as whole
 
+LONGEST = ("test_people.py", "test_tutorial.py", "test_chaos.py", "test_sites.py")
+"""They mostly wait, and for minutes: begun last, they would be waited for alone."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the longest begin first."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
 
 @pytest.fixture
 def home() -> Iterator[Path]:

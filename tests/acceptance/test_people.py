@@ -12,7 +12,7 @@ import pytest
 from orchestrator.stack.wait import wait_until
 from tests.acceptance.whole_stack import Document, Whole, make_files
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("whole")]
+pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("people")]
 PLAY = Path(__file__).parents[2] / "examples" / "map_production" / "play.py"
 
 
