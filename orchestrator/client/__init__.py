@@ -19,6 +19,7 @@ from orchestrator.client.access import Access
 from orchestrator.client.ask import path_input as path_input
 from orchestrator.client.ask import segment as segment
 from orchestrator.client.asynchronous import Asynchronous
+from orchestrator.client.edit_jobs import EditJobs
 from orchestrator.client.errors import ApiRefused as ApiRefused
 from orchestrator.client.errors import Busy as Busy
 from orchestrator.client.errors import Changed as Changed
@@ -44,7 +45,7 @@ from orchestrator.client.task_groups import TaskGroups
 from orchestrator.client.workflows import Workflows
 
 
-class Operations(Jobs, Failures, TaskGroups, Workflows, Sites, Access):
+class Operations(Jobs, Failures, TaskGroups, EditJobs, Workflows, Sites, Access):
     """All that can be asked for."""
 
 
