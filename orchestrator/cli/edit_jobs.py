@@ -8,10 +8,9 @@ import typer
 
 from orchestrator.cli import text
 from orchestrator.cli.moments import moment_from
-from orchestrator.cli.output import put_json, put_json_lines, put_table, say
+from orchestrator.cli.output import put_json, say
 from orchestrator.cli.verb import DONE, FAILED, Call, usage, verb
 from orchestrator.cli.workflows import named, read_definition
-from orchestrator.client import ApiRefused, segment
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="JSON or YAML; - reads it")]
 Name = Annotated[str, typer.Argument(metavar="TYPE", help="The type's name")]
@@ -36,60 +35,51 @@ def add_to(app: typer.Typer) -> None:
 def apply(call: Call, file: File) -> None:
     """Make the definition in a file the newest version of the type that it names."""
     definition = read_definition(file)
-    path = f"/job-types/{segment(named(file, definition))}"
     with call.client() as client:
-        try:
-            kept = client.request("PUT", path, definition)
-        except ApiRefused as refused:
-            if refused.status != 404:
-                raise
-            kept = client.request("POST", "/job-types", definition)
-    _put(call, kept, f"job type {kept['name']}, version {kept['version']}")
+        kept = client.apply_job_type(named(file, definition), definition)
+    call.put(kept, f"job type {kept['name']}, version {kept['version']}")
 
 
 def list_types(call: Call) -> None:
     """List the types of edit jobs."""
     with call.client() as client:
-        found = client.pages("/job-types")
-        if call.json:
-            return put_json_lines(found)
-        rows = (
-            (
+        call.put_list(
+            client.job_types(),
+            ["job type", "version#", "label", "mode", "reviewers", "steps~"],
+            lambda one: (
                 one["name"],
                 one["version"],
                 one["label"],
                 one["mode"],
                 one["reviewers"] if one["quarantine"] else None,
                 ", ".join(one["steps"]),
-            )
-            for one in found
+            ),
+            empty="no job types",
         )
-        put_table(["job type", "version#", "label", "mode", "reviewers", "steps~"], rows, empty="no job types")
-    return None
 
 
 def show(call: Call, name: Name) -> None:
     """Print the newest version of a type."""
     with call.client() as client:
-        put_json(client.request("GET", f"/job-types/{segment(name)}"))
+        put_json(client.job_type(name))
 
 
 def versions(call: Call, name: Name) -> None:
     """List the versions of a type, the newest first."""
     with call.client() as client:
-        found = client.pages(f"/job-types/{segment(name)}/versions")
-        if call.json:
-            return put_json_lines(found)
-        rows = ((one["version"], one["created_by"], text.when(one["created_at"])) for one in found)
-        put_table(["version#", "by", "at"], rows, empty="no versions")
-    return None
+        call.put_list(
+            client.job_type_versions(name),
+            ["version#", "by", "at"],
+            lambda one: (one["version"], one["created_by"], text.when(one["created_at"])),
+            empty="no versions",
+        )
 
 
 def delete(call: Call, name: Name) -> None:
     """Take a type away; its jobs keep the version that they began with."""
     with call.client() as client:
-        answer = client.request("DELETE", f"/job-types/{segment(name)}")
-    _put(call, answer, f"job type {text.safe(name)} is deleted")
+        answer = client.delete_job_type(name)
+    call.put(answer, f"job type {text.safe(name)} is deleted")
 
 
 def new(
@@ -108,30 +98,28 @@ def new(
     priority: Annotated[int | None, typer.Option(min=0, max=9, help="9 is served first")] = None,
 ) -> None:
     """Make an edit job of a type: Proposed, or with --allocate Allocated."""
-    said = {
-        "job_type": job_type,
-        "name": name,
-        "assignee": assignee,
-        "group": group,
-        "allocate": allocate,
-        "extent": None if extent is None else read_definition(extent),
-        "attributes": None if attributes is None else _json(attributes),
-        "quarantine": quarantine,
-        "planned_start": None if start is None else moment_from(start, "--start"),
-        "due_at": None if due is None else moment_from(due, "--due"),
-        "priority": priority,
-    }
-    body = {key: value for key, value in said.items() if value is not None}
     with call.client() as client:
-        job = client.request("POST", "/jobs", body)
-    _put(call, job, f"job {job['id']}, {text.safe(job['name'])}, is {job['state']}")
+        job = client.start_edit(
+            job_type,
+            name,
+            assignee=assignee,
+            group=group,
+            allocate=allocate or None,
+            extent=None if extent is None else read_definition(extent),
+            attributes=None if attributes is None else _json(attributes),
+            quarantine=quarantine or None,
+            planned_start=None if start is None else moment_from(start, "--start"),
+            due_at=None if due is None else moment_from(due, "--due"),
+            priority=priority,
+        )
+    call.put(job, f"job {job['id']}, {text.safe(job['name'])}, is {job['state']}")
 
 
 def delete_job(call: Call, job_id: Annotated[int, typer.Argument(metavar="ID", min=1)]) -> None:
     """Delete an edit job that is Proposed."""
     with call.client() as client:
-        answer = client.request("DELETE", f"/jobs/{job_id}")
-    _put(call, answer, f"job {job_id} is deleted")
+        answer = client.delete_job(job_id)
+    call.put(answer, f"job {job_id} is deleted")
 
 
 def archive(
@@ -146,14 +134,12 @@ def archive(
     before = None if ended_before is None else moment_from(ended_before, "--ended-before")
     if (jobs is None) == (before is None):
         raise usage("name some jobs, or give --ended-before")
-    said = {"jobs": jobs, "ended_before": before, "job_type": job_type, "reason": reason}
-    body = {key: value for key, value in said.items() if value is not None}
     archived: list[int] = []
     refused: list[dict[str, Any]] = []
     more = True
     with call.client() as client:
         while more:
-            told = client.request("POST", "/jobs/archive", body)
+            told = client.archive(jobs, ended_before=before, job_type=job_type, reason=reason)
             archived += told["archived"]
             refused += told["refused"]
             more = told["more"] and bool(told["archived"])
@@ -164,13 +150,6 @@ def archive(
         for one in refused:
             say(f"job {one['job']}: {text.safe(one['reason'])}")
     return FAILED if refused else DONE
-
-
-def _put(call: Call, document: object, said: str) -> None:
-    if call.json:
-        put_json(document)
-    else:
-        say(said)
 
 
 def _json(said: str) -> Any:
