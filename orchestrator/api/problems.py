@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from redis.exceptions import RedisError
 from sqlalchemy import exc
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
 from orchestrator.contracts.faults import MOST, reason_of
@@ -93,6 +94,8 @@ def response_to(error: Exception) -> Response:
             return problem(422, "the body is not JSON", [Fault("$", reason)])
         case HTTPException():
             return problem(error.status_code, _said(error), headers=error.headers)
+        case ClientDisconnect():
+            return problem(400, "the body did not come whole")  # whom it concerns is gone
         case exc.DataError():
             log.warning("a value that the database does not take", exc_info=error)
             return problem(422, "the request has a value that can not be kept", [Fault("$", _first_line(error))])

@@ -22,7 +22,7 @@ WORKER_PATIENCE = 10.0
 FLOWER_USER = "admin"
 HUB_SETTINGS = ("ORCHESTRATOR_PARCEL_TASKS", "ORCHESTRATOR_WORKSPACES")
 """Settings of whoever starts the stack that its hub is told too."""
-API_SETTINGS = re.compile(r"ORCHESTRATOR_(RETENTION_.*|.*_MIB|WORKSPACES)")
+API_SETTINGS = re.compile(r"ORCHESTRATOR_(RETENTION_.*|.*_MIB|WORKSPACES|WEBHOOKS_PRIVATE)")
 """The same of its API."""
 _SETTINGS = {f"ORCHESTRATOR_{name.upper()}" for name in Settings.model_fields}
 

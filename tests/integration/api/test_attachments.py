@@ -13,6 +13,7 @@ from sqlalchemy import Engine, text
 
 from orchestrator.domain.roles import Role
 from orchestrator.services.keys import make_key
+from orchestrator.stack.wait import wait_until
 from orchestrator.storage.files import Files
 from tests.integration.api.rows import add_job
 
@@ -133,3 +134,18 @@ def test_a_key_that_is_bound_to_another_site_adds_and_takes_away_none(
     assert put(api, job, "b", b"b", **bound).status_code == 403
     assert api.delete(f"/api/v1/jobs/{job}/attachments/{id}", headers=bound).status_code == 403
     assert [one["name"] for one in api.get(f"/api/v1/jobs/{job}/attachments").json()["items"]] == ["a"]
+
+
+def test_an_upload_that_is_cut_off_is_nobodys_error(
+    api: httpx.Client, job: int, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"x" * MIB
+        assert wait_until(lambda: files(folder) != [], 20)
+        raise ConnectionAbortedError
+
+    with pytest.raises(ConnectionAbortedError):
+        put(api, job, "half.bin", pieces())
+    assert wait_until(lambda: files(folder) == [], 20)
+    assert api.get(f"/api/v1/jobs/{job}/attachments").json()["items"] == []
+    assert "error" not in caplog.text
