@@ -98,7 +98,8 @@ def _problems(operation: dict[str, Any], permission: Permission | None, *, chang
     statuses = ["422", "413", "503"]
     if permission is not Permission.OPEN:
         statuses += ["401", "403"]
-    if any(parameter["in"] == "path" for parameter in operation.get("parameters", ())):
+    # What an Idempotency-Key has made before may have been deleted since.
+    if _takes(operation, "idempotency-key") or any(one["in"] == "path" for one in operation.get("parameters", ())):
         statuses.append("404")
     if changes:
         statuses.append("409")
