@@ -14,7 +14,7 @@ from orchestrator.errors import Conflict, Invalid, Unreachable
 from orchestrator.services.receive import Part, Piece, begin, received
 from orchestrator.services.workspace import Workspaces
 
-CONTENT = os.urandom(100_000)
+CONTENT = os.urandom(99_999) + b"!"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
