@@ -18,7 +18,7 @@ help: ## List what there is to do.
 demo: setup ## See it work: the whole stack on a temporary home, a job with live bars; under a minute.
 	@.venv/bin/orchestrator demo $(ARGS)
 
-test: setup ## Run every test: units and real parts side by side, then real processes; under fifteen minutes.
+test: setup ## Run every test: units and real parts side by side, then real processes; under twenty minutes.
 	@$(RUN) pytest -q -n $(WORKERS) --dist loadgroup tests/unit tests/integration $(ARGS)
 	@$(RUN) pytest -q -n $(WORKERS) --dist loadgroup tests/acceptance $(ARGS)
 	@$(RUN) pytest -q -n 2 --dist loadgroup -m quick tests/faults $(ARGS)
