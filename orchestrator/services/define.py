@@ -4,19 +4,16 @@ import re
 from dataclasses import asdict
 from typing import Any, cast
 
-import msgspec
-from sqlalchemy import Connection, Row, Select, func, insert, select, update
-from sqlalchemy.dialects.postgresql import insert as insert_or_not
+from sqlalchemy import Connection, Row
 
 from orchestrator.contracts.views import Page, WorkflowChange, WorkflowDifference
 from orchestrator.contracts.workflow import Workflow, WorkflowVersion
 from orchestrator.domain.difference import differences
 from orchestrator.domain.fields import reference
-from orchestrator.errors import Conflict, Fault, Invalid, NotFound
+from orchestrator.errors import Fault, Invalid
 from orchestrator.services.check import checked
 from orchestrator.services.users import ensure_groups
-from orchestrator.storage.audit import audit
-from orchestrator.storage.queries.keyset import decode, page
+from orchestrator.services.versions import Versions, same, shown
 from orchestrator.storage.tables import workflow_versions, workflows
 
 SHIPPER = "orchestrator"
@@ -26,15 +23,12 @@ RESERVED = frozenset({"schema"})
 """Names below /workflows that are something else."""
 
 _NAME = re.compile(r"[a-z0-9_-]{1,100}")
-_NEWEST = (workflow_versions.c.version == workflows.c.version) & workflows.c.deleted_at.is_(None)
+_WORKFLOWS = Versions("workflow", workflows, workflow_versions, workflow_versions.c.workflow)
 
 
 def locked_version(tx: Connection, name: str) -> int:
     """The newest version, locked until the end of the transaction; NotFound when there is no such workflow."""
-    row = _alive(tx, name, lock=True)
-    if row is None:
-        raise _missing(name)
-    return row.version
+    return _WORKFLOWS.head(tx, name, lock=True).version
 
 
 def create(tx: Connection, document: object, actor: str) -> WorkflowVersion:
@@ -44,18 +38,12 @@ def create(tx: Connection, document: object, actor: str) -> WorkflowVersion:
     on.
     """
     name = _name_in(document)
-    if name is not None and _alive(tx, name) is not None and not _is_as_shipped(tx, name):
-        raise _taken(name)  # comes before whatever else is wrong
+    if name is not None and _WORKFLOWS.find(tx, name) is not None and not _is_as_shipped(tx, name):
+        raise _WORKFLOWS.taken(name)  # comes before whatever else is wrong
     workflow = checked(tx, document)
     if workflow.name in RESERVED:
         raise Invalid("the workflow can not be taken", [Fault("$.name", f"{workflow.name!r} is an address of the API")])
-    new = insert_or_not(workflows).values(name=workflow.name, version=1).on_conflict_do_nothing()
-    version = 1
-    if tx.scalar(new.returning(workflows.c.version)) is None:
-        row = tx.execute(select(workflows).where(workflows.c.name == workflow.name).with_for_update()).one()
-        if row.deleted_at is None and not _is_as_shipped(tx, workflow.name):
-            raise _taken(workflow.name)
-        version = row.version + 1
+    version = _WORKFLOWS.number(tx, workflow.name, lambda: _is_as_shipped(tx, workflow.name))
     return _keep(tx, workflow, version, actor)
 
 
@@ -64,12 +52,10 @@ def change(tx: Connection, name: str, document: object, actor: str) -> WorkflowV
 
     NotFound when there is no such workflow, Invalid when it could not run.
     """
-    row = _alive(tx, name, lock=True)
-    if row is None:
-        raise _missing(name)
+    row = _WORKFLOWS.head(tx, name, lock=True)
     workflow = checked(tx, _named(name, document))
-    now = tx.execute(_versions().where(workflows.c.name == name, _NEWEST)).one()
-    if _spelled(now.definition) == _spelled(workflow.canonical()):
+    now = _WORKFLOWS.newest(tx, name)
+    if same(now.definition, workflow.canonical()):
         return _view(now)
     return _keep(tx, workflow, row.version + 1, actor)
 
@@ -80,15 +66,14 @@ def keep_shipped(tx: Connection, workflow: Workflow) -> bool:
     What was last changed by somebody stays, and so does one that was deleted. Sites are not asked: there may be none
     yet.
     """
-    new = insert_or_not(workflows).values(name=workflow.name, version=1).on_conflict_do_nothing()
-    if tx.scalar(new.returning(workflows.c.version)) is not None:
+    if _WORKFLOWS.begin(tx, workflow.name):
         _keep(tx, workflow, 1, SHIPPER)
         return True
-    row = _alive(tx, workflow.name, lock=True)
+    row = _WORKFLOWS.find(tx, workflow.name, lock=True)
     if row is None:
         return False
-    now = tx.execute(_versions().where(workflows.c.name == workflow.name, _NEWEST)).one()
-    if now.created_by != SHIPPER or _spelled(now.definition) == _spelled(workflow.canonical()):
+    now = _WORKFLOWS.newest(tx, workflow.name)
+    if now.created_by != SHIPPER or same(now.definition, workflow.canonical()):
         return False
     _keep(tx, workflow, row.version + 1, SHIPPER)
     return True
@@ -96,24 +81,17 @@ def keep_shipped(tx: Connection, workflow: Workflow) -> bool:
 
 def delete(tx: Connection, name: str, actor: str) -> None:
     """Take a workflow away; its jobs stay, and go on. NotFound when there is none."""
-    row = _alive(tx, name, lock=True)
-    if row is None:
-        raise _missing(name)
-    tx.execute(update(workflows).where(workflows.c.name == name).values(deleted_at=func.now()))
-    audit(tx, actor, "workflow.delete", name)
+    _WORKFLOWS.delete(tx, name, actor)
 
 
 def read_workflow(tx: Connection, name: str) -> WorkflowVersion:
     """The newest version; NotFound when there is no such workflow."""
-    row = tx.execute(_versions().where(workflows.c.name == name, _NEWEST)).one_or_none()
-    if row is None:
-        raise _missing(name)
-    return _view(row)
+    return _view(_WORKFLOWS.newest(tx, name))
 
 
 def read_version(tx: Connection, name: str, version: int) -> WorkflowVersion:
     """One version; NotFound when there is no such workflow, or it has no such version."""
-    return _view(_version(tx, name, version))
+    return _view(_WORKFLOWS.at(tx, name, version))
 
 
 def compare(tx: Connection, name: str, before: int | None, after: int | None) -> WorkflowDifference:
@@ -121,71 +99,31 @@ def compare(tx: Connection, name: str, before: int | None, after: int | None) ->
 
     NotFound when there is no such workflow, or it has no such version.
     """
-    row = _alive(tx, name)
-    if row is None:
-        raise _missing(name)
-    to: int = row.version if after is None else after
+    to: int = _WORKFLOWS.head(tx, name).version if after is None else after
     from_ = max(to - 1, 1) if before is None else before
-    old, new = (_version(tx, name, version).definition for version in (from_, to))
+    old, new = (_WORKFLOWS.at(tx, name, version).definition for version in (from_, to))
     changes = [WorkflowChange(**asdict(one)) for one in differences(old, new)]
     return WorkflowDifference(name=name, from_=from_, to=to, changes=changes)
 
 
 def list_workflows(tx: Connection, limit: int, cursor: str | None = None) -> Page[WorkflowVersion]:
     """The newest version of every workflow, by name."""
-    query = _versions().where(_NEWEST).order_by(workflows.c.name)
-    if cursor is not None:
-        query = query.where(workflows.c.name > decode(cursor, str)[0])
-    return page(tx, query, limit, _view, lambda row: [row.workflow])
+    return _WORKFLOWS.list_newest(tx, limit, cursor, _view)
 
 
 def list_versions(tx: Connection, name: str, limit: int, cursor: str | None = None) -> Page[WorkflowVersion]:
     """Every version of a workflow, the newest first; NotFound when there is no such workflow."""
-    if _alive(tx, name) is None:
-        raise _missing(name)
-    query = _versions().where(workflows.c.name == name).order_by(workflow_versions.c.version.desc())
-    if cursor is not None:
-        query = query.where(workflow_versions.c.version < decode(cursor, int)[0])
-    return page(tx, query, limit, _view, lambda row: [row.version])
-
-
-def _versions() -> Select[Any]:
-    return select(workflow_versions).join(workflows, workflows.c.name == workflow_versions.c.workflow)
-
-
-def _version(tx: Connection, name: str, version: int) -> Row[Any]:
-    if _alive(tx, name) is None:
-        raise _missing(name)
-    query = _versions().where(workflows.c.name == name, workflow_versions.c.version == version)
-    row = tx.execute(query).one_or_none()
-    if row is None:
-        raise NotFound(f"the workflow {name!r} has no version {version}")
-    return row
-
-
-def _alive(tx: Connection, name: str, *, lock: bool = False) -> Row[Any] | None:
-    query = select(workflows).where(workflows.c.name == name, workflows.c.deleted_at.is_(None))
-    return tx.execute(query.with_for_update() if lock else query).one_or_none()
+    return _WORKFLOWS.list_all(tx, name, limit, cursor, _view)
 
 
 def _is_as_shipped(tx: Connection, name: str) -> bool:
-    made_by = select(workflow_versions.c.created_by).join(workflows, workflows.c.name == workflow_versions.c.workflow)
-    return tx.scalar(made_by.where(workflows.c.name == name, _NEWEST)) == SHIPPER
+    return _WORKFLOWS.find(tx, name) is not None and _WORKFLOWS.newest(tx, name).created_by == SHIPPER
 
 
 def _keep(tx: Connection, workflow: Workflow, version: int, actor: str) -> WorkflowVersion:
-    """Write a version and make it the newest; the workflow's row is locked."""
-    values = {"workflow": workflow.name, "version": version, "definition": workflow.canonical(), "created_by": actor}
     named = (action.group for rule in workflow.filter_rules for action in rule.action)
     ensure_groups(tx, [group for group in named if group is not None and reference(group) is None])
-    kept = tx.execute(insert(workflow_versions).values(values).returning(workflow_versions)).one()
-    tx.execute(
-        update(workflows)
-        .where(workflows.c.name == workflow.name)
-        .values(version=version, updated_at=func.now(), deleted_at=None)
-    )
-    audit(tx, actor, "workflow.define", workflow.name, detail={"version": version})
-    return _view(kept)
+    return _view(_WORKFLOWS.keep(tx, workflow.name, version, workflow.canonical(), actor))
 
 
 def _name_in(document: object) -> str | None:
@@ -205,19 +143,4 @@ def _named(name: str, document: object) -> object:
 
 
 def _view(row: Row[Any]) -> WorkflowVersion:
-    return WorkflowVersion.model_validate(
-        {**row.definition, "version": row.version, "created_by": row.created_by, "created_at": row.created_at}
-    )
-
-
-def _spelled(definition: object) -> bytes:
-    """For comparing: to Python, 1 and true are the same."""
-    return msgspec.json.encode(definition, order="deterministic")
-
-
-def _taken(name: str) -> Conflict:
-    return Conflict(f"there is a workflow {name!r} already; PUT makes a new version of it")
-
-
-def _missing(name: str) -> NotFound:
-    return NotFound(f"there is no workflow {name!r}")
+    return WorkflowVersion.model_validate(shown(row))

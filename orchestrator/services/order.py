@@ -13,7 +13,7 @@ from orchestrator.contracts.submission import MAX_PATHS, Submission, read_paths,
 from orchestrator.contracts.workflow import Workflow
 from orchestrator.domain.fields import bind, unknown_site
 from orchestrator.domain.walked import Walked
-from orchestrator.errors import Conflict, Fault, Invalid
+from orchestrator.errors import Conflict, Fault, Invalid, Refused
 from orchestrator.services.attributes import attribute_faults
 from orchestrator.services.check import method_fault
 from orchestrator.services.offers import Offers, load_offers
@@ -65,6 +65,16 @@ def read_order(tx: Connection, body: object) -> Order:
     if wrong := [*found, *wrong]:
         raise _refusal(wrong)
     return Order(submission, workflow, version, values, steps, method, options, paths)
+
+
+def order_faults(tx: Connection, body: object, where: str) -> Iterator[Fault]:
+    """What would keep it from being submitted now, for a definition that has it at ``where``."""
+    try:
+        read_order(tx, body)
+    except Invalid as wrong:
+        yield from (Fault(where + fault.place.removeprefix("$"), fault.reason) for fault in wrong.faults)
+    except Refused as refused:
+        yield Fault(f"{where}.workflow", refused.detail)
 
 
 def _read(body: object) -> tuple[Submission, PathList, list[Fault]]:

@@ -9,9 +9,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from orchestrator.contracts.faults import MOST, read_storable
 from orchestrator.contracts.task_group import TaskDefinition, TaskGroupDefinition
-from orchestrator.errors import Conflict, Fault, Invalid, NotFound, Refused
+from orchestrator.errors import Conflict, Fault, Invalid, NotFound
 from orchestrator.services.attributes import schema_faults
-from orchestrator.services.order import read_order
+from orchestrator.services.order import order_faults
 from orchestrator.services.users import ensure_groups, known_users
 from orchestrator.storage.audit import audit
 from orchestrator.storage.tables import group_jobs, group_tasks, jobs, task_groups
@@ -91,12 +91,5 @@ def _checked(tx: Connection, body: object) -> TaskGroupDefinition:
 def _run_faults(tx: Connection, tasks: Sequence[TaskDefinition]) -> Iterator[Fault]:
     """What would keep the workflows of automatic tasks from being submitted now."""
     for place, task in enumerate(tasks):
-        if task.run is None:
-            continue
-        where = f"$.tasks[{place}]"
-        try:
-            read_order(tx, task.run)
-        except Invalid as wrong:
-            yield from (Fault(where + fault.place.removeprefix("$"), fault.reason) for fault in wrong.faults)
-        except Refused as refused:
-            yield Fault(f"{where}.workflow", refused.detail)
+        if task.run is not None:
+            yield from order_faults(tx, task.run, f"$.tasks[{place}]")

@@ -8,6 +8,7 @@ import httpx
 import yaml
 from sqlalchemy import Engine, func, select
 
+from orchestrator.errors import Conflict
 from orchestrator.services import define
 from orchestrator.storage.tables import workflow_versions
 
@@ -212,7 +213,7 @@ def test_creating_at_once_makes_one(offering: Engine, copying: dict[str, Any]) -
         try:
             with offering.begin() as tx:
                 return f"version {define.create(tx, copying, 'a').version}"
-        except define.Conflict:
+        except Conflict:
             return "taken"
 
     with ThreadPoolExecutor(8) as pool:
