@@ -9,6 +9,7 @@ import typer
 from orchestrator.cli.control import Why
 from orchestrator.cli.definition import named, read_definition
 from orchestrator.cli.fields import read_fields
+from orchestrator.cli.job_options import Discovery, Fields, Priority, Queue, Site, Version, walks
 from orchestrator.cli.moments import moment_from
 from orchestrator.cli.output import put_facts, put_json, put_json_lines, put_table, say
 from orchestrator.cli.starts import read_starts
@@ -49,7 +50,7 @@ def add(
         list[str], typer.Argument(metavar="PATH...", help="Where to start: folders to walk, or the very paths")
     ],
     *,
-    site: Annotated[str, typer.Option(metavar="NAME", help="The site at which the paths are")],
+    site: Site,
     cron: Annotated[
         str | None, typer.Option(metavar="TEXT", help="When: minute hour day-of-month month day-of-week, or @daily")
     ] = None,
@@ -58,24 +59,17 @@ def add(
     ] = None,
     every: Annotated[str | None, typer.Option(metavar="TIME", help="When: an interval (10m, 6h)")] = None,
     at: Annotated[str | None, typer.Option(metavar="TIME", help="When: once, at a time or so long from now")] = None,
-    field: Annotated[
-        list[str] | None,
-        typer.Option("--field", "-f", metavar="NAME=VALUE", help="A field of the workflow; repeatable"),
-    ] = None,
+    field: Fields = None,
     overlap: Annotated[
         Overlap, typer.Option(help="While its job before has not ended: skip, queue, or replace that one")
     ] = Overlap.SKIP,
     catch_up: Annotated[
         str | None, typer.Option(metavar="TIME", help="So late what was missed is made up; 1h unless given")
     ] = None,
-    version: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="This version of the workflow, not the newest")
-    ] = None,
-    queue: Annotated[str | None, typer.Option(metavar="NAME", help="A queue of the site other than default")] = None,
-    priority: Annotated[int | None, typer.Option(min=0, max=9, help="0 (last) to 9 (first); 5 unless given")] = None,
-    discovery: Annotated[
-        str | None, typer.Option(metavar="METHOD", help="How paths are found, in place of the workflow's own way")
-    ] = None,
+    version: Version = None,
+    queue: Queue = None,
+    priority: Priority = None,
+    discovery: Discovery = None,
     paused: Annotated[bool, typer.Option("--paused", help="It comes due only once it is resumed")] = False,
 ) -> None:
     """Make a schedule: a workflow is run over paths at a site, again and again or once."""
@@ -83,7 +77,7 @@ def add(
         raise usage("give one of --cron, --every and --at")
     with call.client() as client:
         definition = client.workflow(workflow) if version is None else client.workflow_version(workflow, version)
-        walked = (discovery or definition.get("discovery")) in ("recursive", "changes", "listing")
+        walked = walks(discovery or definition.get("discovery"))
         body: Document = {
             "name": name,
             "workflow": workflow,

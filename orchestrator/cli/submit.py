@@ -10,6 +10,7 @@ import typer
 from orchestrator.cli import complete
 from orchestrator.cli.fields import read_fields
 from orchestrator.cli.forecast import foretell
+from orchestrator.cli.job_options import Discovery, Fields, Priority, Queue, Site, Version, walks
 from orchestrator.cli.moments import moment_from
 from orchestrator.cli.output import warn
 from orchestrator.cli.starts import read_starts
@@ -52,18 +53,11 @@ def submit(
         ),
     ] = None,
     *,
-    site: Annotated[
-        str, typer.Option(metavar="NAME", help="The site at which the paths are", autocompletion=complete.sites)
-    ],
-    field: Annotated[
-        list[str] | None,
-        typer.Option("--field", "-f", metavar="NAME=VALUE", help="A field of the workflow; repeatable"),
-    ] = None,
-    queue: Annotated[str | None, typer.Option(metavar="NAME", help="A queue of the site other than default")] = None,
-    priority: Annotated[int | None, typer.Option(min=0, max=9, help="0 (last) to 9 (first); 5 unless given")] = None,
-    discovery: Annotated[
-        str | None, typer.Option(metavar="METHOD", help="How paths are found, in place of the workflow's own way")
-    ] = None,
+    site: Site,
+    field: Fields = None,
+    queue: Queue = None,
+    priority: Priority = None,
+    discovery: Discovery = None,
     not_before: Annotated[
         str | None, typer.Option(metavar="TIME", help="Nothing begins before: a time, or how long from now (2h)")
     ] = None,
@@ -81,9 +75,7 @@ def submit(
     idempotency_key: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Submitting again with the same text gives the same job")
     ] = None,
-    version: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="This version of the workflow, not the newest")
-    ] = None,
+    version: Version = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only find the paths, and show what would run where; nothing is run")
     ] = False,
@@ -109,11 +101,10 @@ def submit(
         streams = method == "stream"
         if streams != (paths == ["-"]) or (ndjson and not streams) or (paths_from is not None and streams):
             raise usage("where the discovery is stream, and only there, PATH is -, and --ndjson may say what comes")
-        walked = method in ("recursive", "changes", "listing")
         job = client.submit(
             workflow,
             site,
-            () if streams else read_starts(paths or (), paths_from, nul=nul, walked=walked),
+            () if streams else read_starts(paths or (), paths_from, nul=nul, walked=walks(method)),
             fields=read_fields(field or (), definition.get("fields") or ()),
             idempotency_key=idempotency_key,
             queue=queue,
