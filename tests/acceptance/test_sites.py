@@ -136,7 +136,7 @@ def test_a_mirror_at_another_site_is_kept_up_across_a_kill(hub: Whole) -> None:
             assert wait_until(lambda: len(whole_files(mirror)) > FILES // 20, 120, pause=0.005)
             os.killpg(kill.pid, signal.SIGKILL)
             kill.wait()
-            assert hub.job(job)["state"] == "Started"
+            assert hub.job(job)["state"] in ("Pending", "Started"), "there is more to do, heard of or not"
             return {"id": job}
         return hub.end(job, 300)
 
