@@ -6,14 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from sqlalchemy import Engine
+from starlette.routing import compile_path
+from starlette.types import Receive, Scope, Send
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from orchestrator.api.app import ROUTERS
 from orchestrator.cli.main import make_app
 from orchestrator.client import DocumentClient
 from orchestrator.domain.batch_job import JobState
@@ -23,6 +27,22 @@ from tests.integration.api.test_sites import add_site
 
 ELSEWHERE = {"up", "down", "demo", "chaos", "events", "package", "edits"}
 """They start processes, do not end by themselves, or need data that is made elsewhere: other tests call them."""
+UNREACHED = {
+    "GET /api/v1/events": "events",
+    "GET /api/v1/jobs/{job_id}/package": "package",
+    "GET /api/v1/jobs/{job_id}/edits": "edits",
+    "PUT /api/v1/jobs/{job_id}/edits": "edits",
+    "POST /api/v1/tasks/{task_id}/actions/{event}": "do --task, in test_do.py",
+    "POST /api/v1/jobs/{job_id}/decisions": "do JOB accept, in test_do.py",
+    "POST /api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/send": "webhook send --delivery, in test_webhooks.py",
+    "GET /api/v1/groups/{name}": "user groups has them all",
+    "GET /api/v1/users/{name}": "user list has them all",
+    "GET /api/v1/keys/{key_id}": "key list has them all",
+    "GET /api/v1/webhooks/{webhook_id}": "webhook list has them all",
+    "GET /health/live": "for what keeps the API running",
+    "GET /metrics": "for Prometheus",
+}
+"""Routes that none of the commands called here asks for: which does, or why none has to."""
 GROUP = {"name": "sheet", "tasks": [{"name": "draw"}, {"name": "check"}, {"name": "print"}]}
 WORKFLOW = {"name": "look", "discovery": "recursive", "filter_rules": [{"action": [{"name": "noop"}]}]}
 
@@ -34,6 +54,8 @@ class Shell:
     folder: Path
     variables: dict[str, str]
     called: set[str] = field(default_factory=set)
+    asked: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    """Of the API: method and address."""
 
     def json(self, command: str, *arguments: object, given: str = "", code: int = 0) -> list[Any]:
         """What a command says."""
@@ -59,7 +81,14 @@ class Shell:
 def shell(engine: Engine, redis_url: str, admin_key: str, broker_app: FastAPI, tmp_path: Path) -> Iterator[Shell]:
     with engine.begin() as tx:
         add_site(tx, "london", functions=("worker", "discovery"))
-    with served(broker_app) as (host, port):
+    asked: list[tuple[str, str]] = []
+
+    async def noted(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            asked.append((scope["method"], scope["path"]))
+        await broker_app(scope, receive, send)
+
+    with served(cast(FastAPI, noted)) as (host, port):
         yield Shell(
             tmp_path,
             {
@@ -72,6 +101,7 @@ def shell(engine: Engine, redis_url: str, admin_key: str, broker_app: FastAPI, t
                 "ORCHESTRATOR_REDIS_URL": redis_url,
                 "ORCHESTRATOR_SECRET": SECRET.decode(),
             },
+            asked=asked,
         )
 
 
@@ -99,6 +129,16 @@ def test_every_command_answers_in_json(shell: Shell, engine: Engine):
     _access(shell)
     _installation(shell)
     assert shell.called | ELSEWHERE == set(leaves(get_command(make_app())))
+    routes = [(prefix + route.path, route) for prefix, router in ROUTERS for route in router.routes]
+    reached = {_route(routes, method, path) for method, path in set(shell.asked)}
+    there = {f"{method} {path}" for path, route in routes for method in cast(APIRoute, route).methods or ()}
+    assert there - reached - UNREACHED.keys() == set(), "give each a command, or a reason for none"
+    assert UNREACHED.keys() & reached == set(), "these are reached"
+
+
+def _route(routes: list[tuple[str, Any]], method: str, address: str) -> str:
+    found = (path for path, route in routes if method in route.methods and compile_path(path)[0].fullmatch(address))
+    return f"{method} {next(found, address)}"
 
 
 def _workflows(shell: Shell) -> None:
@@ -137,6 +177,15 @@ def _jobs(shell: Shell, ended: int, task: int) -> None:
     assert shell.one("task", task)["id"] == task
     assert shell.json("logs", task) == []
     assert shell.one("redrive", ended)["redrive_of"] == ended
+    shell.json("task", task, "--paths")
+    assert shell.json("task", task, "--history") == []
+    assert (
+        shell.one("change", shell.one("submit", "look", "/a", "--site", "london")["id"], "--name", "x")["name"] == "x"
+    )
+    assert shell.one("pause", "--where", "workflow=look", "--dry-run")["dry_run"] is True
+    many = json.dumps({"workflow": "look", "site": "london", "paths": ["/a"]}) + "\n\n{}\n"
+    made, refused = shell.json("submit", "--file", "-", given=many, code=1)
+    assert (made["status"], refused["status"], refused["line"]) == (201, 422, 3)
     with_stream = {"workflow": "look", "site": "london", "discovery": "stream"}
     stream = shell.post("/jobs", with_stream)["id"]
     assert shell.one("stream", stream, given="/a\n/b\n")["lines"] == 2
@@ -144,6 +193,13 @@ def _jobs(shell: Shell, ended: int, task: int) -> None:
     hold = shell.one("hold add", "--job", open_one["id"], "--reason", "why not")
     assert [one["id"] for one in shell.json("hold list")] == [hold["id"]]
     assert shell.one("hold release", hold["id"])["released_at"]
+    file = shell.folder / "look.txt"
+    file.write_text("look")
+    kept = shell.one("attachment add", ended, file)["id"]
+    assert [one["name"] for one in shell.json("attachment list", ended)] == ["look.txt"]
+    fetched = shell.one("attachment fetch", ended, kept, "--to", shell.folder / "again.txt")["file"]
+    assert Path(fetched).read_text() == "look"
+    shell.one("attachment delete", ended, kept)
 
 
 def _ledger(shell: Shell, engine: Engine) -> None:
@@ -190,6 +246,7 @@ def _people(shell: Shell) -> None:
     file.write_text(json.dumps(GROUP))
     assert shell.one("group define", file)["name"] == "sheet"
     assert [one["name"] for one in shell.json("group list")] == ["sheet"]
+    assert shell.one("group show", "sheet")["name"] == "sheet"
     group = shell.one("group start", "sheet", "--by-hand")["id"]
     shell.json("group task-list", group)
     assert shell.json("group tasks", group)
@@ -223,6 +280,8 @@ def _access(shell: Shell) -> None:
     assert shell.one("user change", "ann", "--role", "worker")["roles"] == ["worker"]
     assert {one["name"] for one in shell.json("user list")} >= {"ann"}
     shell.json("user groups")
+    assert shell.one("user add-to", "qa", "ann")["members"] == ["ann"]
+    shell.one("user delete-group", "qa")
     key = shell.one("key create", "--user", "ann")["id"]
     new = shell.one("key rotate", key)["id"]
     assert {key, new} <= {one["id"] for one in shell.json("key list")}
