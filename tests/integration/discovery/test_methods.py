@@ -13,6 +13,7 @@ from orchestrator.contracts.paths import PathList, pack
 from tests.integration.discovery.methods import METHODS, NEED_S3, Case, found_in, load
 from tests.integration.discovery.site import Hub, order, process, run, running, runtime, until
 from tests.s3_server import s3_server
+from workers import store_pages
 from workers.discovery import gather
 from workers.registry import REGISTRY
 
@@ -43,6 +44,7 @@ def name(request: pytest.FixtureRequest) -> str:
 def case(request: pytest.FixtureRequest, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Case]:
     monkeypatch.setattr(gather, "_MOST_SIGHTED", 20)
     monkeypatch.setattr(gather, "_ENOUGH", 20)
+    monkeypatch.setattr(store_pages, "PAGE", 20)
     case = METHODS[name](tmp_path, request.getfixturevalue("s3") if name in NEED_S3 else None, N)
     load(case)
     yield case

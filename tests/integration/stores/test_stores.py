@@ -6,10 +6,11 @@ from uuid import uuid4
 
 import pytest
 
+from orchestrator.contracts.paths import is_url
 from tests.s3_server import CREDENTIALS, put, s3_server, store_at
 from workers.roots import OutsideRoots
 from workers.store_entry import StoreEntry
-from workers.stores import Entry, StoreMissing, Stores, is_url
+from workers.stores import Entry, StoreMissing, Stores
 
 KEYS = ["a", "a/b", "a-b", "a/c/d", "b b%20+.tif", "ü/日", "z/1", "z/10", "z/2"]
 
