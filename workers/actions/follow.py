@@ -78,8 +78,9 @@ def _follow_object(ctx: Context, source: os.stat_result, old: bytes, target: byt
 
 def _same_tag(ctx: Context, one: bytes, other: bytes) -> bool:
     here, there = entry(ctx, one), entry(ctx, other)
-    alike = here is not None and there is not None and here.tag is not None
-    return alike and (here.tag, here.size) == (there.tag, there.size)
+    if here is None or there is None or here.tag is None:
+        return False
+    return (here.tag, here.size) == (there.tag, there.size)
 
 
 def _rename_object(ctx: Context, old: bytes, target: bytes) -> bool:

@@ -118,7 +118,7 @@ def test_its_memory_does_not_grow_with_what_it_finds(
     redis_url: str, hub: Hub, name: str, request: pytest.FixtureRequest, tmp_path: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:  # fmt: skip
-    """Of its processes, two of which are killed: some tens of MiB beyond what a thousand paths take, whatever the number."""
+    """Of its processes, two of which are killed: some tens of MiB beyond what a thousand paths take, however many."""
     if name == "given":
         pytest.skip("what is given comes with the order, 5,000 paths at most")
     peaks: list[int] = []
