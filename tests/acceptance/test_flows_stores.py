@@ -13,7 +13,7 @@ import zstandard
 from orchestrator.stack.wait import wait_until
 from tests.acceptance.changing_tree import grow
 from tests.acceptance.whole_stack import Whole, raw, started
-from tests.s3_server import CREDENTIALS, put, s3_server, store_at
+from tests.s3_server import CREDENTIALS, put, put_object, s3_server, store_at
 from workers.stores import Stores
 
 pytestmark = pytest.mark.timeout(1800)
@@ -121,8 +121,7 @@ def test_a_store_is_mirrored_in_a_folder_and_a_folder_in_a_store(stack: Whole, s
 
     def put(name: str, content: str) -> bytes:
         path = f"{source}/{name}".encode()
-        with stores.write(path) as file:
-            file.write(content.encode())
+        put_object(stores, path, content.encode())
         return path
 
     def same() -> None:
