@@ -69,7 +69,8 @@ def test_a_walk_that_is_killed_on_the_way_finds_every_path_once_and_memory_stays
     workflow = whole.define({"name": "noop"})
     assert whole.run(workflow, few, seconds=120)["state"] == "Success"
     parts = ("hub", "api", "london.discovery", "redis")
-    before, peak = memory(whole, *parts), dict.fromkeys(parts, 0.0)
+    before = memory(whole, *parts)
+    peak = dict(before)
     job = whole.submit(workflow, many)
 
     def reached(count: int) -> bool:
