@@ -24,6 +24,7 @@ from orchestrator.client.ask import (
 from orchestrator.client.errors import Busy, Document, silent
 from orchestrator.client.events import PATIENCE_S, AllListening, Heard, Listening, Reset, heard, of_job, wanted
 from orchestrator.client.handles import JobHandle, Progress, ended
+from orchestrator.client.trust import trusted
 from orchestrator.contracts.views import Job, Page, Snapshot
 from orchestrator.errors import Unreachable
 
@@ -49,6 +50,7 @@ class Connected:
                 headers={"Authorization": f"Bearer {key}"},
                 timeout=httpx.Timeout(timeout_s, connect=CONNECT_S),
                 trust_env=not is_local(self.url),
+                verify=trusted(self.url),
             )
         except (httpx.InvalidURL, ValueError) as error:
             raise Unreachable(f"{self.url!r} with this key can not be used: {error}") from error
