@@ -10,7 +10,7 @@ import typer
 from orchestrator.cli import complete
 from orchestrator.cli.fields import read_fields
 from orchestrator.cli.forecast import foretell
-from orchestrator.cli.job_options import Discovery, Fields, Priority, Queue, Site, Version, walks
+from orchestrator.cli.job_options import Discovery, Fields, MaybeSite, Priority, Queue, Version, walks
 from orchestrator.cli.moments import moment_from
 from orchestrator.cli.output import warn
 from orchestrator.cli.starts import read_starts
@@ -57,7 +57,7 @@ def submit(
         ),
     ] = None,
     *,
-    site: Site | None = None,
+    site: MaybeSite = None,
     field: Fields = None,
     queue: Queue = None,
     priority: Priority = None,

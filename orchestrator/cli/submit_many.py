@@ -22,7 +22,7 @@ def submit_many(call: Call, file: Path, key: str | None) -> int:
         numbers: list[int] = []
         try:
             for answer in client.submit_many(_jobs(file, lines, numbers), idempotency_key=key):
-                line: int = numbers[answer["line"] - 1]
+                line = numbers[int(answer["line"]) - 1]
                 refused += answer["status"] >= 400
                 made += answer["status"] < 400
                 if call.json:

@@ -130,16 +130,16 @@ def test_every_command_answers_in_json(shell: Shell, engine: Engine):
     _access(shell)
     _installation(shell)
     assert shell.called | ELSEWHERE == set(leaves(get_command(make_app())))
-    routes = [(prefix + route.path, route) for prefix, router in ROUTERS for route in router.routes]
+    routes = [(prefix, route) for prefix, router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
     reached = {_route(routes, method, path) for method, path in set(shell.asked)}
-    there = {f"{method} {path}" for path, route in routes for method in cast(APIRoute, route).methods or ()}
+    there = {f"{method} {prefix}{route.path}" for prefix, route in routes for method in route.methods or ()}
     assert there - reached - UNREACHED.keys() == set(), "give each a command, or a reason for none"
     assert UNREACHED.keys() & reached == set(), "these are reached"
 
 
-def _route(routes: list[tuple[str, Any]], method: str, address: str) -> str:
-    found = (path for path, route in routes if method in route.methods and compile_path(path)[0].fullmatch(address))
-    return f"{method} {next(found, address)}"
+def _route(routes: list[tuple[str, APIRoute]], method: str, address: str) -> str:
+    ways = (prefix + route.path for prefix, route in routes if method in (route.methods or ()))
+    return f"{method} {next((way for way in ways if compile_path(way)[0].fullmatch(address)), address)}"
 
 
 def _workflows(shell: Shell) -> None:
@@ -154,6 +154,7 @@ def _workflows(shell: Shell) -> None:
     shell.one("workflow apply", file)
     assert [one["version"] for one in shell.json("workflow versions", "look")] == [2, 1]
     assert shell.json("workflow diff", "look")
+    assert shell.one("workflow show", "look", "--version", 1)["version"] == 1
     assert shell.one("workflow schema")
     assert shell.json("workflow export", "look")
     file.write_text(json.dumps({**WORKFLOW, "name": "other"}))
@@ -172,7 +173,10 @@ def _jobs(shell: Shell, ended: int, task: int) -> None:
     assert shell.json("history", job["id"])[0]["event"]
     assert shell.one("cancel", job["id"])["state"] in ("Dequeuing", "Cancelled")
     assert shell.json("watch", ended, code=1)[-1]["state"] == "Failure"
-    assert shell.json("errors", ended) == []
+    assert shell.json("errors", ended) == shell.json("errors") == []
+    shell.json("errors", ended, "--fingerprint", "0123456789abcdef")
+    assert shell.json("logs", ended) == shell.json("logs", "--task", task) == []
+    shell.json("why", ended, "--task", task)
     assert [one["path"] for one in shell.json("paths", ended)] == ["/b"]
     assert [one["id"] for one in shell.json("tasks", ended)] == [task]
     assert shell.one("task", task)["id"] == task
@@ -226,7 +230,7 @@ def _schedules(shell: Shell) -> None:
     file = shell.folder / "weekly.json"
     said = {"name": "weekly", "workflow": "look", "site": "london", "paths": ["/data"], "every": "7d"}
     file.write_text(json.dumps(said))
-    assert shell.one("schedule apply", file)["name"] == "weekly"
+    assert shell.one("schedule apply", file)["id"] == shell.one("schedule apply", file)["id"]
     shell.one("schedule delete", "weekly")
 
 

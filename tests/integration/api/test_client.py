@@ -59,7 +59,7 @@ def test_a_wait_goes_on_when_the_api_is_killed_and_comes_back(
             assert wait_until(lambda: all(heard.values()), 20)
             with engine.begin() as tx:
                 move_job(tx, job, JobState.STARTED, JobEvent.PAUSE_REQUESTED)
-            assert wait_until(lambda: happened and all(one[-1].state == "Pausing" for one in heard.values()), 20)
+            assert wait_until(lambda: bool(happened) and all(one[-1].state == "Pausing" for one in heard.values()), 20)
             os.kill(api.pid, signal.SIGKILL)
             api.wait()
         assert not answers(port)
