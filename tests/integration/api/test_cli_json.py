@@ -39,6 +39,7 @@ UNREACHED = {
     "GET /api/v1/users/{name}": "user list has them all",
     "GET /api/v1/keys/{key_id}": "key list has them all",
     "GET /api/v1/webhooks/{webhook_id}": "webhook list has them all",
+    "GET /api/v1/workflows/schema": "workflow schema knows it by itself",
     "GET /health/live": "for what keeps the API running",
     "GET /metrics": "for Prometheus",
 }
