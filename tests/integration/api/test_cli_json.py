@@ -10,40 +10,21 @@ from typing import Any, cast
 
 import pytest
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
 from sqlalchemy import Engine
-from starlette.routing import compile_path
 from starlette.types import Receive, Scope, Send
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from orchestrator.api.app import ROUTERS
 from orchestrator.cli.main import make_app
 from orchestrator.client import DocumentClient
 from orchestrator.domain.batch_job import JobState
 from tests.integration.api.conftest import SECRET, served
+from tests.integration.api.reached import check_reached
 from tests.integration.api.rows import add_chain, add_job, add_outcome
 from tests.integration.api.test_sites import add_site
 
 ELSEWHERE = {"up", "down", "demo", "chaos", "events", "package", "edits"}
 """They start processes, do not end by themselves, or need data that is made elsewhere: other tests call them."""
-UNREACHED = {
-    "GET /api/v1/events": "events",
-    "GET /api/v1/jobs/{job_id}/package": "package",
-    "GET /api/v1/jobs/{job_id}/edits": "edits",
-    "PUT /api/v1/jobs/{job_id}/edits": "edits",
-    "POST /api/v1/tasks/{task_id}/actions/{event}": "do --task, in test_do.py",
-    "POST /api/v1/jobs/{job_id}/decisions": "do JOB accept, in test_do.py",
-    "POST /api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/send": "webhook send --delivery, in test_webhooks.py",
-    "GET /api/v1/groups/{name}": "user groups has them all",
-    "GET /api/v1/users/{name}": "user list has them all",
-    "GET /api/v1/keys/{key_id}": "key list has them all",
-    "GET /api/v1/webhooks/{webhook_id}": "webhook list has them all",
-    "GET /api/v1/workflows/schema": "workflow schema knows it by itself",
-    "GET /health/live": "for what keeps the API running",
-    "GET /metrics": "for Prometheus",
-}
-"""Routes that none of the commands called here asks for: which does, or why none has to."""
 GROUP = {"name": "sheet", "tasks": [{"name": "draw"}, {"name": "check"}, {"name": "print"}]}
 WORKFLOW = {"name": "look", "discovery": "recursive", "filter_rules": [{"action": [{"name": "noop"}]}]}
 
@@ -131,16 +112,7 @@ def test_every_command_answers_in_json(shell: Shell, engine: Engine):
     _access(shell)
     _installation(shell)
     assert shell.called | ELSEWHERE == set(leaves(get_command(make_app())))
-    routes = [(prefix, route) for prefix, router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
-    reached = {_route(routes, method, path) for method, path in set(shell.asked)}
-    there = {f"{method} {prefix}{route.path}" for prefix, route in routes for method in route.methods or ()}
-    assert there - reached - UNREACHED.keys() == set(), "give each a command, or a reason for none"
-    assert UNREACHED.keys() & reached == set(), "these are reached"
-
-
-def _route(routes: list[tuple[str, APIRoute]], method: str, address: str) -> str:
-    ways = (prefix + route.path for prefix, route in routes if method in (route.methods or ()))
-    return f"{method} {next((way for way in ways if compile_path(way)[0].fullmatch(address)), address)}"
+    check_reached(shell.asked)
 
 
 def _workflows(shell: Shell) -> None:
