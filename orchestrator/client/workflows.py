@@ -46,6 +46,11 @@ class Workflows:
         return keep("/workflows", name, WorkflowVersion, definition)
 
     @Operation
+    def limit_workflow(self, name: str, **limits: object) -> Ask[WorkflowVersion]:
+        """Limit how much runs at once from now on: ``max_running``, and ``actions`` by name; None takes one away."""
+        return Ask(method="PATCH", path=f"/workflows/{segment(name)}", answer=WorkflowVersion, document=limits)
+
+    @Operation
     def delete_workflow(self, name: str) -> Ask[None]:
         """Delete a workflow; its jobs keep the version that they run."""
         return delete(f"/workflows/{segment(name)}")

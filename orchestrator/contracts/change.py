@@ -8,6 +8,7 @@ from orchestrator.contracts.control import Reason
 from orchestrator.contracts.dependency import Dependencies
 from orchestrator.contracts.extent import Extent
 from orchestrator.contracts.users import UserName
+from orchestrator.contracts.workflow import AtOnce
 
 Title = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
 
@@ -31,6 +32,8 @@ class JobChange(BaseModel):
     group: UserName | None = None
     depends_on: Dependencies = []
     """All of them; only until the job has begun."""
+    max_running: AtOnce | None = None
+    """At most so many of its tasks run at once, from the hub's next turn on."""
     comment: Reason | None = None
 
     @model_validator(mode="after")
