@@ -82,15 +82,15 @@ def list_task_paths(tx: Connection, task: int, limit: int, cursor: str | None = 
 
 def _path(row: Row[Any], index: int, path: bytes, said: Row[Any] | None) -> views.TaskPath:
     shown, exact = path_text(path)
-    outcome: str | None = None if said is None else said.outcome
+    outcome = None if said is None else views.Outcome(said.outcome)
     message: str | None = None if said is None else said.message
     error: dict[str, str] = row.error or {}
     if said is None and row.state in (TaskState.SUCCESS, TaskState.ERROR):
-        outcome = "processed"
+        outcome = views.Outcome.PROCESSED
     elif said is None and row.state == TaskState.FAILURE:
-        outcome, message = "failed", error.get("message")
+        outcome, message = views.Outcome.FAILED, error.get("message")
     elif said is None and int.from_bytes(row.settled_bits or b"", "little") >> index & 1:
-        outcome = "processed"
+        outcome = views.Outcome.PROCESSED
     return views.TaskPath(index=index, path=shown, path_b64=exact, outcome=outcome, message=message)
 
 
