@@ -10,7 +10,7 @@ from orchestrator.api.app import make_app
 from orchestrator.contracts.change import JobChange
 from orchestrator.contracts.faults import read_as
 from orchestrator.contracts.moment import EXAMPLE
-from orchestrator.errors import Fault, Invalid
+from orchestrator.errors import Invalid
 
 
 def dates(part: Any, place: str) -> Iterator[tuple[str, Any]]:
@@ -58,10 +58,9 @@ def test_whatever_is_asked_for_a_time_takes_the_same():
 def test_what_is_no_time_is_told_with_its_place(said: object, reason: str):
     with pytest.raises(Invalid) as wrong:
         read_as(JobChange, {"due_at": said}, "no")
-    [Fault(place, why)] = wrong.value.faults
-    assert place == "$.due_at"
-    assert reason in why
-    assert "such as 2030-01-31T22:00:00Z" in why or "year" in why
+    [fault] = wrong.value.faults
+    assert fault.place == "$.due_at"
+    assert reason in fault.reason
 
 
 def test_it_is_told_in_utc():
