@@ -62,7 +62,7 @@ def do_in_bulk(
     already is unchanged, so that all of it may be repeated. 1,000 jobs are looked at at most; `next_cursor` goes on.
     """
     asked = body.model(BulkAsked, "this can not be done with many jobs")
-    cursor = None if asked.cursor is None else decode(asked.cursor, int)[0]
+    cursor = None if asked.cursor is None else decode(asked.cursor, "many jobs", int)[0]
     done = do_with_many(parts.engine, asked, who, cursor, revoke_by(parts))
     if not asked.dry_run:
         background.add_task(wake, parts.redis_url)
@@ -75,7 +75,7 @@ def do_in_bulk(
         skipped=len(done.skipped),
         skips=[views.Skip(job_id=job, state=state, why=why) for job, state, why in done.skipped[:MOST_SKIPS]],
         made=done.made,
-        next_cursor=None if done.last is None else encode([done.last]),
+        next_cursor=None if done.last is None else encode("many jobs", [done.last]),
     )
 
 
