@@ -31,6 +31,7 @@ SUBJECTS = {
     "forecast": {"forecast"},
     "events": {"events"},
     "control": {"pause", "resume", "cancel", "redrive", "retry", "why"},
+    "limits": {"limit"},
     "holds": {"hold"},
     "schedules": {"schedule"},
     "worklist": {"worklist", "do"},

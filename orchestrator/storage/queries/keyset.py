@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, Row, Select
+from sqlalchemy import BigInteger, Column, Connection, Row, Select, literal
 
 from orchestrator.contracts.views import Page
 from orchestrator.errors import Fault, Invalid
@@ -62,6 +62,7 @@ def page_by(
     """Up to ``limit`` rows behind the cursor, in the order of one column that tells them apart."""
     if cursor is not None:
         (last,) = decode(cursor, str(column), column.type.python_type)
+        last = literal(last, BigInteger) if isinstance(last, int) else last  # it may be more than the column holds
         query = query.where(column < last if falling else column > last)
     ordered = query.order_by(column.desc() if falling else column)
     return page(tx, ordered, str(column), limit, view, lambda row: [getattr(row, column.name)])

@@ -32,7 +32,7 @@ def test_a_version_says_so_and_the_jobs_that_have_not_ended_keep_to_it(
     assert [action["max_running"] for action in told["filter_rules"][0]["action"]] == [None, 4]
     assert limited.headers["etag"] == api.get(URL).headers["etag"] != version
     with offering.begin() as tx:
-        kept = dict(tx.execute(text("select id, max_running from jobs")).tuples().all())
+        kept = {row.id: row.max_running for row in tx.execute(text("select id, max_running from jobs"))}
     assert kept == {live: {"job": 9, "workflow": 40, "actions": {"fs.copy": 4}}, ended: {"job": 9}}
     assert [one["place"] for one in api.get(f"{URL}/diff").json()["changes"]] == [
         "$.filter_rules[0].action[1].max_running",
