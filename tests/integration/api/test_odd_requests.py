@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from sqlalchemy import Engine, insert
 
-from orchestrator.api.app import ROUTERS
+from orchestrator.api.app import ROUTERS, make_app
 from orchestrator.api.body_limit import MIB, largest
 from orchestrator.api.openapi import permission_of
 from orchestrator.domain.batch_job import JobState
@@ -18,6 +19,7 @@ from orchestrator.domain.roles import Permission
 from orchestrator.services.hold import Scope
 from orchestrator.storage import tables
 from orchestrator.storage.queries.keyset import encode
+from tests.integration.api.conftest import SECRET
 from tests.integration.api.rows import add_chain, add_job
 from tests.integration.api.test_sites import add_site
 
@@ -70,8 +72,10 @@ ENDLESS = {"GET /api/v1/events", "GET /api/v1/jobs/{job_id}/events"}
 
 
 @pytest.fixture
-def app(broker_app: FastAPI) -> FastAPI:
-    return broker_app
+def app(engine: Engine, redis_url: str, tmp_path: Path) -> FastAPI:
+    """With all its parts, since one that is missing is 503 by intent."""
+    attachments, workspaces = tmp_path / "attachments", tmp_path / "workspaces"
+    return make_app(engine, secret=SECRET, redis_url=redis_url, attachments_folder=attachments, workspaces=workspaces)
 
 
 @pytest.fixture
