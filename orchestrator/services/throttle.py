@@ -45,8 +45,8 @@ def _tell_jobs(tx: Connection, workflow: str, asked: LimitsAsked) -> None:
     kept: list[str | None] = []
     for job in tx.execute(_LIVE, {"workflow": workflow}):
         its_own = {action: n for action, n in asked.actions.items() if action in job.actions}
-        actions = otherwise((job.max_running or {}).get("actions"), its_own)
-        limits = otherwise(job.max_running, {**said, "actions": actions})
+        before: dict[str, Any] = job.max_running or {}
+        limits = otherwise(before, {**said, "actions": otherwise(before.get("actions"), its_own)})
         if limits != job.max_running:
             ids.append(job.id)
             kept.append(None if limits is None else msgspec.json.encode(limits).decode())
