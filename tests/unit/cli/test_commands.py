@@ -47,7 +47,7 @@ def orchestrator(*arguments: str, home: Path, **variables: str) -> Done:
     """The command line in this process, with a clean environment."""
     settings = {name: None for name in os.environ if name.startswith("ORCHESTRATOR_")}
     runner = CliRunner(env={**settings, "ORCHESTRATOR_HOME": str(home), "COLUMNS": "200", **variables})
-    done = runner.invoke(make_app(), arguments)
+    done = runner.invoke(make_app(arguments), arguments)  # as main() does
     return Done(done.exit_code, done.stdout, done.stderr)
 
 
