@@ -3,14 +3,19 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 
 from anyio import to_thread
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
+from orchestrator.errors import Unauthenticated
 from orchestrator.services.keys import Caller, check_key
 
 _MOST = 10_000
+Ended = Callable[[], None]
 
 
 class Callers:
@@ -20,6 +25,8 @@ class Callers:
         self._engine, self._seconds, self._clock = engine, seconds, clock
         self._seen: dict[bytes, tuple[float, Caller]] = {}
         self._asking: dict[bytes, asyncio.Future[Caller]] = {}
+        self._watched: defaultdict[str, set[Ended]] = defaultdict(set)
+        self._watching: asyncio.Task[None] | None = None
 
     def recall(self, plain: str) -> Caller | None:
         """The caller when the key was checked a moment ago; does not block."""
@@ -50,6 +57,31 @@ class Callers:
             del self._asking[digest]
         if not done.cancelled():
             done.exception()  # told to those who wait, if any still do
+
+    @contextmanager
+    def watch(self, plain: str, ended: Ended) -> Generator[None]:
+        """Call ``ended`` when the key is refused, ``seconds`` later at most; one look a key, however many watch it."""
+        self._watched[plain].add(ended)
+        if self._watching is None or self._watching.done():
+            self._watching = asyncio.create_task(self._watch())
+        try:
+            yield
+        finally:
+            self._watched[plain].discard(ended)
+            if not self._watched[plain]:
+                del self._watched[plain]
+
+    async def _watch(self) -> None:
+        while self._watched:
+            await asyncio.sleep(self._seconds)
+            for plain in [*self._watched]:
+                try:
+                    await to_thread.run_sync(self.check, plain)
+                except Unauthenticated:
+                    for ended in [*self._watched.get(plain, ())]:
+                        ended()
+                except SQLAlchemyError:
+                    break  # nobody can be asked; there is no news then either
 
     def forget(self) -> None:
         """Check every key anew: one has been revoked here."""

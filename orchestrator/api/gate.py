@@ -1,11 +1,13 @@
 """The gate before every route: who is it (401), is there such a door (404, 405), may they (403); then the body.
 
-It stands outside FastAPI's own handling because that reads the whole body first. An answer that goes on and on (live
-events) ends when its key does.
+It stands outside FastAPI's own handling because that reads the whole body first. A request that goes on and on (live
+events, paths that are streamed in) ends when its key does.
 """
 
+import asyncio
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from anyio import to_thread
@@ -35,6 +37,36 @@ class _Ended(Exception):
     """The key of an answer that is under way has come to its end."""
 
 
+class _Watch:
+    """Ends a request that goes on for long once its key has come to its end, also where nothing is sent or comes."""
+
+    def __init__(self, callers: Callers, scope: Scope) -> None:
+        self._callers, self._scope = callers, scope
+        self._stack, self._request = ExitStack(), asyncio.current_task()
+        self._on = self._ended = False
+
+    def begin(self) -> None:
+        """It goes on; again changes nothing."""
+        if not self._on and self._scope["caller"] is not None:
+            self._on = True
+            self._stack.enter_context(self._callers.watch(_plain(Headers(scope=self._scope)), self._end))
+
+    def _end(self) -> None:
+        if self._request is not None:
+            self._ended = True
+            self._request.cancel()
+
+    def __enter__(self) -> None:
+        """Watch from when it is seen to go on."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        """Watch no more; _Ended where it was ended."""
+        self._stack.close()
+        if self._ended and self._request is not None and isinstance(error, asyncio.CancelledError):
+            self._request.uncancel()
+            raise _Ended from None
+
+
 class Gate:
     """Lets in who may, and answers what nothing behind it has answered."""
 
@@ -47,10 +79,18 @@ class Gate:
             await self._app(scope, receive, send)
             return
         begun = False
+        watch = _Watch(self._callers, scope)
+
+        async def note_and_receive() -> Message:
+            message = await receive()
+            if message.get("more_body"):
+                watch.begin()
+            return message
 
         async def note_and_send(message: Message) -> None:
             nonlocal begun
             if begun and message.get("more_body"):
+                watch.begin()
                 await self._still(scope)
             begun = True
             await send(message)
@@ -58,9 +98,13 @@ class Gate:
         try:
             scope["caller"] = None
             await self._let_in(scope)
-            await self._app(scope, receive, note_and_send)
+            with watch:
+                await self._app(scope, note_and_receive, note_and_send)
         except _Ended:
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            if begun:
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+            else:
+                await response_to(Unauthenticated("the API key has come to its end"))(scope, receive, send)
         except Exception as error:
             if begun:
                 raise
@@ -96,10 +140,14 @@ class Gate:
         caller.must(door.permission)
 
     async def _caller(self, headers: Headers) -> Caller:
-        scheme, _, plain = headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not plain.strip():
-            raise Unauthenticated("send an API key as 'Authorization: Bearer <key>'")
-        return await self._callers.know(plain.strip())
+        return await self._callers.know(_plain(headers))
+
+
+def _plain(headers: Headers) -> str:
+    scheme, _, plain = headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not plain.strip():
+        raise Unauthenticated("send an API key as 'Authorization: Bearer <key>'")
+    return plain.strip()
 
 
 def _allow(doors: Iterable[Door]) -> str:

@@ -1,11 +1,17 @@
 """Submitting jobs: one that a request asks for, or one for each line of a body, as it comes in."""
 
+import asyncio
 import json
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import Any, cast
+
+from anyio import to_thread
+from starlette.exceptions import HTTPException
 
 from orchestrator.api.lines import LineCutter
 from orchestrator.api.problems import response_to
 from orchestrator.api.requires import Parts
+from orchestrator.broker.wake import wake
 from orchestrator.contracts import views
 from orchestrator.contracts.document import read_json
 from orchestrator.contracts.failpoints import failpoint
@@ -20,6 +26,8 @@ from orchestrator.storage.queries.jobs import read_job
 MOST_LINES = 10_000
 MOST_BYTES = 32 * 1024 * 1024
 LONGEST_LINE = 1024 * 1024
+SILENCE_S = 300.0
+"""A body of which nothing comes for so long is ended."""
 LONGEST_KEY = 180
 """Of a batch: the number of the line is added to it."""
 
@@ -43,61 +51,69 @@ def submitted(parts: Parts, who: Caller, request: object, key: str | None) -> tu
 
 
 class Submitter:
-    """Takes the pieces of a body whose lines are submissions; ``answers`` has one for each line, as JSON."""
+    """Takes the pieces of a body whose lines are submissions; each line is answered as it would have been alone."""
 
     def __init__(self, parts: Parts, who: Caller, key: str | None) -> None:
         self._parts, self._who, self._key = parts, who, key
         self._cutter = LineCutter(LONGEST_LINE)
         self._line = self._bytes = 0
-        self.answers: list[str] = []
         self.over = False
         """No further line is looked at."""
 
-    def take(self, piece: bytes) -> None:
-        """Submit the lines that end in this piece."""
-        self._bytes += len(piece)
+    async def answers(self, body: AsyncIterator[bytes]) -> AsyncGenerator[str]:
+        """An answer for each line, as JSON, before the next line is looked at."""
         try:
-            lines = self._cutter.feed(piece)
+            while not self.over:
+                async with asyncio.timeout(SILENCE_S):
+                    piece = await anext(body, None)
+                for line in self._cut(piece):
+                    if answer := await to_thread.run_sync(self._submit, line):
+                        yield answer
+                await to_thread.run_sync(wake, self._parts.redis_url)
+                if piece is None:
+                    return
+        except TimeoutError:
+            yield self._refuse(self._line + 1, HTTPException(408, f"nothing came for {SILENCE_S:g} seconds"))
         except TooLarge as error:
-            return self._refuse(self._line + 1, error)
-        self._submit(lines)
+            yield self._refuse(self._line + 1, error)
+
+    def _cut(self, piece: bytes | None) -> Iterator[bytes]:
+        """The lines that end in this piece, None being the end; TooLarge behind those that come before what is."""
+        if piece is None:
+            yield from self._cutter.last()
+            return
+        self._bytes += len(piece)
+        for line in self._cutter.feed(piece):
+            if self.over:
+                return
+            yield line
         if self._bytes > MOST_BYTES and not self.over:
-            self._refuse(self._line + 1, TooLarge(f"the lines are more than {MOST_BYTES} bytes together"))
-        return None
+            raise TooLarge(f"the lines are more than {MOST_BYTES} bytes together")
 
-    def end(self) -> None:
-        """There is no more of the body."""
-        if not self.over:
-            self._submit(self._cutter.last())
-
-    def _submit(self, lines: list[bytes]) -> None:
-        for line in lines:
-            self._line += 1
-            if self.over or not line.strip():
-                continue
-            if self._line > MOST_LINES:
-                return self._refuse(self._line, TooLarge(f"more than {MOST_LINES} lines"))
-            self._submit_one(line)
-        return None
-
-    def _submit_one(self, line: bytes) -> None:
+    def _submit(self, line: bytes) -> str | None:
+        """Submit a line; its answer, None for one that is empty."""
+        self._line += 1
+        if not line.strip():
+            return None
+        if self._line > MOST_LINES:
+            return self._refuse(self._line, TooLarge(f"more than {MOST_LINES} lines"))
         try:
             key = None if self._key is None else f"{self._key}:{self._line}"
             job, created = submitted(self._parts, self._who, read_json(line), key)
         except Exception as error:  # noqa: BLE001 - whatever it is: the line is answered as it would have been alone
-            self._refuse(self._line, error)
-        else:
-            self._answer(views.Line(line=self._line, status=201 if created else 200, job_id=job.id, state=job.state))
+            return self._refuse(self._line, error)
+        return _told(views.Line(line=self._line, status=201 if created else 200, job_id=job.id, state=job.state))
 
-    def _refuse(self, line: int, error: Exception) -> None:
+    def _refuse(self, line: int, error: Exception) -> str:
         """Answer as the line would have been alone. When a part is away, the next ones would fare no better."""
         problem: dict[str, Any] = json.loads(bytes(response_to(error).body))
         self.over = isinstance(error, TooLarge) or problem["status"] >= 500
         named = {name: problem[name] for name in ("status", "title", "detail", "errors")}
-        self._answer(views.Line(line=line, **named))
+        return _told(views.Line(line=line, **named))
 
-    def _answer(self, line: views.Line) -> None:
-        self.answers.append(line.model_dump_json(exclude_none=True))
+
+def _told(line: views.Line) -> str:
+    return line.model_dump_json(exclude_none=True) + "\n"
 
 
 def _names(request: object, key: str) -> bool:

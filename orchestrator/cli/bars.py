@@ -7,8 +7,9 @@ from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Ta
 from rich.text import Text
 
 from orchestrator.cli.text import duration, number, safe
+from orchestrator.domain.task import TASK
 
-ENDED = ("Success", "Error", "Failure", "Skipped", "Cancelled")
+ENDED = tuple(state for state in TASK.words if TASK.state(state) in TASK.ends)
 FAILED = ("Error", "Failure")
 
 

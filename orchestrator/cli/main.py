@@ -32,6 +32,7 @@ SUBJECTS = {
     "events": {"events"},
     "change": {"change"},
     "control": {"pause", "resume", "cancel", "redrive", "retry", "why"},
+    "limits": {"limit"},
     "holds": {"hold"},
     "schedules": {"schedule"},
     "worklist": {"worklist", "do"},

@@ -9,10 +9,10 @@ from orchestrator.cli.output import cell, console, put_facts, say, table
 from orchestrator.cli.text import duration, moment, path, when
 from orchestrator.client import ApiRefused, DocumentClient
 from orchestrator.domain.batch_job import BATCH_JOB
+from orchestrator.domain.task import TASK
 
 SHOWN_FAILURES = 5
 OUTCOMES = ("total", "processed", "skipped", "failed", "aborted", "cancelled", "unmatched")
-TASK_STATES = ("Pending", "Started", "Success", "Error", "Failure", "Skipped", "Cancelled")
 
 
 def took(job: dict[str, Any]) -> str | None:
@@ -24,10 +24,10 @@ def took(job: dict[str, Any]) -> str | None:
 def steps_table(job: dict[str, Any]) -> Table:
     """A row a step: its tasks, and how many are in each state."""
     rows = [
-        (step_name(step), step_counts(step)[0], *(cell(step[state] or None) for state in TASK_STATES))
+        (step_name(step), step_counts(step)[0], *(cell(step[state] or None) for state in TASK.words))
         for step in job["steps"]
     ]
-    return table(["step", "tasks#", *(f"{state}#" for state in TASK_STATES)], rows)
+    return table(["step", "tasks#", *(f"{state}#" for state in TASK.words)], rows)
 
 
 def outcomes_table(job: dict[str, Any]) -> Table:

@@ -10,6 +10,7 @@ import typer
 from orchestrator.cli import complete
 from orchestrator.cli.definition import as_written, named, read_definition, written
 from orchestrator.cli.imports import import_workflows
+from orchestrator.cli.limits import limit_workflow
 from orchestrator.cli.output import console, put_json, say
 from orchestrator.cli.text import safe, when
 from orchestrator.cli.verb import DONE, FAILED, Call, explain, usage, verb
@@ -34,6 +35,9 @@ def add_to(app: typer.Typer) -> None:
     verb(group, "diff", epilog="Example:  orchestrator workflow diff verify_and_copy --from 2 --to 5")(diff)
     verb(group, "schema", epilog="Example:  orchestrator workflow schema > workflow.schema.json")(schema)
     verb(group, "validate", epilog="Example:  orchestrator workflow validate verify_and_copy.yaml")(validate)
+    verb(group, "limit", epilog="Example:  orchestrator workflow limit copy --max-running 40 --action http.post=4")(
+        limit_workflow
+    )
     verb(group, "delete")(delete)
     app.add_typer(group)
 

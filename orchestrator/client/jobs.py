@@ -58,7 +58,7 @@ class Jobs:
 
     @Operation
     def change_job(self, job_id: int, **what: object) -> Ask[views.Job]:
-        """Change its name, priority, due date, assignee and the like, as its state allows."""
+        """Change its name, priority, due date, assignee, ``max_running`` and the like, as its state allows."""
         return Ask(method="PATCH", path=f"/jobs/{job_id}", answer=views.Job, document=what)
 
     @Operation

@@ -61,6 +61,11 @@ class Workflows:
         return get("/workflows/schema", dict[str, Any])
 
     @Operation
+    def limit_workflow(self, name: str, **limits: object) -> Ask[WorkflowVersion]:
+        """Limit how much runs at once from now on: ``max_running``, and ``actions`` by name; None takes one away."""
+        return Ask(method="PATCH", path=f"/workflows/{segment(name)}", answer=WorkflowVersion, document=limits)
+
+    @Operation
     def delete_workflow(self, name: str, *, over: int | None = None) -> Ask[None]:
         """Delete a workflow, if ``over`` is given only at that version; its jobs keep the version that they run."""
         return only(delete(f"/workflows/{segment(name)}"), over)

@@ -3,26 +3,18 @@
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from orchestrator.contracts.control import Reason
 from orchestrator.contracts.moment import Moment
 from orchestrator.contracts.redrive import Left
-from orchestrator.domain.kinds import STATES, Kind
+from orchestrator.contracts.state import State
+from orchestrator.domain.kinds import Kind
 
 MOST_JOBS = 1000
 """That one request looks at."""
 _Word = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
 _Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
-
-
-def _known_state(state: str) -> str:
-    if state not in STATES:
-        raise ValueError(f"has to be one of {', '.join(STATES)}")
-    return state
-
-
-State = Annotated[str, AfterValidator(_known_state), Field(json_schema_extra={"enum": list(STATES)})]
 
 
 class Deed(StrEnum):

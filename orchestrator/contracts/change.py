@@ -2,12 +2,14 @@
 
 from typing import Annotated, Any, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from orchestrator.contracts.control import Reason
 from orchestrator.contracts.dependency import Dependencies
 from orchestrator.contracts.extent import Extent
+from orchestrator.contracts.moment import Moment
 from orchestrator.contracts.users import UserName
+from orchestrator.contracts.workflow import AtOnce
 
 Title = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
 
@@ -21,8 +23,8 @@ class JobChange(BaseModel):
 
     name: Title | None = None
     priority: Annotated[int, Field(ge=0, le=9)] = 5
-    due_at: Annotated[AwareDatetime, Field(strict=False)] | None = None
-    planned_start: Annotated[AwareDatetime, Field(strict=False)] | None = None
+    due_at: Moment | None = None
+    planned_start: Moment | None = None
     """Of an edit job."""
     extent: Extent | None = None
     attributes: dict[str, Any] = {}
@@ -31,6 +33,8 @@ class JobChange(BaseModel):
     group: UserName | None = None
     depends_on: Dependencies = []
     """All of them; only until the job has begun."""
+    max_running: AtOnce | None = None
+    """At most so many of its tasks run at once, from the hub's next turn on."""
     comment: Reason | None = None
 
     @model_validator(mode="after")

@@ -1,5 +1,6 @@
 """Reading a definition from text, JSON or YAML, that may be hostile: bounded before anything is built from it."""
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,11 +18,21 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def read_json(body: bytes) -> Any:
-    """The value of a JSON text; Invalid with the reason when it is none."""
+    """The value of a JSON text; Invalid with the reason when it is none, or has a key twice."""
     try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        value = msgspec.json.decode(body)
+        if b"{" in body:
+            json.loads(body, object_pairs_hook=_once, parse_int=len, parse_float=len)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise Invalid("the body is not JSON", [Fault("$", str(error))]) from None
+    return value
+
+
+def _once(members: list[tuple[str, Any]]) -> None:
+    """Refuse an object of which one reader would take the first of two, and another the last."""
+    if len(members) > 1 and len(keys := {key for key, _ in members}) < len(members):
+        twice = next(key for key in keys if sum(key == other for other, _ in members) > 1)
+        raise ValueError(f"the key {twice[:50]!r} is there twice")
 
 
 def read_yaml(body: bytes) -> Any:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from orchestrator.contracts.control import Reason
 from orchestrator.contracts.dependency import Dependencies
 from orchestrator.contracts.extent import Extent
-from orchestrator.contracts.submission import Moment
+from orchestrator.contracts.moment import Moment
 from orchestrator.contracts.task_group import Said, Text
 from orchestrator.contracts.users import UserName
 from orchestrator.contracts.workflow import Duration, Name

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from orchestrator.contracts.moment import EXAMPLE
 from orchestrator.domain.place import place_of
 from orchestrator.domain.storable import storable_faults
 from orchestrator.errors import Fault, Invalid
@@ -63,5 +64,9 @@ def reason_of(detail: ErrorDetails) -> str:
             return f"has to have at least {context['min_length']}"
         case "too_long":
             return f"has to have at most {context['max_length']}"
+        case "timezone_aware":
+            return f"has no time zone: it has to be a time such as {EXAMPLE}"
+        case "datetime_type" | "datetime_parsing" | "datetime_from_date_parsing" | "datetime_object_invalid":
+            return f"has to be a time such as {EXAMPLE}"
         case kind:
             return _REASONS.get(kind, detail["msg"][:1].lower() + detail["msg"][1:])

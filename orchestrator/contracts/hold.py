@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from orchestrator.contracts.moment import Moment
 from orchestrator.contracts.submission import MAX_PATH_BYTES
 from orchestrator.contracts.text import path_bytes
 
@@ -68,5 +69,5 @@ class HoldAsked(BaseModel):
 
     scope: Scope
     reason: Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"^[^\x00]*$")]
-    until: Annotated[AwareDatetime, Field(strict=False)] | None = None
+    until: Moment | None = None
     """It releases itself then; absent: somebody does."""

@@ -1,13 +1,14 @@
 """A schedule, as it is posted and kept: which workflow runs where, over which paths, and when."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from orchestrator.contracts.cron import checked_cron, cron_after, read_zone
-from orchestrator.contracts.submission import Moment, Word
+from orchestrator.contracts.moment import Moment
+from orchestrator.contracts.submission import Word
 from orchestrator.contracts.workflow import Duration
 from orchestrator.domain.fields import LANE
 from orchestrator.domain.schedule import SHORTEST_S, Overlap, every_after
@@ -91,11 +92,6 @@ class ScheduleAsked(BaseModel):
     def _is_a_zone(cls, timezone: str) -> str:
         read_zone(timezone)
         return timezone
-
-    @field_validator("at")
-    @classmethod
-    def _is_told_in_utc(cls, at: datetime | None) -> datetime | None:
-        return None if at is None else at.astimezone(UTC)
 
     @field_validator("every")
     @classmethod

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Self, cast
 
 from pydantic import (
-    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
@@ -17,6 +16,7 @@ from pydantic import (
 from orchestrator.contracts.dependency import Dependencies
 from orchestrator.contracts.extent import Extent
 from orchestrator.contracts.faults import MOST
+from orchestrator.contracts.moment import Moment
 from orchestrator.contracts.paths import PathList, is_url
 from orchestrator.domain.fields import LANE, shown
 from orchestrator.domain.place import inside
@@ -30,7 +30,6 @@ _MAX_SIZE = (1 << 63) - 1
 _KEYS = frozenset({"path", "path_b64", "state", "size"})
 
 Word = Annotated[str, StringConstraints(min_length=1, max_length=100)]
-Moment = Annotated[AwareDatetime, Field(strict=False, examples=["2030-01-31T22:00:00Z"])]
 
 
 class GivenPath(BaseModel):

@@ -2,11 +2,12 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from orchestrator.contracts.control import Reason
 from orchestrator.contracts.dependency import Dependencies
 from orchestrator.contracts.extent import Extent
+from orchestrator.contracts.moment import Moment
 from orchestrator.contracts.users import UserName
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
@@ -93,7 +94,7 @@ class GroupJobAsked(BaseModel):
     extent: Extent | None = None
     attributes: dict[str, Any] = {}
     priority: Annotated[int, Field(ge=0, le=9)] = 5
-    due_at: Annotated[AwareDatetime, Field(strict=False)] | None = None
+    due_at: Moment | None = None
     depends_on: Dependencies = []
     """Jobs that have to be at least at a state before anything of this one begins."""
 

@@ -1,6 +1,7 @@
 """Defining workflows: every version stays as it was written; the newest is the one that new jobs take."""
 
 import re
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, cast
 
@@ -55,6 +56,19 @@ def change(tx: Connection, name: str, document: object, actor: str) -> WorkflowV
     row = _WORKFLOWS.head(tx, name, lock=True)
     workflow = checked(tx, _named(name, document))
     now = _WORKFLOWS.newest(tx, name)
+    if same(now.definition, workflow.canonical()):
+        return _view(now)
+    return _keep(tx, workflow, row.version + 1, actor)
+
+
+def keep_instead(tx: Connection, name: str, made_of: Callable[[Workflow], Workflow], actor: str) -> WorkflowVersion:
+    """Keep as a new version what is made of the newest, where that is another; NotFound when there is none.
+
+    Sites are not asked: what is made of one that could run can.
+    """
+    row = _WORKFLOWS.head(tx, name, lock=True)
+    now = _WORKFLOWS.newest(tx, name)
+    workflow = made_of(Workflow.model_validate(now.definition))
     if same(now.definition, workflow.canonical()):
         return _view(now)
     return _keep(tx, workflow, row.version + 1, actor)

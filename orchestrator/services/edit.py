@@ -14,6 +14,7 @@ from orchestrator.services.depend import depend_instead, lock_dependents
 from orchestrator.services.edit_rules import edit_faults, refuse_late
 from orchestrator.services.fire import locked
 from orchestrator.services.keys import Caller
+from orchestrator.services.throttle import otherwise
 from orchestrator.services.users import ensure_groups, known_users
 from orchestrator.storage.audit import audit
 from orchestrator.storage.history import record
@@ -22,7 +23,7 @@ from orchestrator.storage.tables import edit_jobs, jobs
 _REFUSAL = "the job can not be changed like that"
 _COLUMNS = {"group": "assigned_group"}
 _OWN = ("name", "priority", "due_at", "extent", "attributes", "assignee", "group")
-_TOLD = (*_OWN, "planned_start", "depends_on")
+_TOLD = (*_OWN, "planned_start", "depends_on", "max_running")
 
 
 def change(tx: Connection, job_id: int, who: Caller, read: Callable[[], JobChange]) -> None:
@@ -51,6 +52,8 @@ def change(tx: Connection, job_id: int, who: Caller, read: Callable[[], JobChang
 def _write(tx: Connection, job: Row[Any], asked: JobChange) -> None:
     said = asked.model_fields_set
     values = {_COLUMNS.get(name, name): getattr(asked, name) for name in _OWN if name in said}
+    if "max_running" in said:
+        values["max_running"] = otherwise(job.max_running, {"job": asked.max_running})
     if values:
         tx.execute(update(jobs).where(jobs.c.id == job.id).values(values))
         if job.kind == Kind.TASK:
@@ -92,6 +95,8 @@ def _faults(tx: Connection, job: Row[Any], asked: JobChange) -> Iterator[Fault]:
             yield Fault(f"$.{name}", f"a job of kind {job.kind} is assigned to nobody: tasks and edit jobs are")
     if "planned_start" in said and job.kind not in EDITS:
         yield Fault("$.planned_start", f"is of edit jobs, and not of a job of kind {job.kind}")
+    if "max_running" in said and job.kind != Kind.BATCH:
+        yield Fault("$.max_running", f"is of batch jobs, and not of a job of kind {job.kind}")
     if "attributes" in said:
         yield from attribute_faults(schema_of(tx, job.id, job.kind), asked.attributes, "$.attributes")
 

@@ -39,6 +39,12 @@ def _exists(whose: str, site: str, queue: str) -> str:
     )"""
 
 
+_HAND_OUTS = 0x0A1E_4B2D
+_ALONE = text("select pg_advisory_xact_lock(:hand_outs)")
+HANDING_OUT = f"pg_advisory_xact_lock_shared({_HAND_OUTS})"
+"""SQL: from here to the end of the transaction no hold of more than one job is placed. Look for them afterwards."""
+
+
 def lane_held(site: str, queue: str) -> str:
     """SQL: whether a hold of a site or a queue as such stops all that is there, whoever's it is."""
     return f"""exists (
@@ -48,12 +54,24 @@ def lane_held(site: str, queue: str) -> str:
     )"""
 
 
+PATHS_HELD = """exists (
+  select from holds where path_prefix is not null and released_at is null
+    and coalesce(until > statement_timestamp(), true)
+)"""
+"""SQL: whether any path is held."""
+
+
 def place(tx: Connection, asked: HoldAsked, author: str) -> int:
     """Hold everything that agrees with the whole scope; its id. Nothing of it is handed out once this is committed.
+
+    A hand-out that is under way is waited for, one that begins then waits for this transaction: by the job's row where
+    that is all that is held (lanes.py), else by a lock that is taken before any row's.
 
     Invalid for a scope that names what there is not, Conflict for a job that has ended.
     """
     scope = asked.scope
+    if scope.named.keys() != {"job"}:
+        tx.execute(_ALONE, {"hand_outs": _HAND_OUTS})
     _check(tx, scope)
     return _keep(tx, scope, asked.reason, author, MANUAL, asked.until)
 

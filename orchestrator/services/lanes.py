@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 from orchestrator.domain.pace import PARCEL_S
-from orchestrator.services.hold import held, lane_held
+from orchestrator.services.hold import PATHS_HELD, held, lane_held
 from orchestrator.storage.stances import closed
 
 NODE_SILENT_S = 15
@@ -39,6 +39,8 @@ class Lane:
     """Actions that some of its workers offer, and some do not: a queue can not choose among those who serve it."""
     held: bool = False
     """All that would go there, whoever's it is: nobody looks for it."""
+    paths_held: bool = False
+    """Some paths are held, wherever: what would go there is to be sifted."""
 
     @property
     def place(self) -> tuple[str, str, str]:
@@ -65,7 +67,7 @@ _LANES = text(f"""
     select n.site, q.queue, n.function, sum(n.concurrency) as concurrency, coalesce(max(l.epoch), 0) as epoch,
       coalesce(max(l.partial), '{{}}') as partial,
       coalesce(min(o.n), 0) as out, coalesce(min(o.seconds), 0.0) as out_s,
-      {lane_held("n.site", "q.queue")} as held
+      {lane_held("n.site", "q.queue")} as held, {PATHS_HELD} as paths_held
     from nodes n
     join sites s on s.name = n.site and s.enabled and not s.draining
     cross join unnest(n.queues) as q(queue)
@@ -94,6 +96,7 @@ def lanes(tx: Connection) -> list[Lane]:
             row.epoch,
             tuple(row.partial),
             row.held,
+            row.paths_held,
         )
         for row in tx.execute(_LANES, {"silent": NODE_SILENT_S})
     ]

@@ -18,6 +18,11 @@ from orchestrator.storage.tables import schedules
 _REFUSAL = "the schedule can not be taken"
 
 
+def locked_version(tx: Connection, id: int) -> str:
+    """When it was last changed by somebody, locked until the end of the transaction; NotFound when there is none."""
+    return lock_schedule(tx, id).updated_at.isoformat()
+
+
 def create(tx: Connection, body: object, owner: str) -> int:
     """Keep a new schedule; its id. Conflict when there is one of this name, Invalid when its job could not run."""
     asked = _checked(tx, body)

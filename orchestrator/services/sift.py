@@ -22,12 +22,6 @@ MOST_PATHS = 50_000
 """That are looked at in one turn: some tens of milliseconds."""
 _MOST_REMEMBERED = 200_000
 
-PREFIX_HELD = """
-  select from holds where path_prefix is not null and released_at is null
-    and coalesce(until > statement_timestamp(), true)
-"""
-"""SQL: a row when any path is held."""
-
 
 class Place(NamedTuple):
     """Where a job's tasks wait: all that a hold may be of, beside the paths."""

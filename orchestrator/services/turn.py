@@ -21,6 +21,7 @@ from orchestrator.services.fill import Walk, fill
 from orchestrator.services.go_on import DUE as STEP_DUE
 from orchestrator.services.go_on import NEWS as STEP_NEWS
 from orchestrator.services.grant import Grants, grants
+from orchestrator.services.hold import HANDING_OUT
 from orchestrator.services.keep_logs import keep_logs
 from orchestrator.services.lanes import lanes
 from orchestrator.services.lease import lapsed_tasks, lapsed_walks
@@ -31,7 +32,7 @@ from orchestrator.services.requeue import requeue
 from orchestrator.services.runs import DUE, NEWS, hear_runs
 from orchestrator.services.send_walks import hand_out_walks
 from orchestrator.services.settle import lock, settle
-from orchestrator.services.sift import PREFIX_HELD, Sieve
+from orchestrator.services.sift import Sieve
 from orchestrator.services.tolerate import tolerate
 from orchestrator.storage.counters import Deltas
 from orchestrator.storage.together import together
@@ -105,7 +106,7 @@ def hand_out(tx: Connection, epoch: int, memory: Memory) -> Outbox:
         walked = walk_on(tx, memory, deltas) if afoot.own else Walked()
     due = bool(afoot.due) and make_due(tx)
     orders = hand_out_walks(tx, serving, epoch) if afoot.walks else []
-    sieve = Sieve(memory) if afoot.paths_held else None
+    sieve = Sieve(memory) if any(lane.paths_held for lane in serving) else None
     with together(tx):
         parcels = hand_out_tasks(tx, serving, epoch, memory, deltas, sieve)
         deltas.write(tx)
@@ -119,14 +120,14 @@ def hand_out(tx: Connection, epoch: int, memory: Memory) -> Outbox:
     return Outbox(parcels, orders, granted, stops=stops, ended=ended, beside=beside, due_s=afoot.due_s, more=more)
 
 
-# Most turns find none of these: one look spares them seven.
+# Most turns find none of these: one look spares them seven. What is held is looked for after it, behind its lock.
 _AFOOT = text(f"""
     select exists (select from jobs where state = 'Dequeuing' and ended_at is null and kind = 'batch') as dequeuing,
       exists (select from walks where state = 'Stopped' and ended_at is null) as stopped,
       exists (select from walks where by_hub and ended_at is null) as own,
       exists (select from walks where not by_hub and ended_at is null) as walks,
       exists (select from later where run_after <= statement_timestamp()) as due,
-      exists (select {NEWS}) or exists (select {DUE}) as groups, exists ({PREFIX_HELD}) as paths_held,
+      exists (select {NEWS}) or exists (select {DUE}) as groups, {HANDING_OUT} as lock,
       exists (select {STEP_NEWS}) or exists (select {STEP_DUE}) as edits,
       case when exists (select {FREE}) then 0 else {NEXT} end as due_s
 """)  # noqa: S608 - our own words

@@ -72,7 +72,7 @@ def with_fields(**more: Any) -> Any:
         (having(priority=True), "$.priority", "whole number"),
         (having(queue="no/queue"), "$.queue", "match"),
         (having(discovery="psychic"), "$.discovery", "recursive"),
-        (having(not_before="tomorrow"), "$.not_before", "datetime"),
+        (having(not_before="tomorrow"), "$.not_before", "has to be a time"),
         (having(deadline="2020-01-01T00:00:00Z"), "$.deadline", "has passed"),
         (having(paths=[]), "$.paths", "it takes 1"),
         (having(paths="/data"), "$.paths", "list"),

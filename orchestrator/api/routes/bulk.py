@@ -1,12 +1,13 @@
 """Many jobs at once: doing the same with those that a filter names, and submitting them line by line."""
 
+from collections.abc import AsyncGenerator
 from typing import Annotated, Any
 
-from anyio import to_thread
 from fastapi import APIRouter, BackgroundTasks, Request, Response
 from pydantic import Field
 from starlette.exceptions import HTTPException
 
+from orchestrator.api.answered_lines import AnsweredLines
 from orchestrator.api.bodies import JSON, RawBody, taking
 from orchestrator.api.fired import revoke_by
 from orchestrator.api.idempotency import Key
@@ -61,7 +62,7 @@ def do_in_bulk(
     already is unchanged, so that all of it may be repeated. 1,000 jobs are looked at at most; `next_cursor` goes on.
     """
     asked = body.model(BulkAsked, "this can not be done with many jobs")
-    cursor = None if asked.cursor is None else decode(asked.cursor, int)[0]
+    cursor = None if asked.cursor is None else decode(asked.cursor, "many jobs", int)[0]
     done = do_with_many(parts.engine, asked, who, cursor, revoke_by(parts))
     if not asked.dry_run:
         background.add_task(wake, parts.redis_url)
@@ -74,7 +75,7 @@ def do_in_bulk(
         skipped=len(done.skipped),
         skips=[views.Skip(job_id=job, state=state, why=why) for job, state, why in done.skipped[:MOST_SKIPS]],
         made=done.made,
-        next_cursor=None if done.last is None else encode([done.last]),
+        next_cursor=None if done.last is None else encode("many jobs", [done.last]),
     )
 
 
@@ -90,27 +91,29 @@ async def submit_batch(
     parts: AllParts,
     who: Who,
     request: Request,
-    background: BackgroundTasks,
     _query: NoQuery,
     idempotency_key: Key = None,
 ) -> Response:
-    """Each line is a body of `POST /jobs`, read and kept as it comes; a line that is refused stops none of the others.
+    """Each line is a body of `POST /jobs`, kept and answered as it comes; one that is refused stops none of the others.
 
-    With an `Idempotency-Key` the same lines may be sent again, after a connection that broke: each makes one job. At
-    most 10,000 lines of 1 MiB, and 32 MiB in all; what is beyond is refused in the last answer.
+    Answers are sent while lines still come: whoever waits for that of one before sending the next may. A line that was
+    answered is done; of a connection that broke, others may be, and none is half done. With an `Idempotency-Key` the
+    same lines may be sent again then: each makes one job. At most 10,000 lines of 1 MiB, and 32 MiB in all; what is
+    beyond is refused in the last answer, and so is a body of which nothing comes for 5 minutes (408).
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in TAKEN_AS_NDJSON:
         raise HTTPException(415, f"the body has to be lines of JSON, sent with Content-Type: {NDJSON}")
     if idempotency_key is not None and len(idempotency_key) > LONGEST_KEY:
         raise HTTPException(422, f"the Idempotency-Key of a batch has {LONGEST_KEY} characters at most")
-    submitter = Submitter(parts, who, idempotency_key)
-    async for piece in request.stream():
-        if submitter.over:
-            break
-        await to_thread.run_sync(submitter.take, piece)
-    await to_thread.run_sync(submitter.end)
-    if not submitter.answers:
+    answers = Submitter(parts, who, idempotency_key).answers(aiter(request.stream()))
+    first = await anext(answers, None)
+    if first is None:
         raise Invalid("the request is wrong", [Fault("$", "has no line")])
-    background.add_task(wake, parts.redis_url)
-    return Response("".join(f"{line}\n" for line in submitter.answers), media_type=NDJSON)
+    return AnsweredLines(_with(first, answers), NDJSON)
+
+
+async def _with(first: str, others: AsyncGenerator[str]) -> AsyncGenerator[str]:
+    yield first
+    async for one in others:
+        yield one

@@ -7,8 +7,8 @@ from pydantic import Field
 
 from orchestrator.api.requires import Db, Id, NoQuery, PageQuery, Who, needs
 from orchestrator.contracts import views
-from orchestrator.contracts.bulk import State
 from orchestrator.contracts.moment import Moment
+from orchestrator.contracts.state import State
 from orchestrator.domain.chain import MAX_STEPS
 from orchestrator.domain.kinds import Kind
 from orchestrator.domain.roles import Permission

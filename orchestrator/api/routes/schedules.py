@@ -5,6 +5,7 @@ from typing import Annotated, cast
 from fastapi import APIRouter, BackgroundTasks, Path, Query, Response
 
 from orchestrator.api.bodies import JSON, RawBody, taking
+from orchestrator.api.etags import IfMatch, Tagged
 from orchestrator.api.fired import revoke_by
 from orchestrator.api.idempotency import Once
 from orchestrator.api.requires import AllParts, Db, NoQuery, PageQuery, Text, Who, needs
@@ -49,6 +50,7 @@ def create_schedule(
     who: Who,
     body: RawBody,
     once: Once,
+    tagged: Tagged,
     response: Response,
     background: BackgroundTasks,
     _query: NoQuery,
@@ -59,6 +61,7 @@ def create_schedule(
     with parts.engine.begin() as tx:
         made = read_schedule(tx, once.make(tx, lambda: schedules.create(tx, said, who.user)))
     response.headers["Location"] = f"/api/v1/schedules/{made.id}"
+    tagged.tell(made.updated_at.isoformat())
     background.add_task(wake, parts.redis_url)
     return made
 
@@ -72,32 +75,43 @@ def list_all(engine: Db, query: Annotated[SchedulesQuery, Query()]) -> views.Pag
 
 
 @router.get("/schedules/{schedule_id}", dependencies=_READS, summary="One schedule")
-def get_schedule(schedule_id: ScheduleId, engine: Db, _query: NoQuery) -> views.Schedule:
-    """With the next ten times at which it is due, and what became of the last ten."""
+def get_schedule(schedule_id: ScheduleId, engine: Db, tagged: Tagged, _query: NoQuery) -> views.Schedule:
+    """With the next ten times at which it is due, and what became of the last ten; `ETag` names what it says."""
     with snapshot(engine) as tx:
-        return read_schedule(tx, schedule_id)
+        found = read_schedule(tx, schedule_id)
+    tagged.tell(found.updated_at.isoformat())
+    return found
 
 
 @router.put("/schedules/{schedule_id}", dependencies=_STARTS, openapi_extra=_TAKES, summary="Change a schedule")
 def change_schedule(
-    schedule_id: ScheduleId, parts: AllParts, who: Who, body: RawBody, background: BackgroundTasks, _query: NoQuery
+    schedule_id: ScheduleId,
+    parts: AllParts,
+    who: Who,
+    body: RawBody,
+    if_match: IfMatch,
+    background: BackgroundTasks,
+    _query: NoQuery,
 ) -> views.Schedule:
     """Say anew all that it says. Who does that owns it; without `enabled` it stays paused, or not. Jobs go on."""
     with parts.engine.begin() as tx:
         who.must_reach(*reach_of(tx, schedule_id))
+        if_match.must_be(schedules.locked_version(tx, schedule_id))
         said: object = body.json()
         who.must_reach(*_reach(said))
         schedules.change(tx, schedule_id, said, who.user)
         changed = read_schedule(tx, schedule_id)
+    if_match.tell(changed.updated_at.isoformat())
     background.add_task(wake, parts.redis_url)
     return changed
 
 
 @router.delete("/schedules/{schedule_id}", status_code=204, dependencies=_STARTS, summary="End a schedule")
-def delete_schedule(schedule_id: ScheduleId, engine: Db, who: Who, _query: NoQuery) -> None:
+def delete_schedule(schedule_id: ScheduleId, engine: Db, who: Who, if_match: IfMatch, _query: NoQuery) -> None:
     """It goes with its record of firings; its jobs stay, and go on."""
     with engine.begin() as tx:
         who.must_reach(*reach_of(tx, schedule_id))
+        if_match.must_be(schedules.locked_version(tx, schedule_id))
         schedules.end(tx, schedule_id, who.user)
 
 

@@ -2,13 +2,15 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Response
-from pydantic import Field
+from fastapi import APIRouter, BackgroundTasks, Path, Query, Response
+from pydantic import BaseModel, Field
 
 from orchestrator.api.bodies import JSON, YAML, RawBody, taking
 from orchestrator.api.etags import IfMatch, Tagged
 from orchestrator.api.idempotency import Once
-from orchestrator.api.requires import Db, NoQuery, PageQuery, StrictQuery, Who, needs
+from orchestrator.api.requires import AllParts, Db, NoQuery, PageQuery, StrictQuery, Who, needs
+from orchestrator.broker.wake import wake
+from orchestrator.contracts.limit import LimitsAsked
 from orchestrator.contracts.views import Page, Verdict, WorkflowDifference, Wrong
 from orchestrator.contracts.workflow import Workflow, WorkflowVersion
 from orchestrator.contracts.workflow_schema import workflow_schema
@@ -16,6 +18,7 @@ from orchestrator.domain.roles import Permission
 from orchestrator.errors import Invalid
 from orchestrator.services import define
 from orchestrator.services.check import checked
+from orchestrator.services.throttle import throttle
 from orchestrator.storage.queries.snapshot import snapshot
 
 router = APIRouter(tags=["workflows"])
@@ -89,6 +92,28 @@ def change_workflow(db: Db, who: Who, name: str, body: RawBody, if_match: IfMatc
         if_match.must_be(define.locked_version(tx, name))  # 404 and 412 come before what is wrong with the body
         changed = define.change(tx, name, body.document(), who.user)
     if_match.tell(changed.version)
+    return changed
+
+
+@router.patch("/workflows/{name}", dependencies=_WRITES, openapi_extra=taking(LimitsAsked, JSON))
+def limit_workflow(
+    parts: AllParts,
+    who: Who,
+    name: str,
+    body: RawBody,
+    if_match: IfMatch,
+    background: BackgroundTasks,
+    _query: NoQuery,
+) -> WorkflowVersion:
+    """Limit how much runs at once otherwise: in a new version, and in all jobs that have not ended.
+
+    The hub keeps to it from its next turn on. What runs beyond a limit that is lower now is finished.
+    """
+    with parts.engine.begin() as tx:
+        if_match.must_be(define.locked_version(tx, name))
+        changed = throttle(tx, name, body.model(LimitsAsked, "the limits can not be taken"), who.user)
+    if_match.tell(changed.version)
+    background.add_task(wake, parts.redis_url)
     return changed
 
 

@@ -3,6 +3,7 @@
 from pydantic import BaseModel, Field
 
 from orchestrator.contracts.bulk import Deed
+from orchestrator.contracts.state import State
 from orchestrator.contracts.views.page import Wrong
 
 
@@ -10,7 +11,7 @@ class Skip(BaseModel):
     """A job with which nothing was done, and why."""
 
     job_id: int
-    state: str
+    state: State
     why: str
 
 
@@ -34,7 +35,7 @@ class Line(BaseModel):
     line: int = Field(description="its number, from 1; empty ones count, and have no answer", examples=[1])
     status: int = Field(description="201: a new job; 200: the one that it made before", examples=[201])
     job_id: int | None = None
-    state: str | None = None
+    state: State | None = None
     title: str | None = None
     detail: str | None = None
     errors: list[Wrong] | None = None

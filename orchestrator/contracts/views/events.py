@@ -4,6 +4,7 @@ from datetime import datetime
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
+from orchestrator.contracts.state import State
 from orchestrator.domain.kinds import Kind
 
 
@@ -22,8 +23,10 @@ class Happened(BaseModel):
     owner: str
     parent: int | None
     event: str
-    from_: str | None = Field(default=None, validation_alias=AliasChoices("from", "from_"), serialization_alias="from")
-    to: str | None = Field(description="the state that it came to; null: it stayed as it was")
+    from_: State | None = Field(
+        default=None, validation_alias=AliasChoices("from", "from_"), serialization_alias="from"
+    )
+    to: State | None = Field(description="the state that it came to; null: it stayed as it was")
     actor: str
     reason: str | None
     comment: str | None

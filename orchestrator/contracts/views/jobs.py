@@ -2,10 +2,11 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
+from orchestrator.contracts.state import State
 from orchestrator.contracts.views.holds import Hold
 from orchestrator.contracts.views.logs import TaskProgress
 from orchestrator.domain.discovery import DiscoveryState
@@ -83,7 +84,7 @@ class DependsOn(BaseModel):
     """Another job that this one waits for."""
 
     job: int
-    state: str = Field(description="what it has to have come to, at least")
+    state: State | Literal["end"] = Field(description="what it has to have come to, at least")
     met: bool | None = Field(description="false: it has ended otherwise, and holds the job; null: not yet")
 
 
@@ -105,7 +106,7 @@ class Job(BaseModel):
     workflow_version: int | None
     parent_id: int | None
     name: str | None
-    state: str = Field(examples=["Started"], description="a word of its kind's machine")
+    state: State = Field(examples=["Started"], description="a word of its kind's machine")
     reason: str | None
     site: str | None = Field(examples=["london"])
     queue: str = Field(examples=["default"])
@@ -160,8 +161,10 @@ class Snapshot(BaseModel):
     model_config = ConfigDict(serialize_by_alias=True)
 
     seq: int
-    state: str
-    from_: str | None = Field(default=None, validation_alias=AliasChoices("from", "from_"), serialization_alias="from")
+    state: State
+    from_: State | None = Field(
+        default=None, validation_alias=AliasChoices("from", "from_"), serialization_alias="from"
+    )
     tasks: TaskCounts
     paths: PathCounts
     progress: Progress
@@ -176,8 +179,10 @@ class HistoryEntry(BaseModel):
     at: datetime
     actor: str
     event: str
-    from_: str | None = Field(default=None, validation_alias=AliasChoices("from", "from_"), serialization_alias="from")
-    to: str | None
+    from_: State | None = Field(
+        default=None, validation_alias=AliasChoices("from", "from_"), serialization_alias="from"
+    )
+    to: State | None
     reason: str | None
     comment: str | None
 

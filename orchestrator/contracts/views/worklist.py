@@ -4,7 +4,9 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from orchestrator.contracts.views.jobs import Task
+from orchestrator.contracts.state import State
+from orchestrator.contracts.views.jobs import Outcome, Task
+from orchestrator.domain.kinds import Kind
 
 
 class WorklistItem(BaseModel):
@@ -12,10 +14,10 @@ class WorklistItem(BaseModel):
 
     job_id: int
     task_id: int | None = Field(description="of a manual step; null: the job itself")
-    kind: str = Field(description="of the job")
+    kind: Kind = Field(description="of the job")
     name: str | None = Field(description="of the job; of a manual step its label, or its name")
     workflow: str | None
-    state: str
+    state: State
     priority: int
     due_at: datetime | None
     overdue: bool
@@ -53,7 +55,9 @@ class TaskPath(BaseModel):
     index: int = Field(description="its place in the batch: by it, answers name it")
     path: str = Field(description="U+FFFD stands for what is not UTF-8; then path_b64 has the bytes")
     path_b64: str | None = None
-    outcome: str | None = Field(description="processed (accepted), failed (rejected), skipped or aborted; null: open")
+    outcome: Outcome | None = Field(
+        description="processed (accepted), failed (rejected), skipped or aborted; null: open"
+    )
     message: str | None
 
 

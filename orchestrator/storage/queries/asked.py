@@ -62,7 +62,7 @@ _OUTCOMES = text("select index as place, outcome, message from outcomes where jo
 
 def list_task_paths(tx: Connection, task: int, limit: int, cursor: str | None = None) -> views.Page[views.TaskPath]:
     """The paths that a task was given, in their order, and what has become of them. NotFound when there is none."""
-    after = -1 if cursor is None else decode(cursor, int)[0]
+    after = -1 if cursor is None else decode(cursor, "paths of a task", int)[0]
     row = tx.execute(_PATHS, {"task": task, "bits": STEP_BITS}).one_or_none()
     if row is None:
         raise NotFound(f"there is no task {task}")
@@ -77,20 +77,22 @@ def list_task_paths(tx: Connection, task: int, limit: int, cursor: str | None = 
     paths, renamed = unpack(row.paths).paths, unpack_carry(row.carry).renamed
     items = [_path(row, index, renamed.get(index, paths[index]), said.get(index)) for index in chosen[:limit]]
     more = len(chosen) > limit
-    return views.Page[views.TaskPath](items=items, next_cursor=encode([chosen[limit - 1]]) if more else None)
+    return views.Page[views.TaskPath](
+        items=items, next_cursor=encode("paths of a task", [chosen[limit - 1]]) if more else None
+    )
 
 
 def _path(row: Row[Any], index: int, path: bytes, said: Row[Any] | None) -> views.TaskPath:
     shown, exact = path_text(path)
-    outcome: str | None = None if said is None else said.outcome
+    outcome = None if said is None else views.Outcome(said.outcome)
     message: str | None = None if said is None else said.message
     error: dict[str, str] = row.error or {}
     if said is None and row.state in (TaskState.SUCCESS, TaskState.ERROR):
-        outcome = "processed"
+        outcome = views.Outcome.PROCESSED
     elif said is None and row.state == TaskState.FAILURE:
-        outcome, message = "failed", error.get("message")
+        outcome, message = views.Outcome.FAILED, error.get("message")
     elif said is None and int.from_bytes(row.settled_bits or b"", "little") >> index & 1:
-        outcome = "processed"
+        outcome = views.Outcome.PROCESSED
     return views.TaskPath(index=index, path=shown, path_b64=exact, outcome=outcome, message=message)
 
 

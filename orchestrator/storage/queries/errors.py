@@ -25,8 +25,10 @@ def list_errors(tx: Connection, job_id: int, limit: int, cursor: str | None = No
     query = select(error_groups).where(groups.job_id == job_id)
     query = query.order_by(groups.paths.desc(), groups.fingerprint, groups.rule, groups.step)
     if cursor is not None:
-        query = query.where(order > tuple_(*decode(cursor, int, str, int, int)))
-    return page(tx, query, limit, _group, lambda row: [-row.paths, row.fingerprint, row.rule, row.step])
+        query = query.where(order > tuple_(*decode(cursor, "errors of a job", int, str, int, int)))
+    return page(
+        tx, query, "errors of a job", limit, _group, lambda row: [-row.paths, row.fingerprint, row.rule, row.step]
+    )
 
 
 def _group(row: Row[Any]) -> views.ErrorGroup:
@@ -89,13 +91,13 @@ _FIRST = (-(2**62), "")
 
 def list_seen(tx: Connection, where: Where, limit: int, cursor: str | None = None) -> views.Page[views.ErrorSeen]:
     """Failures that are alike across jobs, those with the most paths first."""
-    paths, print_ = _FIRST if cursor is None else decode(cursor, int, str)
+    paths, print_ = _FIRST if cursor is None else decode(cursor, "errors", int, str)
     asked = {"paths": paths, "print": print_, "most": limit + 1, "through": LOOKED_THROUGH, "jobs": JOBS}
     rows = tx.execute(_SEEN, asked | asdict(where)).all()
     items = [_seen(row) for row in rows[:limit]]
     last = rows[limit - 1] if len(rows) > limit else None
     return views.Page[views.ErrorSeen](
-        items=items, next_cursor=None if last is None else encode([-last.paths, last.fingerprint])
+        items=items, next_cursor=None if last is None else encode("errors", [-last.paths, last.fingerprint])
     )
 
 

@@ -59,10 +59,10 @@ def list_jobs(
     """The newest first; ``legal_events`` are those that this person may fire."""
     query = matching(_jobs(), wanted).order_by(jobs.c.id.desc()).limit(limit + 1)
     if cursor is not None:
-        query = query.where(jobs.c.id < decode(cursor, int)[0])
+        query = query.where(jobs.c.id < decode(cursor, "jobs", int)[0])
     rows = tx.execute(query).all()
     items = _views(tx, rows[:limit], person)
-    return views.Page[views.Job](items=items, next_cursor=encode([items[-1].id]) if len(rows) > limit else None)
+    return views.Page[views.Job](items=items, next_cursor=encode("jobs", [items[-1].id]) if len(rows) > limit else None)
 
 
 def read_job(tx: Connection, job_id: int, person: Person | None = None) -> views.Job:

@@ -37,16 +37,16 @@ def list_log(
     A page may be short, and not be the last: it looks through so many lines for those that are asked for, and no more.
     """
     log = task_logs.c
-    place = max(after, 0 if cursor is None else decode(cursor, int)[0])
+    place = max(after, 0 if cursor is None else decode(cursor, "log", int)[0])
     query = select(task_logs).where(which, log.id > place).order_by(log.id)
     end = None
     if least := LEVELS[level]:
         seen = select(log.id).where(which, log.id > place).order_by(log.id).offset(LOOKED_THROUGH - 1).limit(1)
         end = tx.scalar(seen)
         query = query.where(log.level >= least, log.id <= (MOST_INTEGER if end is None else end))
-    found = page(tx, query, limit, _view, lambda row: [row.id])
+    found = page(tx, query, "log", limit, _view, lambda row: [row.id])
     if found.next_cursor is None and end is not None:
-        found.next_cursor = encode([end])
+        found.next_cursor = encode("log", [end])
     return found
 
 

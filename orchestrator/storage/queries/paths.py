@@ -46,7 +46,7 @@ def list_paths(
     tx: Connection, job_id: int, limit: int, cursor: str | None = None, *, outcome: Sequence[Outcome] = ()
 ) -> views.Page[PathOutcome]:
     """A job's paths that have come to one of these outcomes (none named: to any), chain by chain."""
-    after = _NOTHING if cursor is None else tuple(decode(cursor, int, int))
+    after = _NOTHING if cursor is None else tuple(decode(cursor, "paths", int, int))
     wanted = set(outcome or Outcome)
     if Outcome.PROCESSED in wanted and not tx.scalar(select(progress.c.processed).where(progress.c.job_id == job_id)):
         wanted.remove(Outcome.PROCESSED)
@@ -65,7 +65,7 @@ def list_paths(
     items = list(islice(merge(*streams, key=lambda item: item[:2]), limit + 1))
     place = items[limit - 1][:2] if len(items) > limit else None if end is None else (end, _LAST)
     return views.Page[PathOutcome](
-        items=[item.view for item in items[:limit]], next_cursor=None if place is None else encode(place)
+        items=[item.view for item in items[:limit]], next_cursor=None if place is None else encode("paths", place)
     )
 
 

@@ -37,7 +37,7 @@ def list_tasks(
 
     A page may be short, and not be the last: it looks through so many tasks for those that are asked for, and no more.
     """
-    after = tasks.c.id > (0 if cursor is None else decode(cursor, int)[0])
+    after = tasks.c.id > (0 if cursor is None else decode(cursor, "tasks", int)[0])
     steps = {(row.rule, row.step): row for row in tx.execute(select(job_steps).where(job_steps.c.job_id == job_id))}
     asked = {
         key: row for key, row in steps.items() if (not step or row.step in step) and (not site or row.site in site)
@@ -60,13 +60,14 @@ def list_tasks(
     found = page(
         tx,
         _merged([select(tasks).where(tasks.c.job_id == job_id, after, one, *filters) for one in lists], limit + 1),
+        "tasks",
         limit,
         lambda row: _view(row, steps[row.rule, step_of(row.id)]),
         lambda row: [row.id],
     )
     add_progress(tx, found.items)
     if found.next_cursor is None and end is not None:
-        found.next_cursor = encode([end])
+        found.next_cursor = encode("tasks", [end])
     return found
 
 

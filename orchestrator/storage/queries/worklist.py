@@ -63,7 +63,7 @@ def list_worklist(
     tx: Connection, wanted: Wanted, limit: int, cursor: str | None = None
 ) -> views.Page[views.WorklistItem]:
     """The highest priority first, then what is due first."""
-    after = (-1, 0, 0, 0) if cursor is None else tuple(decode(cursor, int, int, int, int))
+    after = (-1, 0, 0, 0) if cursor is None else tuple(decode(cursor, "worklist", int, int, int, int))
     found = merge(
         _people_jobs(tx, wanted, after, limit + 1),
         _manual_tasks(tx, wanted, after, limit + 1),
@@ -72,7 +72,8 @@ def list_worklist(
     items = list(islice(found, limit + 1))
     more = len(items) > limit
     return views.Page[views.WorklistItem](
-        items=[item.view for item in items[:limit]], next_cursor=encode(items[limit - 1].place) if more else None
+        items=[item.view for item in items[:limit]],
+        next_cursor=encode("worklist", items[limit - 1].place) if more else None,
     )
 
 

@@ -57,11 +57,14 @@ def silent_api(engine: Engine, admin_key: str) -> Iterator[httpx.Client]:
 
 
 @contextmanager
-def served(app: FastAPI) -> Generator[tuple[str, int], None, None]:
+def served(app: FastAPI, *, holds: int | None = None) -> Generator[tuple[str, int], None, None]:
+    """The API on a port of its own; ``holds``: so many bytes that nobody reads are sent on a connection, no more."""
     server = Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         # As asyncio does for sockets of its own: else the second part of an answer waits 40 ms for word of the first.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if holds is not None:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, holds)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         assert wait_until(lambda: server.started or not thread.is_alive(), 20, pause=0.005)

@@ -51,7 +51,10 @@ def test_what_is_left_out_stays_and_null_takes_away(api: httpx.Client, job: int)
         ({"extent": {"type": "Circle"}}, "$.extent", "its type has to be one of"),
         ({"attributes": {"a": "\0"}}, "$.attributes.a", "NUL"),
         ({"assignee": "admin"}, "$.assignee", "tasks and edit jobs are"),
-        ({"due_at": "tomorrow"}, "$.due_at", "input should be a valid datetime"),
+        ({"due_at": "tomorrow"}, "$.due_at", "has to be a time such as 2030-01-31T22:00:00Z"),
+        ({"due_at": "2030-01-31T22:00:00"}, "$.due_at", "has no time zone"),
+        ({"max_running": 0}, "$.max_running", "greater than or equal to 1"),
+        ({"max_running": True}, "$.max_running", "whole number"),
         ({"depends_on": [{"job": 999}]}, "$.depends_on[0].job", "there is no job 999"),
     ],
 )
@@ -63,6 +66,14 @@ def test_what_is_wrong_is_told(api: httpx.Client, engine: Engine, changes: Any, 
     [error] = refused.json()["errors"]
     assert error["place"] == place
     assert reason in error["reason"]
+
+
+def test_how_much_of_it_runs_at_once(api: httpx.Client, job: int) -> None:
+    assert change(api, job, max_running=2).json()["max_running"] == 2
+    assert change(api, job, name="harbour").json()["max_running"] == 2
+    assert change(api, job, max_running=None).json()["max_running"] is None
+    reasons = [entry["reason"] for entry in api.get(f"/api/v1/jobs/{job}/history").json()["items"]]
+    assert (reasons[-3], reasons[-1]) == ("max_running 2", "max_running None")
 
 
 def test_attributes_agree_with_the_schema_of_the_workflow(api: httpx.Client, engine: Engine, job: int) -> None:

@@ -130,6 +130,9 @@ def _workflows(shell: Shell) -> None:
     assert shell.one("workflow show", "look", "--version", 1)["version"] == 1
     assert shell.one("workflow schema")
     assert shell.json("workflow export", "look")
+    limited = shell.one("workflow limit", "look", "--max-running", 40, "--action", "noop=4")
+    assert (limited["version"], limited["max_running"]) == (3, 40)
+    assert shell.json("workflow limit", "look", code=2) == []
     file.write_text(json.dumps({**WORKFLOW, "name": "other"}))
     shell.one("workflow apply", file)
     shell.one("workflow delete", "other")
@@ -140,6 +143,9 @@ def _jobs(shell: Shell, ended: int, task: int) -> None:
     assert job["max_running"] == 3
     assert shell.one("job", job["id"])["id"] == job["id"]
     assert {one["id"] for one in shell.json("jobs")} == {job["id"], ended}
+    assert shell.one("limit", job["id"], "--max-running", 7)["max_running"] == 7
+    assert shell.one("limit", job["id"], "--max-running", "none")["max_running"] is None
+    assert shell.json("limit", job["id"], "--max-running", "some", code=2) == []
     assert shell.one("pause", job["id"])["state"] in ("Pausing", "Paused")
     assert shell.json("why", job["id"])[0]["cause"]
     assert shell.one("resume", job["id"])["state"] == "Pending"

@@ -23,8 +23,8 @@ WRONG_QUERIES = [
     ("site=a%00b", "?site", "NUL"),
     ("owner=x&owner=%00", "?owner", "NUL"),
     ("parent=99999999999999999999", "?parent", "less than or equal"),
-    ("created_after=yesterday", "?created_after", "datetime"),
-    ("created_after=2026-01-01T00:00:00", "?created_after", "timezone"),
+    ("created_after=yesterday", "?created_after", "has to be a time"),
+    ("created_after=2026-01-01T00:00:00", "?created_after", "no time zone"),
     ("colour=red", "?colour", "there is no such parameter"),
 ]
 

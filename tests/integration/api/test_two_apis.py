@@ -5,7 +5,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -56,17 +57,33 @@ def alive(client: httpx.Client) -> bool:
         return False
 
 
+@contextmanager
+def _streaming(there: httpx.Client, key: str) -> Generator[socket.socket]:
+    """A connection on which a body has begun, and is not gone on with."""
+    with socket.create_connection((there.base_url.host, there.base_url.port or 80), timeout=20) as connection:
+        head = f"POST /api/v1/jobs/batch HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n"
+        kind = "Content-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"
+        connection.sendall(f"{head}{kind}1\r\n{{\r\n".encode())
+        yield connection
+
+
 def test_what_is_revoked_in_one_is_refused_by_both(two: list[httpx.Client], engine: Engine) -> None:
     with engine.begin() as tx:
         job = add_job(tx, state=JobState.PAUSED)
+        quiet = add_job(tx, state=JobState.PAUSED)
     here, there = two
     made = here.post("/api/v1/keys", json={"user": "admin"}).json()
     headers = {"Authorization": f"Bearer {made['key']}"}
     for one in two:
         assert one.get("/api/v1/jobs", headers=headers).status_code == 200
-    with there.stream("GET", f"/api/v1/jobs/{job}/events", headers=headers, timeout=30) as live:
-        lines = live.iter_lines()
-        assert any(line.startswith("id:") for line in lines)
+    with (
+        there.stream("GET", f"/api/v1/jobs/{job}/events", headers=headers, timeout=30) as live,
+        there.stream("GET", f"/api/v1/jobs/{quiet}/events", headers=headers, timeout=30) as silent,
+        _streaming(there, made["key"]) as half,
+    ):
+        lines, nothing = live.iter_lines(), silent.iter_lines()
+        for some in (lines, nothing):
+            assert any(line.startswith("id:") for line in some)
         assert here.delete(f"/api/v1/keys/{made['id']}").status_code == 204
         revoked_at = time.monotonic()
         assert here.get("/api/v1/jobs", headers=headers).status_code == 401, "at once where it was revoked"
@@ -77,3 +94,6 @@ def test_what_is_revoked_in_one_is_refused_by_both(two: list[httpx.Client], engi
             tx.exec_driver_sql(f"update progress set total = 12345 where job_id = {job}")
         told = list(lines)
         assert not [line for line in told if line.startswith("id:")], told
+        assert not [line for line in nothing if line.startswith("id:")]
+        assert half.recv(64).startswith(b"HTTP/1.1 401"), "what was being sent is ended, though nothing came"
+        assert time.monotonic() - revoked_at < _PROMISED_S + 1, "streams, too, of which nothing is told"

@@ -149,6 +149,32 @@ def test_change(api: httpx.Client, made: dict[str, Any], body: dict[str, Any], o
     ]  # fmt: skip
 
 
+def test_it_is_changed_only_while_it_says_what_was_read(
+    api: httpx.Client, made: dict[str, Any], body: dict[str, Any]
+) -> None:
+    address = f"{URL}/{made['id']}"
+    tag = api.get(address).headers["etag"]
+    mine = api.put(address, json=body | {"priority": 7}, headers={"If-Match": tag})
+    assert mine.status_code == 200, mine.text
+    assert mine.headers["etag"] == api.get(address).headers["etag"] != tag
+    theirs = api.put(address, json=body | {"priority": 2, "nonsense": 1}, headers={"If-Match": tag})
+    assert (theirs.status_code, theirs.json()["title"]) == (412, "Precondition Failed")
+    assert mine.headers["etag"] in theirs.json()["detail"]
+    assert api.get(address).json()["priority"] == 7
+    assert api.delete(address, headers={"If-Match": tag}).status_code == 412
+    api.post(f"{address}/run").raise_for_status()
+    now = api.get(address).headers["etag"]
+    assert now == mine.headers["etag"], "what comes of it changes nothing of what it says"
+    api.post(f"{address}/pause").raise_for_status()
+    assert api.put(address, json=body, headers={"If-Match": now}).status_code == 412, "somebody has paused it"
+    assert api.put(address, json=body, headers={"If-Match": "*"}).status_code == 200
+    assert api.put(address, json=body).status_code == 200, "who says nothing means whatever it says"
+    now = api.get(address).headers["etag"]
+    assert api.delete(address, headers={"If-Match": f'"x", {now}'}).status_code == 204
+    assert api.put(address, json=body, headers={"If-Match": now}).status_code == 404
+    assert api.post(URL, json=body).headers["etag"]
+
+
 def test_pause_and_resume(api: httpx.Client, made: dict[str, Any], offering: Engine) -> None:
     address = f"{URL}/{made['id']}"
     for _ in range(2):

@@ -135,7 +135,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"dry_run": "yes"}, "$.dry_run", "true or false"),
     ({"workflow_version": 9}, "$.workflow_version", "has no version 9"),
     ({"workflow_version": 0}, "$.workflow_version", "greater"),
-    ({"not_before": "2030-01-01T00:00:00"}, "$.not_before", "timezone"),
+    ({"not_before": "2030-01-01T00:00:00"}, "$.not_before", "no time zone"),
     ({"deadline": "2020-01-01T00:00:00Z"}, "$.deadline", "has passed already"),
     ({"not_before": "2030-01-02T00:00:00Z", "deadline": "2030-01-01T00:00:00Z"}, "$", "later than not_before"),
     ({"speed": 1}, "$.speed", "unknown key"),

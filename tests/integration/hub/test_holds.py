@@ -12,10 +12,14 @@ from orchestrator.errors import Conflict, Invalid, NotFound
 from orchestrator.services.control import cancel, pause
 from orchestrator.services.hold import place, release
 from orchestrator.services.lanes import lock_running
+from orchestrator.services.memory import Memory
+from orchestrator.services.turn import hand_out
 from orchestrator.stack.wait import wait_until
 from orchestrator.storage.queries.jobs import read_job
 from tests.integration.hub.conftest import World
 from tests.integration.hub.test_control import drain_queue, many, work_off
+
+WAITS = "select count(*) as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
 
 
 def hold(world: World, reason: str = "look first", **scope: Any) -> int:
@@ -36,14 +40,46 @@ def test_a_hand_out_that_waits_for_a_hold_to_be_placed_sees_it(world: World) -> 
         with world.engine.begin() as tx:
             seen.append(lock_running(tx, [job]))
 
-    waits = "select count(*) as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
     other = Thread(target=hand_out)
     with world.engine.begin() as tx:
         place(tx, HoldAsked.model_validate({"scope": {"job": job}, "reason": "look first"}), "tester")
         other.start()
-        assert wait_until(lambda: world.one(waits).n == 1, 20)
+        assert wait_until(lambda: world.one(WAITS).n == 1, 20)
     other.join()
     assert seen == [set()]
+
+
+WIDE = [{"site": "london"}, {"queue": "default"}, {"workflow": "work"}, {"owner": "tester"}, {"path_prefix": "/data"}]
+
+
+@pytest.mark.parametrize("scope", WIDE, ids=lambda scope: next(iter(scope)))
+def test_a_wide_hold_and_a_hand_out_wait_for_each_other(world: World, scope: dict[str, str]) -> None:
+    world.define([{"name": "noop"}])
+    job = world.submit()
+    world.turn()
+    order = world.london.walk()
+    assert world.london.claim(order)
+    kept_back = hold(world, job=job)
+    world.london.batch(order, 1, [b"/data/1"], closed=True)
+    world.turn(2)
+    let_go(world, kept_back)  # its task is ready, there is room for it, and no turn has seen that yet
+    with world.engine.begin() as tx:
+        first = place(tx, HoldAsked.model_validate({"scope": scope, "reason": "look first"}), "tester")
+        turn = Thread(target=world.turn)
+        turn.start()
+        assert wait_until(lambda: world.one(WAITS).n == 1, 20)
+    turn.join()
+    assert world.london.waiting() == 0, "a turn that began before the hold was placed sees it"
+    let_go(world, first)
+    placing = Thread(target=hold, args=(world, "again"), kwargs=scope)
+    with world.engine.connect() as tx, tx.begin() as under_way:
+        hand_out(tx, 1, Memory())
+        placing.start()
+        assert wait_until(lambda: world.one(WAITS).n == 1, 20), "it is not placed while something is handed out"
+        under_way.rollback()
+    placing.join()
+    world.turn(2)
+    assert world.london.waiting() == 0
 
 
 @pytest.mark.parametrize("scope", ["job", "site", "queue", "workflow", "owner"])

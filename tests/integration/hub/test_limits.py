@@ -4,12 +4,19 @@ from typing import Any
 
 import pytest
 
-from orchestrator.errors import Invalid
+from orchestrator.contracts.change import JobChange
+from orchestrator.contracts.limit import LimitsAsked
+from orchestrator.domain.roles import Role
+from orchestrator.errors import Invalid, NotFound
+from orchestrator.services.edit import change
+from orchestrator.services.keys import Caller
+from orchestrator.services.throttle import throttle
 from orchestrator.storage.queries.snapshot import snapshot
 from orchestrator.storage.queries.why import why_job, why_task
 from tests.integration.hub.conftest import World
 
 MANY = 6
+OPERATOR = Caller("olga", frozenset({Role.OPERATOR}), 1)
 
 
 def begin(world: World, **more: Any) -> int:
@@ -98,6 +105,80 @@ def test_what_waits_for_an_actions_limit_stands_in_the_way_of_no_other_action(wo
     done = world.all("select id & 63 as step, state from tasks where job_id = :job order by id", job=job)
     assert [row.state for row in done if row.step == 0] == ["Success"] * MANY
     assert out(world, job) == 1
+
+
+def limit_job(world: World, job: int, n: int | None) -> None:
+    with world.engine.begin() as tx:
+        change(tx, job, OPERATOR, lambda: JobChange(max_running=n))
+
+
+def limit(world: World, **said: Any) -> int:
+    """Limit the workflow; the version that says so."""
+    with world.engine.begin() as tx:
+        return throttle(tx, "work", LimitsAsked(**said), "olga").version
+
+
+def test_of_a_job_that_runs_is_taken_up_at_the_next_turn(world: World):
+    world.define([{"name": "noop"}])
+    job = begin(world, max_running=1)
+    assert out(world, job) == 1
+    limit_job(world, job, 3)
+    world.turn()
+    assert out(world, job) == 3
+    limit_job(world, job, 2)
+    world.turn(2)
+    assert out(world, job) == 3, "what runs is finished"
+    assert causes(world, job)["limit"] == f"at most 2 tasks of job {job} run at once (max_running), and 3 do"
+    world.london.finish(world.london.parcel(), 1)
+    world.turn(2)
+    assert out(world, job) == 2
+    limit_job(world, job, None)
+    assert "limit" not in causes(world, job)
+    finish_all(world, job, most=MANY)
+
+
+def test_of_a_workflow_whose_jobs_run(world: World):
+    world.define([{"name": "noop"}])
+    one, other = begin(world, max_running=2), begin(world)
+    assert (out(world, one), out(world, other)) == (2, 2)
+    assert limit(world, max_running=1) == 2
+    world.london.finish(world.london.parcel(), 1)
+    world.turn(2)
+    assert out(world, one) + out(world, other) == 3
+    assert "at most 1 tasks of workflow work run at once" in causes(world, other)["limit"]
+    assert limit(world, max_running=1) == 2, "the same again is no version"
+    assert limit(world, max_running=None) == 3
+    world.turn()
+    assert out(world, one) == 2, "it has a limit of its own"
+    assert out(world, other) > 1
+    finish_all(world, one, other, most=2 * MANY)
+
+
+def test_of_an_action_that_runs_in_jobs_of_any_version(world: World):
+    world.define([{"name": "noop", "max_running": 1}])
+    old = begin(world)
+    assert limit(world, actions={"noop": 2}) == 2
+    new = begin(world)
+    assert out(world, old) + out(world, new) == 2
+    assert "at most 2 tasks of the action noop in workflow work" in causes(world, new)["limit"]
+    assert limit(world, actions={"noop": None}) == 3
+    assert world.one("select count(*) as n from jobs where max_running is not null").n == 0
+    assert (
+        world.all("select action from audit where action like 'workflow.%' order by id")[-1].action == "workflow.limit"
+    )
+    finish_all(world, old, new, most=2 * MANY)
+
+
+def test_what_is_no_action_of_the_workflow_is_refused(world: World):
+    world.define([{"name": "noop"}, {"name": "look", "manual": True}])
+    for name in ("look", "fs.copy"):
+        with pytest.raises(Invalid) as wrong:
+            limit(world, max_running=1, actions={name: 1})
+        [fault] = wrong.value.faults
+        assert fault.place in ("$.actions.look", "$.actions['fs.copy']")
+        assert fault.reason.endswith("these are: noop")
+    with pytest.raises(NotFound), world.engine.begin() as tx:
+        throttle(tx, "none", LimitsAsked(max_running=1), "olga")
 
 
 @pytest.mark.parametrize("n", [0, -1, 1.5, "2", True])

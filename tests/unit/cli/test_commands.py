@@ -17,14 +17,14 @@ COMMANDS = [
     "up", "down", "demo", "submit", "stream", "jobs", "job", "watch", "events", "tasks", "errors", "paths", "history",
     "workflows",
     "workflow apply", "workflow import", "workflow export", "workflow show", "workflow versions", "workflow diff",
-    "workflow schema", "workflow delete", "workflow validate",
+    "workflow schema", "workflow limit", "workflow delete", "workflow validate",
     "schedule list", "schedule add", "schedule apply", "schedule show", "schedule firings", "schedule run",
     "schedule pause",
     "schedule resume", "schedule delete", "forecast",
     "sites", "site show", "site new",
     "site key", "site enable", "site disable", "site drain", "site restart",
     "plugin new", "logs", "task", "export",
-    "change", "pause", "resume", "cancel", "redrive", "retry", "why", "hold add", "hold list", "hold release",
+    "change", "pause", "resume", "cancel", "redrive", "retry", "why", "limit", "hold add", "hold list", "hold release",
     "worklist", "do", "package", "edits",
     "attachment add", "attachment list", "attachment fetch", "attachment delete",
     "webhook add", "webhook list", "webhook dead", "webhook send", "webhook delete",
@@ -50,7 +50,7 @@ def orchestrator(*arguments: str, home: Path, **variables: str) -> Done:
     """The command line in this process, with a clean environment."""
     settings = {name: None for name in os.environ if name.startswith("ORCHESTRATOR_")}
     runner = CliRunner(env={**settings, "ORCHESTRATOR_HOME": str(home), "COLUMNS": "200", **variables})
-    done = runner.invoke(make_app(), arguments)
+    done = runner.invoke(make_app(arguments), arguments)  # as main() does
     return Done(done.exit_code, done.stdout, done.stderr)
 
 

@@ -1,37 +1,29 @@
-"""The hub: one loop that reads what the sites send, applies it in one transaction, and hands out what became ready.
+"""The active hub and its turn: read what the sites send, apply it in one transaction, hand out what became ready.
 
-Run as ``python -m orchestrator.hub``. One is active at a time, held by an advisory lock on the very connection that
-it writes with: a hub that has lost the lock can not write either. What it keeps in memory can be read again.
+It writes with the very connection that holds the lock of the active hub: one that has lost the lock can not write
+either. What it keeps in memory can be read again.
 """
 
 import logging
-import os
-import signal
-import socket
-import threading
 import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from redis import Redis
-from redis.exceptions import RedisError
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from orchestrator.beside import Beside
-from orchestrator.broker.connection import connect
 from orchestrator.broker.fleet import Fleet
 from orchestrator.broker.inbox import Inbox, bury, open_entries
 from orchestrator.broker.permits import Permits
 from orchestrator.broker.publisher import Publisher
 from orchestrator.broker.streams import START, Entry, Streams
-from orchestrator.config import load_settings
 from orchestrator.contracts import names
-from orchestrator.contracts.failpoints import arm, failpoint
+from orchestrator.contracts.failpoints import failpoint
 from orchestrator.domain.pace import MOST
 from orchestrator.domain.rhythm import Rhythm
 from orchestrator.keeper import Keeper
-from orchestrator.logs import set_up_logs_as_said
 from orchestrator.lost import lost
 from orchestrator.scheduler import Scheduler
 from orchestrator.services.canary import forget_canaries
@@ -40,8 +32,7 @@ from orchestrator.services.lease import renew_all
 from orchestrator.services.memory import Memory
 from orchestrator.services.turn import Outbox, apply, hand_out, judge
 from orchestrator.services.unclaimed import PATIENCE_S, Unclaimed, give_back, unclaimed, unheard
-from orchestrator.storage.active import NAME, beat, become_active
-from orchestrator.storage.database import make_engine
+from orchestrator.storage.active import beat
 from orchestrator.storage.epoch import next_epoch, read_epoch
 from orchestrator.storage.positions import read_positions, read_sites, write_positions
 
@@ -250,51 +241,3 @@ class Hub:
         for site in self._streams.announced_sites().union(known):
             self._positions.setdefault(names.reports_stream(site), START)
             self._positions.setdefault(names.batches_stream(site), START)
-
-
-def run(engine: Engine, redis: Redis, secret: bytes, stop: threading.Event, workspaces: Path, most: int = MOST) -> None:
-    """Be the hub until ``stop``: wait for the lock, work, and start again when the database or the broker was away."""
-    name = f"{socket.gethostname()}:{os.getpid()}"
-    while not stop.is_set():
-        try:
-            with engine.connect() as connection:
-                connection.detach()  # so that closing it gives up the lock, too
-                if become_active(connection, stop):
-                    log.info("active")
-                    hub = Hub(connection, redis, secret, name, workspaces, most)
-                    with hub.beside:
-                        _work(hub, stop)
-        except OperationalError as error:
-            log.warning("the database does not answer: %s", str(error.orig).strip())
-            stop.wait(IDLE_S)
-
-
-def _work(hub: Hub, stop: threading.Event) -> None:
-    hears = False
-    while not stop.is_set():
-        try:
-            if not hears:
-                hub.take_over()
-                hears = True
-            hub.tick(IDLE_S)
-        except RedisError as error:
-            log.warning("the broker does not answer: %s", error)
-            hears = False
-            stop.wait(IDLE_S)
-
-
-def main() -> None:
-    """The process."""
-    set_up_logs_as_said("python -m orchestrator.hub", "The hub")
-    settings, stop = load_settings(), threading.Event()
-    arm(os.environ)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _signal, _frame: stop.set())
-    engine = make_engine(settings.require_database_url(), pool_size=1, name=NAME, by_key=True)
-    redis, secret = connect(settings.require_redis_url()), settings.require_secret()
-    run(engine, redis, secret, stop, settings.workspaces_root, settings.parcel_tasks)
-    engine.dispose()
-
-
-if __name__ == "__main__":
-    main()
