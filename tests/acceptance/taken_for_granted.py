@@ -6,6 +6,8 @@ Each function is named for its page, makes what is needed, and says what is to s
 
 import json
 import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from platform import node
 from uuid import uuid4
@@ -40,7 +42,6 @@ def api(whole: Whole, folder: Path) -> StandIns:
     make_files(folder, ["in/a.txt", "a", "b"])
     _, task, _ = failed(whole, folder / "failed")
     other, _, fingerprint = failed(whole, folder / "other")
-    (folder / "go").mkdir()
     long = whole.submit(whole.define({"name": "example.wait", "folder": str(folder)}), folder / "in")
     tasks = [{"name": "collect"}, {"name": "publish"}]
     (folder / "map_sheet.json").write_text(json.dumps({"name": unique("sheet"), "tasks": tasks}))
@@ -50,14 +51,15 @@ def api(whole: Whole, folder: Path) -> StandIns:
     taken = whole.http.get(f"/jobs/{group}/task-list").json()["items"][0]["job_id"]
     whole.http.post(f"/jobs/{taken}/task-status", json={"status": "WORKING"}).raise_for_status()
     flow = whole.define({"name": "noop"})
-    admin, edited = edit_job(whole, folder / "edited")
-    admin.client.send_edits(edited, admin.desk / str(edited) / "roads.geojson")
-    admin, looked_at = edit_job(whole, folder / "looked-at", quarantine=True)
-    admin.client.send_edits(looked_at, admin.desk / str(looked_at) / "roads.geojson")
-    admin.client.fire(looked_at, "upload")
-    admin.wait(looked_at, "Quarantined")
-    review = admin.child(looked_at, "review")
-    play.someone(admin.client, "rob", folder).take(review)
+    with someone(whole, folder) as admin, someone(whole, folder, "rob") as rob:
+        edited, looked_at = edit_job(admin), edit_job(admin, quarantine=True)
+        for job in (edited, looked_at):
+            admin.take(job)
+            admin.client.send_edits(job, admin.desk / str(job) / "roads.geojson")
+        admin.client.fire(looked_at, "upload")
+        admin.wait(looked_at, "Quarantined")
+        review = admin.child(looked_at, "review")
+        rob.take(review)
     return {
         "/keys/2": "/keys/$MADE",
         '"ed"': f'"{unique("ed")}"',
@@ -101,8 +103,9 @@ def discovery(_whole: Whole, folder: Path) -> StandIns:
 
 
 def edit_jobs(whole: Whole, folder: Path) -> StandIns:
-    _, job = edit_job(whole, folder / "one", begun=False)
-    _, other = edit_job(whole, folder / "other")
+    with someone(whole, folder) as admin:
+        job, other = edit_job(admin), edit_job(admin)
+        admin.take(other)
     cut = "curl -sS -r 0-99 -o roads.geojson -H"
     return {"12": str(job), "/jobs/12": f"/jobs/{other}", cut.replace(" -r 0-99", ""): cut}
 
@@ -211,13 +214,20 @@ def failed(whole: Whole, folder: Path) -> tuple[int, int, str]:
     return job["id"], broken["id"], next(group["fingerprint"] for group in groups if group["step"] == 0)
 
 
-def edit_job(whole: Whole, folder: Path, *, begun: bool = True, quarantine: bool = False) -> tuple[Person, int]:
-    """An edit job over roads of its own, and the admin, who does it for once; ``begun``: who has its package."""
-    folder.mkdir(parents=True)
-    admin = Person("admin", DocumentClient(whole.profile["url"], whole.profile["key"]), folder)
-    play.define(admin.client, folder)
+@contextmanager
+def someone(whole: Whole, folder: Path, name: str = "admin") -> Generator[Person]:
+    """A person of the example of edit jobs, all of whom there are then; or the admin, who edits for once."""
+    with DocumentClient(whole.profile["url"], whole.profile["key"]) as client:
+        if name == "admin":
+            play.define(client, folder / "roads")
+            yield Person(name, client, folder)
+        else:
+            person = play.someone(client, name, folder)
+            with person.client:
+                yield person
+
+
+def edit_job(admin: Person, *, quarantine: bool = False) -> int:
+    """An edit job of the admin's, over the roads of the example."""
     its = {"name": "ring road", "extent": play.box(11.05, 11.45), "quarantine": quarantine}
-    job = admin.plan({**its, "assignee": "admin", "allocate": True})
-    if begun:
-        admin.take(job)
-    return admin, job
+    return admin.plan({**its, "assignee": "admin", "allocate": True})
