@@ -6,6 +6,8 @@
 
 export PYTHON
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+# Tests start hundreds of processes; without its bytecode each would compile all that it imports.
+export PYTHONDONTWRITEBYTECODE :=
 RUN := .venv/bin/python -m
 WORKERS ?= 4
 RESULTS ?= results.json

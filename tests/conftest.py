@@ -66,7 +66,9 @@ def database_url(postgres_server: str) -> Iterator[str]:
     template = sql.Identifier(source.database or "")
     control = source.set(database="postgres").render_as_string(hide_password=False)
     with psycopg.connect(control, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), template))
+        # By files: block by block through its log, as PostgreSQL has it otherwise, takes it twice as long.
+        make = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(sql.Identifier(name), template)
+        connection.execute(make)
         yield source.set(database=name).render_as_string(hide_password=False)
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 

@@ -34,7 +34,7 @@ def check(site: SiteFile, file: Path) -> int:
     runtime = Runtime(site, site.key_bytes, "check", queue, function)
     wrong = [*REGISTRY.problems, *_roots(site), *_allow(site), *_folders(site, runtime)]
     wrong += [f"stores: {fault}" for fault in runtime.roots.stores.check()]
-    wrong += [*_private(site, file), *_broker(site, runtime.redis()), *_hub(site)]
+    wrong += [*_private(site, file), *_headers(site), *_broker(site, runtime.redis()), *_hub(site)]
     print(f"site {site.name}")
     for queue, function, count in site.lanes:
         bounds = ", ".join(f"{name} {value:,g}" for name, value in site.limits.of(function).said().items())
@@ -108,6 +108,16 @@ def _private(site: SiteFile, file: Path) -> Iterator[str]:
     secrets = (site.key.get_secret_value(), site.redis_url.get_secret_value())
     if mode & 0o077 and any(secret in text for secret in secrets):
         yield f"{file}: others may read it, and it holds a secret; chmod 600, or use key_file and redis_url_file"
+    for secret in (site.http.headers_file, *(store.options_file for store in site.stores)):
+        if secret is not None and secret.exists() and secret.stat().st_mode & 0o077:
+            yield f"{secret}: others may read it, and it holds secrets; chmod 600"
+
+
+def _headers(site: SiteFile) -> Iterator[str]:
+    try:
+        site.http.headers("")
+    except ConfigError as error:
+        yield f"http: {error}"
 
 
 def _broker(site: SiteFile, redis: Redis) -> Iterator[str]:

@@ -1,6 +1,8 @@
 """Celery's pool of processes, made to tell of births and deaths: the one place that knows how it does that."""
 
+import tempfile
 from functools import partial
+from multiprocessing.process import current_process
 from typing import Any, cast
 
 from celery.concurrency.asynpool import AsynPool
@@ -16,6 +18,9 @@ _LOOK_AGAIN_SECONDS = 0.1
 
 def pool_with(children: Children) -> type:
     """A pool that keeps these children."""
+    # The memory that it shares is a file, unlinked at once: a folder made for that alone would stay after a kill.
+    this: Any = current_process()
+    this._config.setdefault("tempdir", tempfile.gettempdir())  # noqa: SLF001 - there is no other way to say it
 
     class Processes(_pool):
         def _create_worker_process(self, i: int) -> Any:

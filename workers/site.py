@@ -36,6 +36,17 @@ _MODEL = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 _Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 _KEY_BYTES = 32
 _Table = TypeVar("_Table", bound=BaseModel)
+_IN_WORDS_OF_TOML = {
+    "missing": "is missing",
+    "list_type": 'has to be a list, such as ["a", "b"]',
+    "dict_type": "has to be a table, whose keys stand in lines of their own below its [name]",
+    "model_type": "has to be a table: its keys stand in lines of their own below [[NAME]], once for each",
+    "string_type": "has to be a text, in quotes",
+    "path_type": "has to be a path, in quotes",
+    "int_type": "has to be a whole number, without quotes",
+    "bool_type": "has to be true or false, without quotes",
+}
+"""What is said of a wrong value, by Pydantic's name for what is wrong."""
 
 
 def _key(key: SecretStr) -> SecretStr:
@@ -137,7 +148,8 @@ def load_site(file: Path, environment: Environment = os.environ) -> SiteFile:
     except OSError as error:
         raise ConfigError(f"{file}: {error.strerror}; give the site's file with --config") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: not TOML: {error}") from error
+        hint = "a text stands in quotes, and no key or table is there twice"
+        raise ConfigError(f"{file}: not TOML: {error}; {hint}") from error
     folder = file.absolute().parent
     faults: list[str] = []
     for key, variable in (("redis_url", REDIS_URL), ("key", SITE_KEY)):
@@ -188,7 +200,9 @@ def _faults(error: ValidationError, absent: set[str]) -> Iterator[str]:
         loc = [part for part in fault["loc"] if part != "[key]"]
         if len(loc) == 1 and loc[0] in absent:
             continue
-        reason = fault["msg"].removeprefix("Value error, ")
+        reason = _IN_WORDS_OF_TOML.get(fault["type"], fault["msg"].removeprefix("Value error, "))
+        if fault["type"] == "model_type":
+            reason = reason.replace("NAME", str(loc[0]))
         if fault["type"] in {"extra_forbidden", "enum"} and (known := _known(loc)):
             close = get_close_matches(str(loc[-1]), known, n=1)
             reason = "unknown key; " + (f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}")
@@ -202,6 +216,12 @@ def _known(loc: list[Any]) -> list[str]:
             return [*SiteFile.model_fields, "redis_url_file", "key_file"]
         case ["roots", _, _]:
             return list(RootEntry.model_fields)
+        case ["stores", _, _]:
+            return list(StoreEntry.model_fields)
+        case ["shell", _]:
+            return list(ShellAllowed.model_fields)
+        case ["http", _]:
+            return list(HttpAllowed.model_fields)
         case ["limits", _]:
             return list(SiteLimits.model_fields)
         case ["limits", _, _]:

@@ -26,7 +26,13 @@ def _s3_pages(fs: Any, folder: str, after: str) -> Iterator[list[Info]]:
     while True:
         answer = fs.call_s3("list_objects_v2", Bucket=bucket, Prefix=prefix, StartAfter=last, MaxKeys=PAGE)
         found = [
-            {"name": f"{bucket}/{one['Key']}", "type": "file", "size": one["Size"], "mtime": one["LastModified"]}
+            {
+                "name": f"{bucket}/{one['Key']}",
+                "type": "file",
+                "size": one["Size"],
+                "mtime": one["LastModified"],
+                "etag": one.get("ETag"),
+            }
             for one in answer.get("Contents", ())
         ]
         if page := [info for info in found if not info["name"].endswith("/")]:

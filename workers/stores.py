@@ -7,7 +7,6 @@ installed by those who have stores (``orchestrator[s3]``).
 
 import io
 import os
-import re
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,16 +17,10 @@ from workers.outside import OutsideRoots
 from workers.store_entry import StoreEntry
 from workers.store_pages import pages
 
-_URL = re.compile(rb"[a-z][a-z0-9+.-]*://")
 _WITH_FOLDERS = frozenset({"ftp", "hdfs", "memory", "sftp", "smb", "ssh"})
 """Where a folder has to be made before something is put into it."""
 _ALWAYS = {"use_listings_cache": False, "skip_instance_cache": True}
 """For every file system: what it saw a while ago says nothing, and each process has its own."""
-
-
-def is_url(path: bytes) -> bool:
-    """Whether a path is one of a store, and none of the file system."""
-    return _URL.match(path) is not None
 
 
 class StoreMissing(OSError):
@@ -45,6 +38,9 @@ class Entry(NamedTuple):
     """Bytes."""
     mtime_ns: int | None
     """Since 1970; None where the store does not say."""
+    tag: str | None = None
+    """What changes with the content, and is the same for the same content in most stores (S3's ETag); None where the
+    store has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +57,7 @@ class _Place:
         """What fsspec says of an object of the same store."""
         url = self.entry.url.rstrip("/") + "/" + str(info["name"])[len(self.root) :].lstrip("/")
         kind = "d" if info.get("type") == "directory" else "f"
-        return Entry(url.encode(), kind, info.get("size"), _mtime_ns(info))
+        return Entry(url.encode(), kind, info.get("size"), _mtime_ns(info), _tag(info))
 
 
 class Stores:
@@ -198,3 +194,8 @@ def _mtime_ns(info: dict[str, Any]) -> int | None:
     if isinstance(said, datetime):
         return int(said.timestamp() * 1e9)
     return int(said * 1e9) if isinstance(said, int | float) else None
+
+
+def _tag(info: dict[str, Any]) -> str | None:
+    said = info.get("ETag") or info.get("md5Hash") or info.get("etag")
+    return said.strip('"') if isinstance(said, str) else None

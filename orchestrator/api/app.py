@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
@@ -11,7 +12,7 @@ from sqlalchemy import Engine
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import compile_path
+from starlette.routing import BaseRoute, compile_path
 
 import orchestrator
 from orchestrator.api.body_limit import MIB, BodyLimit, largest
@@ -116,8 +117,7 @@ def make_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    for prefix, router in ROUTERS:
-        app.include_router(router, prefix=prefix)
+    app.router.routes.extend(_routes())
     app.state.parts = Parts(
         engine,
         secret,
@@ -141,6 +141,15 @@ def make_app(
     app.add_middleware(Observed, requests=app.state.exposition.requests)
     app.openapi = lambda: describe(app, ROUTERS)
     return app
+
+
+@cache
+def _routes() -> list[BaseRoute]:
+    """Every route, for all applications of a process: FastAPI takes long to prepare them, at the first request."""
+    gathered = APIRouter()
+    for prefix, router in ROUTERS:
+        gathered.include_router(router, prefix=prefix)
+    return gathered.routes
 
 
 def doors(routers: Sequence[tuple[str, APIRouter]] = ROUTERS) -> list[Door]:

@@ -24,6 +24,7 @@ from orchestrator.client.errors import silent
 from orchestrator.client.events import AGAIN_S, PATIENCE_S, POLL_S, EventLines, Listening, NoStream
 from orchestrator.client.handles import AsyncJobHandle
 from orchestrator.client.synchronous import is_local
+from orchestrator.client.trust import trusted
 from orchestrator.contracts.views import Job, Page, Snapshot
 from orchestrator.errors import Unreachable
 
@@ -44,6 +45,7 @@ class Asynchronous:
                 headers={"Authorization": f"Bearer {key}"},
                 timeout=httpx.Timeout(timeout_s, connect=CONNECT_S),
                 trust_env=not is_local(self.url),
+                verify=trusted(self.url),
             )
         except (httpx.InvalidURL, ValueError) as error:
             raise Unreachable(f"{self.url!r} with this key can not be used: {error}") from error

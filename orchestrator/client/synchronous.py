@@ -25,6 +25,7 @@ from orchestrator.client.ask import (
 from orchestrator.client.errors import Document, silent
 from orchestrator.client.events import AGAIN_S, PATIENCE_S, POLL_S, EventLines, Listening, NoStream
 from orchestrator.client.handles import JobHandle
+from orchestrator.client.trust import trusted
 from orchestrator.contracts.views import Job, Page, Snapshot
 from orchestrator.domain.kinds import ENDS
 from orchestrator.errors import Unreachable
@@ -51,6 +52,7 @@ class Connected:
                 headers={"Authorization": f"Bearer {key}"},
                 timeout=httpx.Timeout(timeout_s, connect=CONNECT_S),
                 trust_env=not is_local(self.url),
+                verify=trusted(self.url),
             )
         except (httpx.InvalidURL, ValueError) as error:
             raise Unreachable(f"{self.url!r} with this key can not be used: {error}") from error

@@ -3,6 +3,7 @@
 A path is bytes here and everywhere inside; text only at the edge.
 """
 
+import re
 import zlib
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
@@ -19,6 +20,7 @@ KINDS = {"file": "f", "directory": "d", "symlink": "l", "other": "o", "unknown":
 MAX_PLAIN_BYTES = 64 * 1024 * 1024
 """What a packed list may inflate to: a bound on what a few forged kilobytes can cost."""
 
+_URL = re.compile(rb"[a-z][a-z0-9+.-]*://")
 _SHORT_BYTES = 512
 _DEFLATED = zlib.compress(b"")[:1]
 """What zlib begins with; no list in MessagePack does."""
@@ -56,6 +58,11 @@ def path_list(
         sizes if any(size is not None for size in sizes) else [],
         base,
     )
+
+
+def is_url(path: bytes) -> bool:
+    """Whether a path is one of a store, and none of the file system."""
+    return _URL.match(path) is not None
 
 
 def pack(paths: PathList) -> bytes:

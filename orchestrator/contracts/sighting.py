@@ -5,7 +5,10 @@ import msgspec
 from orchestrator.contracts.paths import deflate, inflate
 
 Stamp = tuple[int, int, int]
-"""Inode, bytes, and when it was modified in nanoseconds since 1970: where all three agree, it is the same file."""
+"""Inode, bytes, and when it was modified in nanoseconds since 1970: where all three agree, it is the same file.
+
+Of an object, a number made of its tag stands for the inode, and no time; 0 stands for an inode that is not known.
+"""
 
 
 class Sighting(msgspec.Struct, array_like=True):
@@ -14,7 +17,7 @@ class Sighting(msgspec.Struct, array_like=True):
     base: bytes
     """The starting path under which the folder was found: each has a memory of its own."""
     folder: bytes
-    """With its slash at the end."""
+    """With its slash at the end. A store has no folders: there it is the base, and names have slashes in them."""
     names: list[bytes]
     kinds: str
     """A letter of ``orchestrator.contracts.paths.KINDS`` each."""

@@ -1,7 +1,6 @@
 """A submission: which workflow is to run where, over which paths."""
 
 import base64
-import re
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Self, cast
 
@@ -18,7 +17,7 @@ from pydantic import (
 from orchestrator.contracts.dependency import Dependencies
 from orchestrator.contracts.extent import Extent
 from orchestrator.contracts.faults import MOST
-from orchestrator.contracts.paths import PathList
+from orchestrator.contracts.paths import PathList, is_url
 from orchestrator.domain.fields import LANE, shown
 from orchestrator.domain.place import inside
 from orchestrator.errors import Fault
@@ -146,13 +145,10 @@ def part(paths: PathList, begin: int, end: int) -> PathList:
     return PathList(paths.paths[here], states=paths.states[here], sizes=paths.sizes[here])
 
 
-_URL = re.compile(rb"[a-z][a-z0-9+.-]*://")
-
-
 def relative_faults(paths: Sequence[bytes]) -> Iterator[Fault]:
     """The starting paths that are neither absolute nor the URL of a store; an empty one was refused before."""
     for i, path in enumerate(paths):
-        if path and not path.startswith(b"/") and not _URL.match(path):
+        if path and not path.startswith(b"/") and not is_url(path):
             text = shown(path.decode(errors="replace"))
             yield Fault(f"$.paths[{i}]", f"has to be an absolute path, to be searched: {text}")
 

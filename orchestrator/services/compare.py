@@ -122,11 +122,14 @@ def _folder(memory: int, sighting: Sighting, known: _Known, found: _Found) -> No
 
 
 _MOVABLE = text("""
-    select distinct u.i from unnest(cast(:memory as bigint[]), cast(:kind as text[]),
+    select u.i from unnest(cast(:memory as bigint[]), cast(:kind as text[]),
       cast(:inode as bigint[]), cast(:size as bigint[]), cast(:mtime_ns as bigint[]))
       with ordinality as u(memory, kind, inode, size, mtime_ns, i)
-    join remembered r on r.memory = u.memory and r.inode = u.inode
-      and r.size = u.size and r.mtime_ns = u.mtime_ns and r.kind = u.kind
+    -- One is enough: objects that are alike, such as those with nothing in them, may be many.
+    cross join lateral (
+      select from remembered r where r.memory = u.memory and r.inode = u.inode
+        and r.size = u.size and r.mtime_ns = u.mtime_ns and r.kind = u.kind limit 1
+    ) as one
     where u.kind <> 'd' and u.inode <> 0
 """)
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, text
 
-from orchestrator.contracts.paths import PathList, indices, number, to_bits, unpack
+from orchestrator.contracts.paths import PathList, indices, is_url, number, to_bits, unpack
 from orchestrator.contracts.sighting import Stamp
 from orchestrator.domain.chain import batch_of, step_of
 from orchestrator.services.chains import Plan
@@ -75,7 +75,7 @@ def remember(tx: Connection, ended: Mapping[int, int]) -> None:
 
 def _changes(memory: int, paths: PathList, places: Iterable[int]) -> Iterator[Change]:
     for place in places:
-        folder, name = split(paths.paths[place])
+        folder, name = split(paths.paths[place], paths.base)
         came_from = paths.moved_from[place] if paths.moved_from else None
         state = (paths.states[place] if paths.states else None) or ""
         yield Change(memory, paths.base, folder, name, paths.kinds[place], paths.stamps[place], state, came_from)
@@ -107,7 +107,7 @@ _REMEMBER = text("""
 def write_down(tx: Connection, changes: Sequence[Change]) -> None:
     """From now on these are no news: what is gone is forgotten, as is where something moved from."""
     gone = {(c.memory, c.folder, c.name) for c in changes if c.state == DELETED}
-    gone |= {(c.memory, *split(c.moved_from)) for c in changes if c.moved_from}
+    gone |= {(c.memory, *split(c.moved_from, c.base)) for c in changes if c.moved_from}
     there = {(c.memory, c.folder, c.name): c for c in changes if c.state != DELETED}
     if gone:
         tx.execute(_FORGET, keys(sorted(gone)))
@@ -138,7 +138,8 @@ def stamps(changes: Sequence[Change]) -> dict[str, list[Any]]:
     return named | {"inode": inode, "size": size, "mtime_ns": mtime_ns}
 
 
-def split(path: bytes) -> tuple[bytes, bytes]:
-    """The folder, with its slash, and the name."""
-    cut = path.rfind(b"/") + 1
+def split(path: bytes, base: bytes) -> tuple[bytes, bytes]:
+    """The folder, with its slash, and the name; in a store, which has no folders, all that is below the base."""
+    start = base + b"/"
+    cut = len(start) if is_url(base) and path.startswith(start) else path.rfind(b"/") + 1
     return path[:cut], path[cut:]

@@ -68,19 +68,28 @@ def _new(tx: Connection, job: int, roots: dict[int, bytes]) -> list[Change]:
 
 
 _MISSING = text("""
-    select cast(g.ctid as text) as at_ctid, g.memory, g.kind, g.folder, g.name, g.inode, g.size, g.mtime_ns
-    from open_changes g join (
-      select distinct * from unnest(cast(:memory as bigint[]), cast(:inode as bigint[])) as u(memory, inode)
-    ) u on g.memory = u.memory and g.inode = u.inode
-    where g.job_id = :job and g.gone order by g.folder, g.name
+    select g.* from (
+      select u.*, count(*) as n from unnest(cast(:memory as bigint[]), cast(:kind as text[]),
+        cast(:inode as bigint[]), cast(:size as bigint[]), cast(:mtime_ns as bigint[]))
+        as u(memory, kind, inode, size, mtime_ns) group by memory, kind, inode, size, mtime_ns
+    ) u
+    -- As many as there are new ones: objects that are alike may be many.
+    cross join lateral (
+      select cast(g.ctid as text) as at_ctid, g.memory, g.kind, g.folder, g.name, g.inode, g.size, g.mtime_ns
+      from open_changes g where g.job_id = :job and g.gone and g.memory = u.memory and g.inode = u.inode
+        and g.size = u.size and g.mtime_ns = u.mtime_ns and g.kind = u.kind
+      order by g.folder, g.name limit u.n
+    ) as g
+    order by g.folder, g.name
 """)
+_AGREE = ("memory", "kind", "inode", "size", "mtime_ns")
 _DROP = text("delete from open_changes where ctid = any(cast(:ctids as tid[]))")
 
 
 def _missing(tx: Connection, job: int, rows: list[Row[Any]]) -> defaultdict[tuple[Any, ...], list[Row[Any]]]:
     """What is gone and could be one of these, by what has to agree. A name that is no text can not be told of."""
     left: defaultdict[tuple[Any, ...], list[Row[Any]]] = defaultdict(list)
-    values = {"memory": [row.memory for row in rows], "inode": [row.inode for row in rows]}
+    values = {column: [getattr(row, column) for row in rows] for column in _AGREE}
     for row in tx.execute(_MISSING, {"job": job, **values}):
         if _is_text(bytes(row.folder) + bytes(row.name)):
             left[row.memory, row.kind, (row.inode, row.size, row.mtime_ns)].append(row)

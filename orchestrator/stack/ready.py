@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 import httpx
 from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import OperationalError
 
+from orchestrator.client.trust import trusted
 from orchestrator.stack.ports import LOOPBACK
 from orchestrator.storage.tables import nodes
+
+_get = partial(httpx.get, trust_env=False, verify=trusted(f"http://{LOOPBACK}"))
 
 
 def database_time(engine: Engine) -> datetime:
@@ -43,7 +47,7 @@ def problems_of(engine: Engine, since: datetime) -> list[str]:
 
 def _is_ready(port: int) -> bool:
     try:
-        return httpx.get(f"http://{LOOPBACK}:{port}/health/ready", timeout=5, trust_env=False).is_success
+        return _get(f"http://{LOOPBACK}:{port}/health/ready", timeout=5).is_success
     except httpx.HTTPError:
         return False
 
@@ -51,7 +55,7 @@ def _is_ready(port: int) -> bool:
 def _shown(flower_url: str) -> set[str]:
     """The pools that Flower knows. It looks for itself only once, when it starts, and so it is asked to look again."""
     try:
-        answer = httpx.get(f"{flower_url}/api/workers", params={"refresh": True}, timeout=10, trust_env=False)
+        answer = _get(f"{flower_url}/api/workers", params={"refresh": True}, timeout=10)
         return {name.partition("@")[0] for name in answer.json()} if answer.is_success else set()
     except (httpx.HTTPError, ValueError):
         return set()

@@ -1,7 +1,6 @@
-"""Work for people on a real stack: the worked example from its files, and a hub that is killed between the tools."""
+"""Work for people on a real stack: the worked example from its files."""
 
 import os
-import signal
 import subprocess
 import sys
 from datetime import datetime
@@ -9,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.stack.wait import wait_until
-from tests.acceptance.whole_stack import Document, Whole, make_files
+from tests.acceptance.whole_stack import Document, Whole
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("people")]
+pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("whole")]
 PLAY = Path(__file__).parents[2] / "examples" / "map_production" / "play.py"
 
 
@@ -69,62 +67,3 @@ def test_the_making_of_a_map_sheet(whole: Whole) -> None:
     ]  # fmt: skip
     assert "InsertTaskGroup" in done.stdout
     assert "rework" in whole.cli("group", "tasks", str(group), "--json")
-
-
-def kill_hub(whole: Whole) -> None:
-    """End the hub as nothing else does; it comes back by itself."""
-    killed = whole.pid("hub")
-    assert killed is not None
-    os.kill(killed, signal.SIGKILL)
-    assert wait_until(lambda: whole.pid("hub") not in {None, killed}, 30), "it is not started again"
-
-
-@pytest.mark.parametrize("advance", ["manual", "auto"])
-def test_the_hub_is_killed_between_every_two_of_the_tools(whole: Whole, advance: str) -> None:
-    files = make_files(whole.folder(), ["a.txt", "b.txt"])
-    publish = whole.define({"name": "fs.checksum"})
-    name, rework = f"killed_{advance}", f"rework_{advance}"
-    run = {"workflow": publish, "site": "london", "paths": [str(files[0].parent)]}
-    tasks = [{"name": "collect"}, {"name": "publish", **run}, {"name": "check"}, {"name": "never"}]
-    for group, its in ((name, tasks), (rework, [{"name": "fix"}])):
-        assert whole.http.post("/task-groups", json={"name": group, "tasks": its}).is_success
-    job = whole.http.post("/jobs", json={"task_group": name, "advance": advance}).raise_for_status().json()["id"]
-
-    def tool(path: str, of: int = job, **body: object) -> Document:
-        kill_hub(whole)
-        return whole.http.post(f"/jobs/{of}/{path}", json=body).raise_for_status().json()
-
-    def rows() -> list[Document]:
-        return whole.http.get(f"/jobs/{job}/task-list").raise_for_status().json()["items"]
-
-    def begun() -> int:
-        """The job of the next task: made by hand, or already there."""
-        if advance == "manual":
-            tool("next-task")
-            made = [tool("task-job")["id"] for _ in range(2)]
-            assert made[0] == made[1]
-        return next(row["job_id"] for row in rows() if row["code"] in (2, 5))
-
-    if advance == "manual":
-        tool("task-list")
-    collect = begun()
-    tool("task-status", collect, status="WORKING")
-    tool("insert-task-group", task_group=rework, at="end")
-    tool("task-status", collect, status="COMPLETE", parent_id=job)
-    begun()
-    kill_hub(whole)
-    assert wait_until(lambda: rows()[1]["code"] == 10, 60), rows()
-    check = begun()
-    tool("cancel-remaining-tasks")
-    for status in ("WORKING", "COMPLETE"):
-        tool("task-status", check, status=status)
-    if advance == "manual":
-        assert tool("next-task") == {"current_task": None}
-    assert whole.job(job)["state"] == "Success"
-    assert [(row["task"], row["code"]) for row in rows()] == [
-        ("collect", 10), ("publish", 10), ("check", 10), ("never", 0), ("fix", 0),
-    ]  # fmt: skip
-    children = whole.items("/jobs", parent=job)
-    assert len(children) == 3, "no child is made twice"
-    runs = whole.items("/jobs", parent=rows()[1]["job_id"])
-    assert [one["state"] for one in runs] == ["Success"], "and no run"

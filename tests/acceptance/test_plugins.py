@@ -1,5 +1,7 @@
 """A plugin from the template to its use: installed into a running site while a task of another one goes on."""
 
+import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -10,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.stack.lifeline import tied
 from orchestrator.stack.wait import wait_until
 from tests.acceptance.whole_stack import Whole, make_files, started
 
@@ -69,6 +72,13 @@ def install(plugin: Path, tmp_path: Path) -> None:
         archive.extractall(tmp_path / "plugins")
 
 
+def following(site: Whole, job: int) -> "subprocess.Popen[str]":
+    """``orchestrator logs --follow``; it ends with the job."""
+    command = [sys.executable, "-m", "orchestrator.cli.main", "logs", str(job), "--follow"]
+    env = {**os.environ, "ORCHESTRATOR_HOME": str(site.home), "COLUMNS": "200"}
+    return subprocess.Popen(tied(command, signal.SIGTERM), env=env, stdout=subprocess.PIPE, text=True)
+
+
 def offered(site: Whole) -> set[str]:
     return {offer["action"] for offer in site.http.get("/sites/london").json()["actions"]}
 
@@ -85,6 +95,9 @@ def test_a_new_plugin_is_used_while_a_long_task_of_another_finishes_undisturbed(
     (task,) = site.items(f"/jobs/{long}/tasks")
     assert wait_until(lambda: site.http.get(f"/tasks/{task['id']}").json()["progress"], 30)
     assert "half way (/somewhere)" in site.cli("task", str(task["id"]))
+    follower = following(site, long)
+    assert follower.stdout is not None
+    assert "waiting" in follower.stdout.readline(), "while the task goes on"
     worker, discovery = site.pid("london.worker"), site.pid("london.discovery")
 
     install(new("lines", tmp_path), tmp_path)
@@ -102,6 +115,8 @@ def test_a_new_plugin_is_used_while_a_long_task_of_another_finishes_undisturbed(
     release.touch()
     ended = site.end(long)
     assert (ended["state"], ended["paths"]["processed"]) == ("Success", 1)
+    assert [line.split(": ", 1)[1] for line in follower.communicate(timeout=60)[0].splitlines()] == ["it has waited"]
+    assert follower.returncode == 0
     (task,) = site.items(f"/jobs/{long}/tasks")
     assert (task["attempt"], task["tries"], task["crashes"]) == (1, 0, 0)
     assert wait_until(lambda: restart_of(site)["ended_at"], 60), restart_of(site)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from orchestrator.contracts.paths import is_url
 from workers.actions.copying import write_all
 from workers.actions.digests import Algorithm, digest_of, is_sidecar, line_of
 from workers.actions.part import part_of
@@ -12,7 +13,6 @@ from workers.actions.source import open_source
 from workers.context import Context
 from workers.path import Path
 from workers.registry import action
-from workers.stores import is_url
 
 
 @action("fs.checksum", version="2", changes=["sidecar"])

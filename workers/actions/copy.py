@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from orchestrator.contracts.paths import is_url
 from workers.actions.copying import How, Overwrite, Room, copy_file, copy_folder, copy_link
 from workers.actions.objects import copy_object
 from workers.actions.source import look, open_source, prepare, refuse
@@ -12,7 +13,6 @@ from workers.actions.tree import counterpart, settle
 from workers.context import Context
 from workers.path import Path
 from workers.registry import action
-from workers.stores import is_url
 
 Links = Annotated[
     Literal["refuse", "follow", "keep"],

@@ -6,13 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from orchestrator.contracts.paths import is_url
+from workers.actions.objects import entry
 from workers.actions.removing import is_folder, remove_empty, remove_file, remove_tree
 from workers.actions.source import exists
 from workers.actions.tree import counterpart
 from workers.context import Context
 from workers.path import Path
 from workers.registry import action
-from workers.stores import is_url
 
 Folders = Literal["refuse", "empty", "tree"]
 
@@ -104,6 +105,13 @@ def leave_no_empty_folders(ctx: Context, path: Path, target: bytes, mirror: str)
     there = os.path.dirname(os.path.normpath(target))
     while there.startswith(top + b"/"):
         source = os.path.join(path.base, there[len(top) + 1 :])
-        if not path.base or is_folder(ctx.roots, source) or not remove_empty(ctx.roots, there):
+        if not path.base or _holds_folder(ctx, source) or not remove_empty(ctx.roots, there):
             return
         there = os.path.dirname(there)
+
+
+def _holds_folder(ctx: Context, place: bytes) -> bool:
+    if not is_url(place):
+        return is_folder(ctx.roots, place)
+    found = entry(ctx, place)
+    return found is not None and found.kind == "d"

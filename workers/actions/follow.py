@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from orchestrator.contracts.paths import is_url
 from workers.actions.copy import Links, copy_any
 from workers.actions.copying import How
 from workers.actions.delete import leave_no_empty_folders, remove
@@ -16,7 +17,6 @@ from workers.actions.tree import counterpart, moved_from, was_at
 from workers.context import Context
 from workers.path import Path
 from workers.registry import action
-from workers.stores import is_url
 
 
 @action("fs.follow", changes=["destination"])
@@ -53,6 +53,9 @@ def _was_left(ctx: Context, path: Path) -> bool:
 
 def _follow(ctx: Context, path: Path, old: bytes, target: bytes, how: How) -> bool:
     """Move the counterpart, if it is just what the path is; whether it was."""
+    if is_url(path.raw):
+        # Nothing but its tag tells of an object that was moved what is in it.
+        return is_url(old) and _same_tag(ctx, path.raw, old) and _rename_object(ctx, old, target)
     source = look(ctx, path)
     if source is None or not stat.S_ISREG(source.st_mode):
         return False
@@ -70,6 +73,17 @@ def _follow_object(ctx: Context, source: os.stat_result, old: bytes, target: byt
     there = entry(ctx, old)
     if there is None or there.size != source.st_size or (there.mtime_ns or 0) < source.st_mtime_ns:
         return False
+    return _rename_object(ctx, old, target)
+
+
+def _same_tag(ctx: Context, one: bytes, other: bytes) -> bool:
+    here, there = entry(ctx, one), entry(ctx, other)
+    if here is None or there is None or here.tag is None:
+        return False
+    return (here.tag, here.size) == (there.tag, there.size)
+
+
+def _rename_object(ctx: Context, old: bytes, target: bytes) -> bool:
     ctx.roots.stores.copy(old, target)
     ctx.roots.stores.delete(old)
     return True

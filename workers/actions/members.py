@@ -6,12 +6,12 @@ import tarfile
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from orchestrator.contracts.paths import is_url
 from workers.actions.objects import entry
 from workers.actions.source import look, open_source, refuse, say_gone
 from workers.actions.tree import place_in_tree
 from workers.context import Context, reason_of
 from workers.path import Path
-from workers.stores import is_url
 
 _SECOND = 10**9
 

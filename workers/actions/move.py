@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from orchestrator.contracts.paths import is_url
 from workers.actions.copying import How, Overwrite, Room, copy_file, copy_link, room_for, taken
 from workers.actions.objects import copy_object
 from workers.actions.part import sync_folder
@@ -17,7 +18,6 @@ from workers.context import Context
 from workers.path import Path
 from workers.registry import action
 from workers.renaming import is_there, rename_new
-from workers.stores import is_url
 
 
 @action("fs.move", changes=["paths", "destination"])

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from io import FileIO
 from typing import BinaryIO
 
+from orchestrator.contracts.paths import is_url
 from workers.actions.copying import How, Room, room_for_time, write_all
 from workers.actions.digests import digest_of
 from workers.actions.part import part_of
@@ -17,7 +18,7 @@ from workers.actions.source import chunks, open_source
 from workers.context import Context
 from workers.path import Path
 from workers.renaming import is_there
-from workers.stores import Entry, is_url
+from workers.stores import Entry
 
 
 def copy_object(ctx: Context, path: Path, target: bytes, how: How) -> Room | None:

@@ -11,11 +11,11 @@ from typing import Any, BinaryIO, cast
 
 import zstandard
 
+from orchestrator.contracts.paths import is_url
 from workers.actions.members import Content, Member
 from workers.actions.part import Part, part_of
 from workers.actions.source import CHUNK_BYTES, exists, same_content
 from workers.context import Context
-from workers.stores import is_url
 
 _ENDING = ".tar.zst"
 _MOST_OF_A_NAME = 1000

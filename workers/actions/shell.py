@@ -8,13 +8,13 @@ from typing import Annotated
 
 from pydantic import Field
 
+from orchestrator.contracts.paths import is_url
 from workers.actions.source import exists, look, say_gone
 from workers.command import CommandTimeout, Ran
 from workers.command import run as run_program
 from workers.context import Context, reason_of
 from workers.path import Path
 from workers.registry import action
-from workers.stores import is_url
 
 PATH, PATHS = "{path}", "{paths}"
 _MOST_BYTES = 100_000

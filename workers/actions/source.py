@@ -5,10 +5,10 @@ import stat
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from orchestrator.contracts.paths import is_url
 from workers.context import Context
 from workers.path import Path
 from workers.roots import OutsideRoots
-from workers.stores import is_url
 
 CHUNK_BYTES = 1024 * 1024
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY

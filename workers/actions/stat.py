@@ -2,12 +2,12 @@
 
 import stat as modes
 
+from orchestrator.contracts.paths import is_url
 from workers.actions.objects import entry
 from workers.actions.source import look, say_gone
 from workers.context import Context
 from workers.path import Path
 from workers.registry import action
-from workers.stores import is_url
 
 _KINDS = {modes.S_IFREG: "file", modes.S_IFDIR: "directory", modes.S_IFLNK: "symlink"}
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from orchestrator.contracts.paths import is_url
 from workers.actions.digests import (
     ALGORITHMS,
     LONGEST_LINE,
@@ -21,7 +22,6 @@ from workers.actions.tree import counterpart
 from workers.context import Context
 from workers.path import Path
 from workers.registry import action
-from workers.stores import is_url
 
 _MOST_SHOWN = 3
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple, cast
 
 from orchestrator.contracts.path_line import LONGEST_LINE, BadLine, PathLine, checked, read_line
+from orchestrator.contracts.paths import is_url
 from workers.discovery.finding import DiscoveryError
 from workers.roots import Roots
-from workers.stores import is_url
 
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"

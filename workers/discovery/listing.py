@@ -9,12 +9,11 @@ import msgspec
 from pydantic import Field
 
 from orchestrator.contracts.path_line import BadLine, PathLine
-from orchestrator.contracts.paths import PathList
+from orchestrator.contracts.paths import PathList, is_url
 from workers.discovery.finding import ALIVE, DiscoveryContext, DiscoveryError, Finding, Listing, Trouble
 from workers.discovery.list_file import Format, Lines, Stamp, open_list, records
 from workers.discovery.start import kinds_of
 from workers.registry import discovery
-from workers.stores import is_url
 
 _CHUNK = 500
 """Paths looked at between two signs of life."""

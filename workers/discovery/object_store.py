@@ -3,11 +3,10 @@
 import os
 from collections.abc import Iterator
 
-from orchestrator.contracts.paths import PathList
+from orchestrator.contracts.paths import PathList, is_url
 from workers.discovery.finding import DiscoveryContext, DiscoveryError, Finding
 from workers.discovery.recursive import recursive
 from workers.registry import discovery
-from workers.stores import is_url
 
 
 @discovery("object-store")

@@ -9,17 +9,16 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from orchestrator.contracts.paths import PathList
+from orchestrator.contracts.paths import PathList, is_url
 from workers.discovery import place
 from workers.discovery.finding import DiscoveryContext, DiscoveryError, Finding, Found, Listing, Share, Trouble
 from workers.discovery.folder import Contents, explain, read
-from workers.discovery.objects import objects
+from workers.discovery.objects import Cursor, objects
 from workers.discovery.place import Place
 from workers.discovery.share import deal, divide, share_of
 from workers.discovery.start import Missing, Opened, is_part, kind_of, open_start
 from workers.discovery.way import Level, Way
 from workers.registry import discovery
-from workers.stores import is_url
 
 
 @discovery("recursive")
@@ -82,7 +81,7 @@ class Walk:
 
         after = at.trail[0][0] if at.trail else b""
         try:
-            yield from objects(self.ctx.roots.stores, path, after, cursor, self.start.base)
+            yield from self.report_objects(path, after, cursor)
         except DiscoveryError as error:
             if not (skip_missing and isinstance(error, Missing)):
                 yield from self._refuse(path, error)
@@ -93,6 +92,10 @@ class Walk:
             raise error
         self.refused = self.refused or str(error)
         yield Trouble(path, str(error), self.next_start(), type(error).__name__)
+
+    def report_objects(self, path: bytes, after: bytes, cursor: Cursor) -> Iterator[Finding]:
+        """Report what is below the URL of a store, after one of its objects."""
+        yield from objects(self.ctx.roots.stores, path, after, cursor, self.start.base)
 
     def report_file(self, path: bytes) -> Iterator[Finding]:
         """Report a start that is no folder."""

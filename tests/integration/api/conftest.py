@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from orchestrator.api.app import make_app
 from orchestrator.services.keys import ensure_admin_key
 from orchestrator.stack.wait import wait_until
+from tests.asking import asking
 
 SECRET = b"0123456789abcdef0123456789abcdef"
 
@@ -49,10 +50,8 @@ def silent_api(engine: Engine, admin_key: str) -> Iterator[httpx.Client]:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     app = make_app(engine, secret=SECRET, redis_url=f"redis://127.0.0.1:{port}/0")
-    with served(app) as (host, its_port):
-        headers = {"Authorization": f"Bearer {admin_key}"}
-        with httpx.Client(base_url=f"http://{host}:{its_port}", headers=headers, trust_env=False) as client:
-            yield client
+    with served(app) as (host, its_port), asking(f"http://{host}:{its_port}", admin_key) as client:
+        yield client
 
 
 @contextmanager
@@ -69,12 +68,11 @@ def served(app: FastAPI) -> Generator[tuple[str, int], None, None]:
 
 @pytest.fixture
 def anonymous(address: tuple[str, int]) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"http://{address[0]}:{address[1]}", trust_env=False, timeout=30) as client:
+    with asking("http://{}:{}".format(*address)) as client:
         yield client
 
 
 @pytest.fixture
 def api(anonymous: httpx.Client, admin_key: str) -> Iterator[httpx.Client]:
-    headers = {"Authorization": f"Bearer {admin_key}"}
-    with httpx.Client(base_url=anonymous.base_url, headers=headers, trust_env=False, timeout=30) as client:
+    with asking(anonymous.base_url, admin_key) as client:
         yield client

@@ -18,6 +18,7 @@ from orchestrator.services.keys import make_key
 from orchestrator.services.workspace import Workspaces
 from orchestrator.stack.wait import wait_until
 from orchestrator.storage import tables
+from tests.asking import asking
 from tests.integration.api.conftest import SECRET
 
 MIB = 1024 * 1024
@@ -42,9 +43,7 @@ class Desk:
     keys: dict[str, str]
 
     def as_(self, name: str) -> httpx.Client:
-        headers = {"Authorization": f"Bearer {self.keys[name]}"}
-        url = "http://{}:{}/api/v1".format(*self.address)
-        return httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=30)
+        return asking("http://{}:{}/api/v1".format(*self.address), self.keys[name])
 
     @property
     def edits(self) -> Path:

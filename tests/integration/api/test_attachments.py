@@ -15,6 +15,7 @@ from orchestrator.domain.roles import Role
 from orchestrator.services.keys import make_key
 from orchestrator.stack.wait import wait_until
 from orchestrator.storage.files import Files
+from tests.asking import asking
 from tests.integration.api.rows import add_job
 
 MIB = 1024 * 1024
@@ -90,7 +91,7 @@ def test_who_may_delete_it(api: httpx.Client, engine: Engine, job: int, folder: 
     assert Role.WORKER == "worker"
 
     def as_(name: str) -> httpx.Client:
-        return httpx.Client(base_url=api.base_url, headers={"Authorization": f"Bearer {keys[name]}"}, trust_env=False)
+        return asking(api.base_url, keys[name])
 
     with as_("wim") as wim, as_("vic") as vic:
         assert put(vic, job, "a", b"1").status_code == 403

@@ -40,7 +40,8 @@ class Shell:
         self.called.add(command)
         clean = {name: None for name in os.environ if name.startswith("ORCHESTRATOR_")}
         runner = CliRunner(env={**clean, **self.variables})
-        done = runner.invoke(make_app(), [*command.split(), *map(str, arguments), "--json"], input=given)
+        words = [*command.split(), *map(str, arguments), "--json"]
+        done = runner.invoke(make_app(words), words, input=given)
         assert done.exit_code == code, (command, done.output)
         return [json.loads(line) for line in done.stdout.splitlines()]
 

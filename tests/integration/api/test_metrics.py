@@ -23,6 +23,7 @@ from orchestrator.stack.wait import wait_until
 from orchestrator.storage import tables, tally
 from orchestrator.storage.active import NAME
 from orchestrator.storage.database import make_engine
+from tests.asking import asking
 from tests.integration.api.conftest import SECRET, served
 from tests.integration.api.rows import add_job
 from tests.integration.api.test_sites import add_site, make_ready
@@ -99,10 +100,9 @@ def test_requests_are_told_apart_by_route_and_never_by_id(api: httpx.Client, wor
 def test_every_process_tells_the_same_of_the_installation(
     api: httpx.Client, engine: Engine, admin_key: str, work: None
 ):
-    with served(make_app(engine, secret=SECRET, redis_url=None)) as (host, port):
-        headers = {"Authorization": f"Bearer {admin_key}"}
-        with httpx.Client(base_url=f"http://{host}:{port}", headers=headers, trust_env=False) as other:
-            one, two = scraped(api), scraped(other)
+    app = make_app(engine, secret=SECRET, redis_url=None)
+    with served(app) as (host, port), asking(f"http://{host}:{port}", admin_key) as other:
+        one, two = scraped(api), scraped(other)
     own = {name for name in one if name.startswith("orchestrator_http_")}
     installation = {n for n in one.keys() - own if n.startswith("orchestrator_") and "oldest" not in n}
     assert {name: one[name] for name in installation} == {name: two[name] for name in installation}

@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 
 from orchestrator.domain.batch_job import JobState
 from orchestrator.stack.wait import wait_until
+from tests.asking import asking
 from tests.integration.api.rows import add_job
 
 _PROMISED_S = 5.0
@@ -36,8 +37,7 @@ def two(database_url: str, tmp_path: Path, admin_key: str) -> Iterator[list[http
                 port = free.getsockname()[1]
             command = [sys.executable, "-m", "orchestrator.api", "--port", str(port)]
             processes.append(subprocess.Popen(command, env=settings))
-            headers = {"Authorization": f"Bearer {admin_key}"}
-            clients.append(httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, trust_env=False))
+            clients.append(asking(f"http://127.0.0.1:{port}", admin_key))
         assert all(wait_until(lambda one=one: alive(one), 30) for one in clients)
         yield clients
     finally:

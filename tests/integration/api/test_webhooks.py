@@ -21,6 +21,7 @@ from orchestrator.api.deliverer import Deliverer
 from orchestrator.api.post import allowed, is_public, post
 from orchestrator.stack.wait import wait_until
 from orchestrator.storage.history import record
+from tests.asking import asking
 from tests.integration.api.conftest import SECRET, served
 
 
@@ -67,8 +68,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 def client_of(address: tuple[str, int], key: str) -> httpx.Client:
-    base = f"http://{address[0]}:{address[1]}/api/v1"
-    return httpx.Client(base_url=base, headers={"Authorization": f"Bearer {key}"}, trust_env=False, timeout=30)
+    return asking("http://{}:{}/api/v1".format(*address), key)
 
 
 @pytest.fixture

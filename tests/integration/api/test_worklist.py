@@ -16,6 +16,7 @@ from orchestrator.services.ask import Ask, Asked, ask
 from orchestrator.services.keys import make_key
 from orchestrator.storage.queries.invariants import violations
 from orchestrator.storage.queries.snapshot import snapshot
+from tests.asking import asking
 from tests.integration.api.rows import add_job
 
 As = Callable[[str], httpx.Client]
@@ -34,9 +35,7 @@ def as_(api: httpx.Client, engine: Engine) -> Iterator[As]:
             assert made.status_code == 201, made.text
             with engine.begin() as tx:
                 key = make_key(tx, user).plain
-            base = str(api.base_url) + "/api/v1"
-            headers = {"Authorization": f"Bearer {key}"}
-            clients[user] = httpx.Client(base_url=base, headers=headers, trust_env=False, timeout=30)
+            clients[user] = asking(f"{api.base_url}/api/v1", key)
         return clients[user]
 
     yield client

@@ -13,6 +13,7 @@ from sqlalchemy import Engine, insert
 from orchestrator.api.app import make_app
 from orchestrator.services.keys import ensure_admin_key
 from orchestrator.storage.tables import site_actions, sites
+from tests.asking import asking
 
 
 def schema(required: tuple[str, ...] = (), **properties: dict[str, Any]) -> dict[str, Any]:
@@ -55,7 +56,7 @@ def api(offering: Engine) -> Iterator[httpx.Client]:
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         url = f"http://127.0.0.1:{listening.getsockname()[1]}/api/v1"
-        with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as client:
+        with asking(url, key) as client:
             yield client
         server.should_exit = True
         thread.join()

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from orchestrator.services.keys import make_key
+from tests.asking import asking
 
 URL = "/schedules"
 
@@ -49,7 +50,7 @@ def as_user(api: httpx.Client, offering: Engine) -> Iterator[Any]:
         with offering.begin() as tx:
             tx.execute(text("insert into users (name, roles) values (:name, :roles)"), {"name": name, "roles": [role]})
             key = make_key(tx, name, site=site, workflow=workflow).plain
-        clients.append(httpx.Client(base_url=api.base_url, headers={"Authorization": f"Bearer {key}"}))
+        clients.append(asking(api.base_url, key))
         return clients[-1]
 
     yield make

@@ -116,9 +116,10 @@ METHODS: dict[str, Make] = {
     "listing-gzip": _lists("list.txt.gz", lambda paths: gzip.compress(b"\n".join(paths), 1)),
     "object-store": _objects("object-store"),
     "recursive-store": _objects("recursive"),
+    "changes-store": _objects("changes"),
     "plugin": _plugin,
 }
-NEED_S3 = frozenset({"object-store", "recursive-store"})
+NEED_S3 = frozenset({"object-store", "recursive-store", "changes-store"})
 
 
 def load(case: Case) -> None:

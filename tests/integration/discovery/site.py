@@ -165,12 +165,14 @@ _WALKER = """
 import json, sys
 from pathlib import Path
 from tests.integration.discovery.site import runtime
+from workers import store_pages
 from workers.discovery import gather
 from workers.registry import REGISTRY
 from workers.store_entry import StoreEntry
 from workers.walker import walk
 url, root, state, method, stores, enough, module = sys.argv[1:]
-gather._MOST_SIGHTED = gather._ENOUGH = int(enough)
+if enough:
+    gather._MOST_SIGHTED = gather._ENOUGH = store_pages.PAGE = int(enough)
 REGISTRY.load([module] if module else [], groups=[])
 entries = [StoreEntry.model_validate(entry) for entry in json.loads(stores)]
 walk(runtime(url, Path(root), Path(state), entries), sys.stdin.buffer.read(), f"discovery.{method}")
@@ -184,12 +186,15 @@ def process(
     due: WalkOrder,
     *,
     stores: Sequence[StoreEntry] = (),
-    enough: int = 250,
+    enough: int | None = None,
     module: Path | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Carry out an order in a process of its own; ``enough`` paths make an entry, ``module`` is a plugin."""
+    """Carry out an order in a process of its own; ``module`` is a plugin.
+
+    ``enough`` paths make an entry, and a page of a store; None: as many as ever.
+    """
     entries = json.dumps([entry.model_dump(mode="json") for entry in stores])
-    more = [entries, str(enough), str(module or "")]
+    more = [entries, str(enough or ""), str(module or "")]
     command = [sys.executable, "-c", _WALKER, url, str(root), str(state), due.method, *more]
     walker = subprocess.Popen(command, stdin=subprocess.PIPE)
     assert walker.stdin

@@ -1,7 +1,7 @@
 """Runs over what has changed in a folder: a real walker, a real hub, and tasks that end as a test says."""
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from orchestrator.services.define import create
 from tests.integration.hub.conftest import World
 from workers.runtime import Runtime
 from workers.site import RootEntry, SiteFile
+from workers.store_entry import StoreEntry
 from workers.walker import walk
 
 Told = dict[str, str]
@@ -24,15 +25,19 @@ Told = dict[str, str]
 
 
 class Changing:
-    """A folder, and the runs that look for changes in it."""
+    """A folder, or the first of some stores, and the runs that look for changes in it."""
 
-    def __init__(self, world: World, root: Path, state: Path, url: str, **workflow: Any) -> None:
+    def __init__(
+        self, world: World, root: Path, state: Path, url: str, stores: Sequence[StoreEntry] = (), **workflow: Any
+    ) -> None:
         self.world, self.root = world, root
+        self.url = stores[0].url if stores else None
         site = SiteFile(
             name="london",
             redis_url=SecretStr(url),
             key=SecretStr(world.london.key.hex()),
             roots=[RootEntry(path=root)],
+            stores=list(stores),
             queues={"default": {names.Function.DISCOVERY: 1}},
             state=state,
         )
@@ -43,9 +48,14 @@ class Changing:
             create(tx, definition, "tester")
         self.jobs: list[int] = []
 
+    @property
+    def start(self) -> str:
+        """Where it looks."""
+        return self.url or str(self.root)
+
     def submit(self, **more: Any) -> int:
         """Begin a run."""
-        self.jobs.append(self.world.submit([str(self.root)], **more))
+        self.jobs.append(self.world.submit([self.start], **more))
         self.world.turn()
         return self.jobs[-1]
 
@@ -75,11 +85,11 @@ class Changing:
         for order in parcel.tasks:
             batch = unpack(order.paths)
             given = list(indices(order.given, len(batch)))
-            found = {i: os.path.relpath(os.fsdecode(batch.paths[i]), self.root) for i in given}
+            found = {i: self._below(batch.paths[i]) for i in given}
             ends = {i: outcome(name) for i, name in found.items()}
             for i, name in found.items():
                 came_from = batch.moved_from[i] if batch.moved_from else None
-                moved = f" from {os.path.relpath(os.fsdecode(came_from), self.root)}" if came_from else ""
+                moved = f" from {self._below(came_from)}" if came_from else ""
                 told[name] = f"{batch.states[i]}{moved}"
             problems = [Problem(i, end, batch.paths[i], "no", "X") for i, end in ends.items() if end != "processed"]
             passed = bitmap([i for i in given if ends[i] == "processed"], len(batch))
@@ -91,6 +101,9 @@ class Changing:
                 problems=problems,
             )
         return told
+
+    def _below(self, path: bytes) -> str:
+        return os.path.relpath(os.fsdecode(path), self.start)
 
     def run(self, outcome: Callable[[str], str] = lambda _: "processed", **more: Any) -> Told:
         """A whole run; what it told."""

@@ -15,11 +15,12 @@ from tests.integration.hub.conftest import World
 
 
 def say(
-    world: World, host: str, offers: Sequence[str], *, function: str = "worker", runs_in: str = "", version: str = "1"
-) -> None:
-    """Another node of London's default queue is there."""
+    world: World, host: str, offers: Sequence[str], *, function: str = "worker", runs_in: str = "", version: str = "1",
+    ahead_s: float = 0,
+) -> None:  # fmt: skip
+    """Another node of London's default queue is there, whose clock is ahead by so much."""
     said = Announcement(
-        f"london.{function}@{host}", function, ["default"], 2, "1", time.time(), boot="b", pool="prefork",
+        f"london.{function}@{host}", function, ["default"], 2, "1", time.time() + ahead_s, boot="b", pool="prefork",
         actions=[ActionOffer(name, version, {"type": "object"}, runs_in=runs_in) for name in offers],
         limits={"memory": 1024.0},
     )  # fmt: skip
@@ -130,6 +131,16 @@ def test_nodes_say_what_binds_them(world: World) -> None:
     with world.engine.begin() as tx:
         (node,) = (node for node in read_site(tx, "london").nodes if node.node == "london.worker@other")
     assert (node.pool, node.limits) == ("prefork", {"memory": 1024})
+
+
+def test_a_clock_that_is_off_is_shown_and_a_warning(world: World) -> None:
+    say(world, "other", ["noop"], ahead_s=90)
+    with world.engine.begin() as tx:
+        site = read_site(tx, "london")
+    (node,) = (node for node in site.nodes if node.node == "london.worker@other")
+    assert node.clock_skew_s == pytest.approx(90, abs=10)
+    assert site.health == Health.WARNING
+    assert any("london.worker@other" in problem and "clock" in problem for problem in site.problems)
 
 
 def test_what_runs_for_longer_than_any_before_is_a_warning(world: World) -> None:

@@ -17,6 +17,7 @@ from orchestrator.services import take_paths
 from orchestrator.services.control import cancel, pause, resume
 from orchestrator.services.keys import ensure_admin_key
 from orchestrator.stack.wait import wait_until
+from tests.asking import asking
 from tests.integration.api.conftest import served
 from tests.integration.hub.conftest import SECRET, World
 
@@ -26,11 +27,9 @@ NDJSON = {"Content-Type": "application/x-ndjson"}
 @pytest.fixture
 def api(world: World, redis_url: str) -> Iterator[httpx.Client]:
     key = ensure_admin_key(world.engine)
-    with served(make_app(world.engine, secret=SECRET, redis_url=redis_url)) as (host, port):
-        headers = {"Authorization": f"Bearer {key}"}
-        url = f"http://{host}:{port}/api/v1"
-        with httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=30) as client:
-            yield client
+    app = make_app(world.engine, secret=SECRET, redis_url=redis_url)
+    with served(app) as (host, port), asking(f"http://{host}:{port}/api/v1", key) as client:
+        yield client
 
 
 @pytest.fixture
@@ -236,10 +235,10 @@ def test_a_connection_that_breaks_loses_no_line_that_is_counted(api: httpx.Clien
 
 def test_many_senders_of_the_same_lines_add_them_once(api: httpx.Client, world: World, job: int) -> None:
     answers: list[int] = []
-    key, url = api.headers["Authorization"], str(api.base_url)
+    key = api.headers["Authorization"].removeprefix("Bearer ")
 
     def sender() -> None:
-        with httpx.Client(base_url=url, headers={"Authorization": key}, trust_env=False, timeout=30) as client:
+        with asking(api.base_url, key) as client:
             answers.append(send(client, job, iter([lines(0, 3000), lines(3000, 12_000)]), offset=0).json()["lines"])
 
     threads = [threading.Thread(target=sender) for _ in range(4)]

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from orchestrator.api.app import make_app
 from orchestrator.services.keys import ensure_admin_key
+from tests.asking import asking
 from tests.integration.api.conftest import SECRET, served
 
 Document = dict[str, Any]
@@ -82,9 +83,7 @@ def people(app: FastAPI, engine: Engine) -> Iterator[People]:
     with served(app) as (host, port), ExitStack() as opened:
 
         def open_as(key: str) -> Somebody:
-            headers = {"Authorization": f"Bearer {key}"}
-            client = httpx.Client(base_url=f"http://{host}:{port}", headers=headers, trust_env=False, timeout=30)
-            return Somebody(opened.enter_context(client))
+            return Somebody(opened.enter_context(asking(f"http://{host}:{port}", key)))
 
         yield People(open_as, open_as(ensure_admin_key(engine)))
 

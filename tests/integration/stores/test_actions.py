@@ -157,6 +157,37 @@ def test_a_mirror_in_a_store_follows(root: bytes, stores: Stores) -> None:
     assert below(stores, b"s3://bucket/out") == {b"new": b"ours"}
 
 
+def test_a_mirror_of_a_store_follows(root: bytes, stores: Stores) -> None:
+    """What has moved is copied again into a folder, which has no tags; within stores it is moved."""
+    for name in (b"new", b"left"):
+        with stores.write(BASE + b"/deep/" + name) as file:
+            file.write(b"ours")
+    mirror = root + b"/mirror"
+    stale = write(mirror + b"/gone/old", b"stale")
+    for name, content in ((b"old", b"ours"), (b"lost", b"ours"), (b"stale", b"theirs")):
+        with stores.write(b"s3://bucket/out/" + name) as file:
+            file.write(content)
+
+    def follow(new: bytes, old: bytes, destination: bytes) -> None:
+        notes = {0: {"moved_from": os.fsdecode(BASE + b"/" + old)}}
+        path, to = [BASE + b"/deep/" + new], os.fsdecode(destination)
+        assert run("fs.follow", path, root, stores, destination=to, notes=notes).messages == {}
+
+    follow(b"new", b"gone/old", mirror)
+    assert tree(mirror) == {b"deep": None, b"deep/new": b"ours"}
+    assert not os.path.exists(stale)
+    follow(b"new", b"old", b"s3://bucket/out")
+    follow(b"left", b"stale", b"s3://bucket/out")
+    write(mirror + b"/deep/er/lost", b"ours")
+    write(mirror + b"/away/lost", b"ours")
+    lost = [BASE + b"/" + place for place in (b"lost", b"deep/er/lost", b"away/lost")]
+    assert run("fs.delete", lost, root, stores, mirror="s3://bucket/out").messages == {}
+    assert below(stores, b"s3://bucket/out") == {b"deep/new": b"ours", b"deep/left": b"ours"}
+    assert run("fs.delete", lost, root, stores, mirror=os.fsdecode(mirror)).messages == {}
+    # A folder stays as long as the store has something below it.
+    assert tree(mirror) == {b"deep": None, b"deep/new": b"ours", b"deep/er": None}
+
+
 @pytest.mark.parametrize("verify", [False, True])
 def test_an_archive_of_objects_in_a_store(root: bytes, stores: Stores, objects: list[bytes], verify: bool) -> None:
     places = []

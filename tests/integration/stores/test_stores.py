@@ -6,10 +6,11 @@ from uuid import uuid4
 
 import pytest
 
+from orchestrator.contracts.paths import is_url
 from tests.s3_server import CREDENTIALS, put, s3_server, store_at
 from workers.roots import OutsideRoots
 from workers.store_entry import StoreEntry
-from workers.stores import Entry, StoreMissing, Stores, is_url
+from workers.stores import StoreMissing, Stores
 
 KEYS = ["a", "a/b", "a-b", "a/c/d", "b b%20+.tif", "ü/日", "z/1", "z/10", "z/2"]
 
@@ -116,7 +117,7 @@ def test_a_store_that_is_read_only_is_not_written_to(server: str, tmp_path: Path
         pass
     with pytest.raises(OutsideRoots, match="read only"):
         stores.delete(path)
-    assert stores.info(path) == Entry(path, "f", 3, stores.info(path).mtime_ns)
+    assert stores.info(path)[:3] == (path, "f", 3)
 
 
 def test_secrets_stay_in_their_file(server: str, tmp_path: Path) -> None:

@@ -57,6 +57,8 @@ def test_check_says_what_it_would_start(tmp_path: Path, redis_server: str) -> No
 
 def test_check_says_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text("import nowhere_at_all")
+    (tmp_path / "s3.toml").write_text("not TOML")
+    (tmp_path / "s3.toml").chmod(0o644)
     done = run(
         "--config",
         str(
@@ -64,13 +66,17 @@ def test_check_says_what_is_wrong(tmp_path: Path) -> None:
                 tmp_path,
                 "redis://:hidden@127.0.0.1:1/0",
                 'actions = ["own.py"]\nallow = ["noop", "fs.cheksum"]\nhub_url = "http://127.0.0.1:1"\n'
-                '[[roots]]\npath = "none"',
+                '[http]\nhosts = ["x"]\nheaders_file = "no.toml"\n'
+                '[[stores]]\nurl = "s3://x"\noptions_file = "s3.toml"\n[[roots]]\npath = "none"',
             )
         ),
         "--check",
     )
     assert done.returncode == 1
-    assert done.stdout.count("  wrong: ") == 6
+    assert done.stdout.count("  wrong: ") == 9
+    assert f"http: headers_file {tmp_path}/no.toml: No such file or directory" in done.stdout
+    assert f"stores: s3://x: ConfigError: options_file {tmp_path}/s3.toml: not TOML" in done.stdout
+    assert f"{tmp_path}/s3.toml: others may read it, and it holds secrets; chmod 600" in done.stdout
     assert "allow: 'fs.cheksum' is no action of this host; did you mean fs.checksum?" in done.stdout
     assert "hub_url: http://127.0.0.1:1/health/ready does not answer" in done.stdout
     assert "it holds a secret; chmod 600" in done.stdout
