@@ -60,6 +60,7 @@ def api(whole: Whole, folder: Path) -> StandIns:
         admin.wait(looked_at, "Quarantined")
         review = admin.child(looked_at, "review")
         rob.take(review)
+        mine, robs = edit_job(admin), rob.client.http.headers["Authorization"]
     return {
         "/keys/2": "/keys/$MADE",
         '"ed"': f'"{unique("ed")}"',
@@ -82,9 +83,11 @@ def api(whole: Whole, folder: Path) -> StandIns:
         "parent=12": f"parent={group}",
         "validate_roads": flow,
         "road_edits": unique("road"),
-        "/jobs/12/actions/activate": "/jobs/$MADE/actions/activate",
+        "/jobs/12/actions/activate": f"/jobs/{mine}/actions/activate",
         "/jobs/12/actions/upload": f"/jobs/{edited}/actions/upload",
-        "/jobs/14": f"/jobs/{review}",
+        "api $URL/api/v1/jobs/14": (
+            f"curl -sS -H 'Authorization: {robs}' -H 'Content-Type: application/json' $URL/api/v1/jobs/{review}"
+        ),
     }
 
 
