@@ -1,19 +1,17 @@
 """Two sites that have announced themselves, and what they offer."""
 
-import socket
-import threading
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from sqlalchemy import Engine, insert
 
 from orchestrator.api.app import make_app
 from orchestrator.services.keys import ensure_admin_key
 from orchestrator.storage.tables import site_actions, sites
 from tests.asking import asking
+from tests.integration.api.conftest import served
 
 
 def schema(required: tuple[str, ...] = (), **properties: dict[str, Any]) -> dict[str, Any]:
@@ -51,15 +49,9 @@ def offering(engine: Engine) -> Engine:
 def api(offering: Engine) -> Iterator[httpx.Client]:
     """The API over it, on a port of its own, asked with an admin's key."""
     key = ensure_admin_key(offering)
-    server = uvicorn.Server(uvicorn.Config(make_app(offering, secret=b"s" * 32, redis_url=None), log_level="warning"))
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=server.run, args=([listening],))
-        thread.start()
-        url = f"http://127.0.0.1:{listening.getsockname()[1]}/api/v1"
-        with asking(url, key) as client:
-            yield client
-        server.should_exit = True
-        thread.join()
+    app = make_app(offering, secret=b"s" * 32, redis_url=None)
+    with served(app) as (host, port), asking(f"http://{host}:{port}/api/v1", key) as client:
+        yield client
 
 
 @pytest.fixture
