@@ -24,7 +24,11 @@ StandIns = dict[str, str]
 
 def everywhere(whole: Whole) -> StandIns:
     """Where the service and its programs are."""
-    return {".venv/bin/": "", "http://127.0.0.1:8080": whole.profile["url"], "tq_...": whole.profile["key"]}
+    return {
+        ".venv/bin/": "",
+        "http://127.0.0.1:8080": whole.profile["url"],
+        "KEY=tq_...": f"KEY={whole.profile['key']}",
+    }
 
 
 def readme(_whole: Whole, folder: Path) -> StandIns:
