@@ -56,3 +56,11 @@ OF_A_WORKFLOW = AT_A_SITE - {Permission.FLEET}
 def granted(roles: Iterable[Role]) -> frozenset[Permission]:
     """All that these roles together may do; no role, nothing."""
     return frozenset(permission for role in roles for permission in GRANTS[role])
+
+
+def within(roles: Iterable[str]) -> frozenset[Role]:
+    """To which roles a key of somebody with these may be narrowed: to these, and to viewer, since all of them read."""
+    owned = frozenset(map(Role, roles))
+    if Role.ADMIN in owned:
+        return frozenset(Role)
+    return owned | {Role.VIEWER} if owned else owned

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from orchestrator.domain.people import Person
-from orchestrator.domain.roles import AT_A_SITE, OF_A_WORKFLOW, Permission, Role, granted
+from orchestrator.domain.roles import AT_A_SITE, OF_A_WORKFLOW, Permission, Role, granted, within
 from orchestrator.errors import Conflict, Fault, Forbidden, Invalid, NotFound, Unauthenticated
 from orchestrator.storage.audit import audit
 from orchestrator.storage.tables import api_keys, group_members, sites, users, workflows
@@ -102,12 +102,12 @@ def make_key(
     """A new key of a user; with ``roles``, it may only what both they and the user's own roles grant.
 
     With ``site`` or ``workflow`` it reaches this one only. Invalid when there is no such user, site or workflow, a role
-    is not the user's, or it would have ended already.
+    is beyond the user's, or it would have ended already.
     """
     owned = tx.scalar(select(users.c.roles).where(users.c.name == user))
     if owned is None:
         raise Invalid("the key can not be made", [Fault("$.user", f"there is no user {user!r}")])
-    if Role.ADMIN not in owned and not set(roles or ()) <= set(owned):
+    if not within(owned).issuperset(roles or ()):
         raise Invalid("the key can not be made", [Fault("$.roles", f"{user} has only these roles: {', '.join(owned)}")])
     if site is not None and tx.scalar(select(sites.c.name).where(sites.c.name == site)) is None:
         raise Invalid("the key can not be made", [Fault("$.site", f"nothing was ever heard of a site {site!r}")])
@@ -223,9 +223,5 @@ def _hash(plain: str) -> bytes:
 
 
 def _scope(owned: Collection[str], asked: Collection[str] | None) -> frozenset[Role]:
-    """A key's roles, never above its owner's; an admin's key may be narrowed to any role."""
-    if asked is None:
-        return frozenset(map(Role, owned))
-    if Role.ADMIN in owned:
-        return frozenset(map(Role, asked))
-    return frozenset(map(Role, asked)) & frozenset(map(Role, owned))
+    """A key's roles, never above its owner's."""
+    return frozenset(map(Role, owned)) if asked is None else within(owned) & frozenset(map(Role, asked))

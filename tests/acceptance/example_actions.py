@@ -66,6 +66,18 @@ def raise_(ctx: Context, paths: list[Path], *, match: str) -> None:
         ctx.done(path)
 
 
+@action("example.obey")
+def obey(ctx: Context, paths: list[Path]) -> None:
+    """Do what is in the files: let an exception out (``raise``), fail the path (``fail``), or nothing."""
+    for path in ctx.each(paths):
+        said = Folder(path.path).read_text(encoding="utf-8")
+        if said == "raise":
+            raise RuntimeError("the file says so")
+        with ctx.outcome(path):
+            if said == "fail":
+                raise ValueError("the file says so")
+
+
 @action("example.skip")
 def skip(ctx: Context, paths: list[Path], *, match: str = "*") -> None:
     """Skip what matches, process all else."""

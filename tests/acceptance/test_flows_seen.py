@@ -90,6 +90,10 @@ def test_the_sites_tell_who_is_there(whole: Whole) -> None:
             action["action"] for action in site["actions"]
         }
         assert "recursive" in site["discoveries"]
+    flower = urlsplit(whole.profile["flower_url"])
+    (link,) = {site["flower_url"] for site in sites.values()}
+    assert link == f"http://{flower.hostname}:{flower.port}/workers"
+    assert link in whole.cli("site", "london")
 
 
 def inspect(whole: Whole, what: str) -> dict[str, list[Document]]:

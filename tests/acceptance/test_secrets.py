@@ -15,6 +15,7 @@ import psutil
 import pytest
 from sqlalchemy import inspect, text
 
+from orchestrator.stack.wait import wait_until
 from orchestrator.storage.database import make_engine
 from tests.acceptance.whole_stack import Whole
 
@@ -97,13 +98,10 @@ def shown(whole: Whole) -> Iterator[tuple[str, str]]:
         yield str(log), log.read_text(errors="replace")
     for page in ("/metrics", "/openapi.json", "/health/ready"):
         yield page, httpx.get(whole.profile["url"] + page, headers=whole.http.headers, timeout=20).text
-    for path in ("/audit?limit=500", "/keys?limit=500", "/users?limit=500", "/webhooks?limit=500", "/sites"):
+    sites = ("/sites", *(f"/sites/{site['name']}" for site in whole.items("/sites")))
+    for path in ("/audit?limit=500", "/keys?limit=500", "/users?limit=500", "/webhooks?limit=500", *sites):
         yield path, whole.http.get(path).raise_for_status().text
-    flower = whole.profile["flower_url"]
-    workers = httpx.get(f"{flower}/api/workers?refresh=1", timeout=30)
-    for page in ("/", "/workers", "/tasks", "/broker", *(f"/worker/{name}" for name in workers.json())):
-        yield f"Flower {page}", httpx.get(flower + page, timeout=30, follow_redirects=True).text
-    yield "Flower's workers", workers.text
+    yield from seen_in_flower(whole)
     engine = make_engine(whole.profile["database_url"], pool_size=1, name="test of secrets")
     with engine.begin() as tx:
         for table in inspect(engine).get_table_names():
@@ -117,12 +115,34 @@ def shown(whole: Whole) -> Iterator[tuple[str, str]]:
             continue
 
 
+def seen_in_flower(whole: Whole) -> Iterator[tuple[str, str]]:
+    """Every page of a Flower that has seen work, and every answer of its own API that changes nothing."""
+
+    def answer(path: str) -> httpx.Response:
+        return httpx.get(whole.profile["flower_url"] + path, timeout=30, follow_redirects=True)
+
+    assert wait_until(lambda: bool(answer("/api/tasks").json()), 20)
+    workers, tasks = answer("/api/workers?refresh=1").json(), list(answer("/api/tasks").json())
+    table = "/tasks/datatable?draw=1&start=0&length=500&search[value]=&order[0][column]=0&order[0][dir]=asc"
+    pages = ("/", "/workers", "/tasks", f"{table}&columns[0][data]=name", "/broker", "/metrics", "/healthcheck")
+    asked = ("/api/workers", "/api/tasks", "/api/task/types", "/api/queues/length")
+    each = (f"{path}/{task}" for task in tasks[:50] for path in ("/task", "/api/task/info", "/api/task/result"))
+    for path in (*pages, *asked, *(f"/worker/{worker}" for worker in workers), *each):
+        yield f"Flower {path}", answer(path).text
+
+
 def test_no_secret_comes_out(whole: Whole) -> None:
     canaries, answers = given(whole)
+    assert whole.run(whole.define({"name": "noop"}, discovery=None, type="all"), "a name")["state"] == "Success"
     secrets = canaries | kept(whole)
     assert len(secrets) >= 15
     places = [*shown(whole), *((f"answer {number}", answer) for number, answer in enumerate(answers))]
     assert len(places) > 60
+    said = dict(places)
+    assert re.search(r'^orchestrator_tasks_ended_total{state="Success"} [1-9]', said["/metrics"], re.MULTILINE)
+    assert re.search(r"redis://\S*:\*\*@", said["Flower /broker"]), (
+        "Flower tells where the broker is, but not its password"
+    )
     found = [f"{name} in {place}" for place, content in places for name, secret in secrets.items() if secret in content]
     assert not found
 

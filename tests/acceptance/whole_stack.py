@@ -41,6 +41,11 @@ class Whole:
     http: httpx.Client
     profile: dict[str, str]
 
+    @property
+    def plugins(self) -> Path:
+        """Where its workers look for what is installed, too."""
+        return self.home.parent / "plugins"
+
     def folder(self, name: str = "tree") -> Path:
         """A new empty folder in the root, of this caller's own."""
         folder = self.data / f"{name}-{uuid4().hex[:8]}"
@@ -197,5 +202,6 @@ def whole() -> Iterator[Whole]:
         more.mkdir()
         actions = ("--actions", ACTIONS, "--actions", "examples.map_edits.actions")
         options = ("--flower-port", free_port(), "--concurrency", 2, *actions)
-        with started(top / "home", data, more, *options) as stack:
+        told = {"PYTHONPATH": str(top / "plugins")}
+        with started(top / "home", data, more, *options, environment=told) as stack:
             yield stack

@@ -3,7 +3,6 @@
 import re
 import shlex
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,27 +12,18 @@ from typer.main import get_command
 
 from orchestrator.cli.main import make_app
 from orchestrator.cli.sites import ShowByDefault
+from tests.not_run import ELSEWHERE, NEVER, PAGES
+from tests.pages import LANGUAGES, ROOT, blocks, pages, steps
 
-ROOT = Path(__file__).parents[3]
-SHELL = re.compile(r"^ *```(?:sh|console)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 PROGRAM = re.compile(r"(?:^|[\s;&|(])(?:\S*/)?orchestrator (?P<words>[^|;&)\n]*)")
-COMMENT = re.compile(r"(?:^|\s)#.*")
 INLINE = re.compile(r"`orchestrator ([a-z][a-z -]*)")
-
-
-def pages() -> Iterator[tuple[str, str]]:
-    """Each page that people write, with its text."""
-    for folder, which in ((".", "*.md"), ("docs", "**/*.md"), ("benchmarks", "*.md"), ("examples", "**/*.md")):
-        for page in sorted((ROOT / folder).glob(which)):
-            if "reference" not in page.parts:
-                yield str(page.relative_to(ROOT)), page.read_text()
 
 
 def shown() -> Iterator[tuple[str, str]]:
     """Each page with each command of our program that it shows in a block of shell."""
     for page, text in pages():
-        for line in "\n".join(SHELL.findall(text)).replace("\\\n", " ").splitlines():
-            for found in PROGRAM.finditer(COMMENT.sub("", line)):
+        for step in steps(page, text):
+            for found in PROGRAM.finditer(step.command.replace("\\\n", " ")):
                 yield page, found["words"].strip()
 
 
@@ -80,3 +70,18 @@ def test_what_is_only_named_is_there(page: str, text: str) -> None:
 
 def test_they_are_found_at_all() -> None:
     assert len(set(shown())) > 20
+
+
+@pytest.mark.parametrize(("page", "text"), list(pages()), ids=[page for page, _ in pages()])
+def test_every_block_says_what_it_is(page: str, text: str) -> None:
+    for block in blocks(text):
+        assert block.language in LANGUAGES, f"{page}:{block.line}: what is it? text, if nobody types it"
+        typed = [line for line in block.body.splitlines() if line.startswith("$ ")]
+        assert block.language == "console" or not typed, f"{page}:{block.line}: a block with a prompt is `console`"
+
+
+def test_what_is_not_run_is_still_shown_and_is_run_where_it_is_said_to_be() -> None:
+    there = {step.command for page, text in pages() for step in steps(page, text)}
+    assert not {*ELSEWHERE, *NEVER} - there
+    assert not ELSEWHERE.keys() & NEVER.keys()
+    assert all((ROOT / file).is_file() for file in {*ELSEWHERE.values(), *PAGES.values(), *PAGES})
