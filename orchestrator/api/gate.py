@@ -5,7 +5,7 @@ events) ends when its key does.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from anyio import to_thread
@@ -102,5 +102,7 @@ class Gate:
         return await self._callers.know(plain.strip())
 
 
-def _allow(doors: Iterable[Door]) -> str:
-    return ", ".join(sorted({method for door in doors for method in door.methods}))
+def _allow(doors: Sequence[Door]) -> str:
+    """What an address takes: one that is spelled out is no name in another, as OpenAPI has it, too."""
+    names = min(door.path.groups for door in doors)
+    return ", ".join(sorted({method for door in doors if door.path.groups == names for method in door.methods}))
