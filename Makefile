@@ -21,7 +21,7 @@ demo: setup ## See it work: the whole stack on a temporary home, a job with live
 	@.venv/bin/orchestrator demo $(ARGS)
 
 test: setup ## Run every test: units and real parts side by side, then real processes; under twenty minutes.
-	@$(RUN) pytest -q -n $(WORKERS) --dist loadgroup tests/unit tests/integration $(ARGS)
+	@$(RUN) pytest -q -n $(WORKERS) --dist loadgroup tests/integration tests/unit $(ARGS)
 	@$(RUN) pytest -q -n $(WORKERS) --dist loadgroup tests/acceptance $(ARGS)
 	@$(RUN) pytest -q -n 2 --dist loadgroup -m quick tests/faults $(ARGS)
 

@@ -6,7 +6,7 @@ events, paths that are streamed in) ends when its key does.
 
 import asyncio
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -150,5 +150,7 @@ def _plain(headers: Headers) -> str:
     return plain.strip()
 
 
-def _allow(doors: Iterable[Door]) -> str:
-    return ", ".join(sorted({method for door in doors for method in door.methods}))
+def _allow(doors: Sequence[Door]) -> str:
+    """What an address takes: one that is spelled out is no name in another, as OpenAPI has it, too."""
+    names = min(door.path.groups for door in doors)
+    return ", ".join(sorted({method for door in doors if door.path.groups == names for method in door.methods}))

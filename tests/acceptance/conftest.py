@@ -12,7 +12,7 @@ from orchestrator.stack.lifeline import end_all, marked
 from orchestrator.stack.place import place_is_elsewhere
 from tests.acceptance.whole_stack import whole as whole
 
-LONGEST = ("test_people.py", "test_tutorial.py", "test_chaos.py", "test_sites.py")
+LONGEST = ("test_tutorial.py", "test_chaos.py", "test_up.py", "test_plugins.py", "test_sites.py")
 """They mostly wait, and for minutes: begun last, they would be waited for alone."""
 
 

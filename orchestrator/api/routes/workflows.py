@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, BackgroundTasks, Path, Query, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from orchestrator.api.bodies import JSON, YAML, RawBody, taking
 from orchestrator.api.etags import IfMatch, Tagged
