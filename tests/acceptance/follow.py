@@ -25,7 +25,7 @@ REFUSED = {'api "$URL/api/v1/jobs?limit=0"': 22}
 """What is refused, and meant to be -> its exit code."""
 PATIENT = {
     "orchestrator package 12",
-    "orchestrator site oslo",
+    "orchestrator site show oslo",
     "orchestrator submit sum /tmp/oslo-data --site oslo --watch",
 }
 """What is asked again until it can be had: a person is slower than a package is made, or workers are there."""
