@@ -12,7 +12,7 @@ from orchestrator.cli.text import size
 from orchestrator.cli.verb import Call, usage, verb
 from orchestrator.cli.watch import JobId
 from orchestrator.client import DocumentClient
-from orchestrator.client.ledger import Kind
+from orchestrator.client.files import Kind
 from orchestrator.contracts.views import Outcome
 
 EPILOG = """Examples:

@@ -6,8 +6,9 @@ import typer
 
 from orchestrator.cli import text
 from orchestrator.cli.control import Why
+from orchestrator.cli.many import DryRun, Where, do_with_many
 from orchestrator.cli.moments import moment_from
-from orchestrator.cli.verb import Call, usage, verb
+from orchestrator.cli.verb import DONE, Call, usage, verb
 from orchestrator.client import path_input
 
 EXAMPLE = 'Example:  orchestrator hold add --site paris --reason "the storage there is being moved" --until 2h'
@@ -37,21 +38,29 @@ def add(
     until: Annotated[
         str | None, typer.Option(metavar="TIME", help="When it ends by itself: a time, or how long from now (2h)")
     ] = None,
-) -> None:
-    """Hand out nothing of what agrees with all that is named. What runs is finished, and no state changes."""
+    where: Where = None,
+    dry_run: DryRun = False,
+) -> int:
+    """Hand out nothing of what agrees with all that is named. What runs is finished, and no state changes.
+
+    With --where each job that matches now gets a hold of its own.
+    """
     named = {"job": job, "site": site, "queue": queue, "workflow": workflow, "owner": owner}
     scope: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
     if path_prefix is not None:
         prefix = path_input(path_prefix)
         scope |= {"path_prefix": prefix} if isinstance(prefix, str) else {"path_prefix_b64": prefix["path_b64"]}
-    if not scope:
-        raise usage("name what is to be held: --job, --site, --queue, --workflow, --owner or --path-prefix")
-    body: dict[str, Any] = {"scope": scope, "reason": reason}
-    if until is not None:
-        body["until"] = moment_from(until, "--until")
+    if bool(scope) == bool(where) or (dry_run and scope):
+        raise usage(
+            "name what is to be held: --job, --site, --queue, --workflow, --owner, --path-prefix; or jobs by --where"
+        )
+    ends = until and moment_from(until, "--until")
+    if where:
+        return do_with_many(call, "hold", None, where, dry_run=dry_run, reason=reason, until=ends)
     with call.client() as client:
-        hold = client.request("POST", "/holds", body)
+        hold = client.hold(scope, reason, ends)
     call.put(hold, f"hold {hold['id']}; end it with: orchestrator hold release {hold['id']}")
+    return DONE
 
 
 def list_holds(
@@ -80,11 +89,21 @@ def list_holds(
 
 def release(
     call: Call,
-    hold_id: Annotated[int, typer.Argument(metavar="ID", min=1, help="The hold's number")],
+    hold_id: Annotated[int | None, typer.Argument(metavar="ID", min=1, help="The hold's number")] = None,
     *,
+    where: Where = None,
+    dry_run: DryRun = False,
     reason: Why = None,
-) -> None:
-    """End a hold; what it held goes on. Where too much had failed, the count begins anew."""
+) -> int:
+    """End a hold; what it held goes on. Where too much had failed, the count begins anew.
+
+    With --where all that holds the jobs themselves that match ends.
+    """
+    if (hold_id is None) == (not where) or (dry_run and hold_id is not None):
+        raise usage("name the hold by its number, or jobs by --where")
+    if hold_id is None:
+        return do_with_many(call, "release", None, where, dry_run=dry_run, reason=reason)
     with call.client() as client:
-        hold = client.request("DELETE", f"/holds/{hold_id}", {"reason": reason})
+        hold = client.release_hold(hold_id, reason)
     call.put(hold, f"hold {hold_id} is released")
+    return DONE

@@ -6,9 +6,9 @@ import typer
 
 from orchestrator.cli import complete
 
-Site = Annotated[
-    str, typer.Option(metavar="NAME", help="The site at which the paths are", autocompletion=complete.sites)
-]
+_SITE = typer.Option(metavar="NAME", help="The site at which the paths are", autocompletion=complete.sites)
+Site = Annotated[str, _SITE]
+MaybeSite = Annotated[str | None, _SITE]
 Fields = Annotated[
     list[str] | None, typer.Option("--field", "-f", metavar="NAME=VALUE", help="A field of the workflow; repeatable")
 ]

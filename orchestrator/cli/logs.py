@@ -1,15 +1,15 @@
 """Show what tasks have logged, and one task by itself; follow a log as it grows."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
 import typer
 
 from orchestrator.cli import text
 from orchestrator.cli.output import console, put_facts, put_json, say, warn
-from orchestrator.cli.verb import DONE, INTERRUPTED, Call, verb
-from orchestrator.client import ApiRefused, DocumentClient
+from orchestrator.cli.verb import DONE, INTERRUPTED, Call, usage, verb
+from orchestrator.client import ApiRefused, Document, DocumentClient
 from orchestrator.contracts.views import Level
 from orchestrator.domain.batch_job import BATCH_JOB
 from orchestrator.domain.task import TASK
@@ -97,14 +97,27 @@ def _show(line: dict[str, Any], *, named: bool) -> None:
         say(f"    {more}", style)
 
 
-def task(call: Call, number: Annotated[int, typer.Argument(metavar="TASK", min=1, help="The task's number")]) -> None:
+def task(
+    call: Call,
+    number: Annotated[int, typer.Argument(metavar="TASK", min=1, help="The task's number")],
+    *,
+    paths: Annotated[
+        bool, typer.Option("--paths", help="Its paths, with their places, which `do --path` takes")
+    ] = False,
+    history: Annotated[bool, typer.Option("--history", help="What people did with it")] = False,
+) -> None:
     """Show one task: where it is, what became of its paths, how far it says it is, why it failed."""
+    if paths and history:
+        raise usage("give either --paths or --history")
     with call.client() as client:
+        if paths:
+            return _put_paths(call, client.task_paths(number))
+        if history:
+            return _put_history(call, client.task_history(number))
         found = client.request("GET", f"/tasks/{number}")
     if call.json:
-        put_json(found)
-        return
-    paths, progress = found["paths"], found["progress"]
+        return put_json(found)
+    progress = found["progress"]
     error: dict[str, str] = found["error"] or {}
     put_facts(
         {
@@ -113,7 +126,7 @@ def task(call: Call, number: Annotated[int, typer.Argument(metavar="TASK", min=1
             "step": f"{found['step']}: {found['action']} at {found['site']}",
             "state": found["state"],
             "attempt": found["attempt"],
-            "paths": ", ".join(f"{count} {name}" for name, count in paths.items() if count),
+            "paths": ", ".join(f"{count} {name}" for name, count in found["paths"].items() if count),
             "progress": progress and _said(progress),
             "worker": found["worker"],
             "started": found["started_at"] and text.when(found["started_at"]),
@@ -125,6 +138,29 @@ def task(call: Call, number: Annotated[int, typer.Argument(metavar="TASK", min=1
         say()
         for line in error["traceback"].splitlines():
             console().print(text.safe(line), soft_wrap=True, markup=False, highlight=False)
+    return None
+
+
+def _put_paths(call: Call, found: Iterable[Document]) -> None:
+    call.put_list(
+        found,
+        ["place#", "outcome", "path~", "message~"],
+        lambda one: (one["index"], one["outcome"], text.path(one), one["message"]),
+        empty="it has no paths",
+    )
+
+
+def _put_history(call: Call, found: Iterable[Document]) -> None:
+    call.put_list(
+        found,
+        ["seq#", "at", "actor", "event", "attempt#", "paths#", "comment~"],
+        lambda one: (
+            one["seq"],
+            text.when(one["at"]),
+            *(one[name] for name in ("actor", "event", "attempt", "paths", "comment")),
+        ),
+        empty="nobody did anything with it",
+    )
 
 
 def _said(progress: dict[str, Any]) -> str:

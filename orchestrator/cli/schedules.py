@@ -105,9 +105,7 @@ def apply(call: Call, file: Annotated[Path, typer.Argument(metavar="FILE", help=
     definition = read_definition(file)
     name = named(file, definition)
     with call.client() as client:
-        known = next(client.schedules(name=name, limit=1), None)
-        kept = client.add_schedule(definition) if known is None else client.change_schedule(known["id"], definition)
-    _tell(call, kept)
+        _tell(call, client.apply_schedule(name, definition))
 
 
 def list_schedules(

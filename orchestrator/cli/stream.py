@@ -2,8 +2,7 @@
 
 import json
 import sys
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from io import BufferedReader
 from typing import Annotated, cast
 
@@ -11,8 +10,7 @@ import typer
 
 from orchestrator.cli.verb import Call, usage, verb
 from orchestrator.cli.watch import JobId
-from orchestrator.client import ApiRefused, Document, DocumentClient, path_input
-from orchestrator.errors import Unreachable
+from orchestrator.client import path_input
 
 EPILOG = """Examples:
 
@@ -20,14 +18,6 @@ EPILOG = """Examples:
 
   orchestrator stream 12 --append --keep-open < more-files
 """
-
-_LINES, _BYTES = 10_000, 1024 * 1024
-"""Sent at once."""
-_WAIT_S = 2.0
-"""How long a few lines wait for more to be sent with."""
-_PATIENCE_S = 60.0
-"""How long a service that does not answer is asked again."""
-_NDJSON = {"Content-Type": "application/x-ndjson"}
 
 Null = Annotated[bool, typer.Option("-0", "--null", help="Paths end with NUL, as `find -print0` writes them")]
 Ndjson = Annotated[
@@ -56,14 +46,8 @@ def stream(
     The same lines may be sent again after a break: what the job has already is left out.
     """
     with call.client() as client:
-        offset = int(client.job(job_id)["discovery"].get("cursor") or 0) if append else 0
-        answer = send(
-            client,
-            job_id,
-            read_lines(cast(BufferedReader, sys.stdin.buffer), nul=nul, ndjson=ndjson),
-            offset,
-            close=not keep_open,
-        )
+        lines = read_lines(cast(BufferedReader, sys.stdin.buffer), nul=nul, ndjson=ndjson)
+        answer = client.add_lines(job_id, lines, offset=None if append else 0, close=not keep_open)
     call.put(answer, f"job {job_id} has {answer['lines']} lines{', and no more will come' if answer['closed'] else ''}")
 
 
@@ -77,48 +61,6 @@ def read_lines(file: BufferedReader, *, nul: bool, ndjson: bool) -> Iterator[byt
             yield line
         elif line:
             yield json.dumps(path_input(line)).encode("ascii")
-
-
-def send(
-    client: DocumentClient, job_id: int, lines: Iterable[bytes], offset: int = 0, *, close: bool = True
-) -> Document:
-    """Send lines, of which the first has this number in the whole stream; the last answer.
-
-    Each piece is sent again while the service does not answer, for a minute. Unreachable then.
-    """
-    answer = _post(client, job_id, b"", offset=0)
-    for piece, n in _pieces(lines):
-        if offset + n > answer["lines"]:
-            answer = _post(client, job_id, piece, offset=offset)
-        offset += n
-    return _post(client, job_id, b"", offset=offset, close="true") if close else answer
-
-
-def _post(client: DocumentClient, job_id: int, piece: bytes, **params: object) -> Document:
-    give_up = time.monotonic() + _PATIENCE_S
-    while True:
-        try:
-            path = f"/jobs/{job_id}/paths"
-            return client.request("POST", path, content=piece, params=params, headers=_NDJSON)
-        except (Unreachable, ApiRefused) as error:
-            away = isinstance(error, Unreachable) or error.status == 503
-            if not away or time.monotonic() > give_up:
-                raise
-        time.sleep(0.5)
-
-
-def _pieces(lines: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:
-    """Some lines at once, and how many."""
-    some: list[bytes] = []
-    size, since = 0, time.monotonic()
-    for line in lines:
-        some.append(line)
-        size += len(line)
-        if len(some) >= _LINES or size >= _BYTES or time.monotonic() - since > _WAIT_S:
-            yield b"\n".join(some) + b"\n", len(some)
-            some, size, since = [], 0, time.monotonic()
-    if some:
-        yield b"\n".join(some) + b"\n", len(some)
 
 
 def _entries(file: BufferedReader) -> Iterator[bytes]:

@@ -10,11 +10,12 @@ import typer
 from orchestrator.cli import complete
 from orchestrator.cli.fields import read_fields
 from orchestrator.cli.forecast import foretell
-from orchestrator.cli.job_options import Discovery, Fields, Priority, Queue, Site, Version, walks
+from orchestrator.cli.job_options import Discovery, Fields, MaybeSite, Priority, Queue, Version, walks
 from orchestrator.cli.moments import moment_from
 from orchestrator.cli.output import warn
 from orchestrator.cli.starts import read_starts
-from orchestrator.cli.stream import Ndjson, Null, read_lines, send
+from orchestrator.cli.stream import Ndjson, Null, read_lines
+from orchestrator.cli.submit_many import submit_many
 from orchestrator.cli.verb import Call, usage, verb
 from orchestrator.cli.watch import told
 from orchestrator.client import Document, DocumentClient
@@ -26,6 +27,8 @@ EPILOG = """Examples:
   find . -name '*.tif' -print0 | orchestrator submit checksum --site london --paths-from - -0
 
   find / -name '*.tif' -print0 | orchestrator submit checksum - --discovery stream --site london -0
+
+  orchestrator submit --file jobs.ndjson
 """
 
 
@@ -37,13 +40,14 @@ def add_to(app: typer.Typer) -> None:
 def submit(
     call: Call,
     workflow: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="WORKFLOW",
+            show_default=False,
             help="The workflow's name (see: orchestrator workflows)",
             autocompletion=complete.workflows,
         ),
-    ],
+    ] = None,
     paths: Annotated[
         list[str] | None,
         typer.Argument(
@@ -53,7 +57,7 @@ def submit(
         ),
     ] = None,
     *,
-    site: Site,
+    site: MaybeSite = None,
     field: Fields = None,
     queue: Queue = None,
     priority: Priority = None,
@@ -69,6 +73,12 @@ def submit(
     ] = None,
     nul: Null = False,
     ndjson: Ndjson = False,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--file", metavar="FILE", help="Submit many: a line of JSON for each, as POST /jobs takes it; - reads it"
+        ),
+    ] = None,
     max_running: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="At most so many of its tasks run at once")
     ] = None,
@@ -83,12 +93,18 @@ def submit(
         bool, typer.Option("--watch", "-w", help="Watch it with live bars; exit 0 only if it ends Success")
     ] = False,
 ) -> int:
-    """Submit a job: run a workflow over paths at a site.
+    """Submit a job: run a workflow over paths at a site; or, with --file, many jobs.
 
     A relative PATH is made absolute, seen from the current folder, when it names something here or when the workflow
     walks folders. Links in it are left as they are. Names may hold any bytes. Where the discovery is `stream`,
     PATH is -, and paths go to the job as they come from standard input, however many.
     """
+    if file is not None:
+        if workflow is not None or site is not None or watch or dry_run:
+            raise usage("with --file each line says by itself what is to be submitted")
+        return submit_many(call, file, idempotency_key)
+    if workflow is None or site is None:
+        raise usage("give a WORKFLOW and its --site, or --file FILE")
     if not paths and paths_from is None:
         raise usage("give at least one PATH, or --paths-from FILE")
     times = {
@@ -125,5 +141,6 @@ def submit(
 def _fed(client: DocumentClient, job: int, *, nul: bool, ndjson: bool) -> Document:
     """The job when it has been sent all that comes from standard input."""
     warn(f"job {job} takes paths; after a break send them again: orchestrator stream {job}")
-    send(client, job, read_lines(cast(BufferedReader, sys.stdin.buffer), nul=nul, ndjson=ndjson))
+    lines = read_lines(cast(BufferedReader, sys.stdin.buffer), nul=nul, ndjson=ndjson)
+    client.add_lines(job, lines, offset=0, close=True)
     return client.job(job)

@@ -1,12 +1,13 @@
 """Task groups: define them, start group jobs, and call the tools of these."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
 import typer
 
 from orchestrator.cli import text
-from orchestrator.cli.definition import named, read_definition
+from orchestrator.cli.definition import named, read_definition, written
 from orchestrator.cli.output import put_json, put_table, say
 from orchestrator.cli.plot import FORMATS, NoPlotter, draw_durations
 from orchestrator.cli.verb import Call, usage, verb
@@ -22,6 +23,7 @@ def add_to(app: typer.Typer) -> None:
     )
     verb(group, "define", epilog="Example:  orchestrator group define map_sheet.yaml")(define)
     verb(group, "list")(list_definitions)
+    verb(group, "show", epilog="Example:  orchestrator group show sheet > sheet.yaml")(show)
     verb(group, "delete")(delete)
     verb(group, "start", epilog='Example:  orchestrator group start map_sheet --name "sheet 12"')(start)
     verb(group, "tasks", epilog="Example:  orchestrator group tasks 12")(tasks)
@@ -54,6 +56,16 @@ def list_definitions(call: Call) -> None:
             lambda one: (one["name"], one["label"], ", ".join(task["name"] for task in one["tasks"])),
             empty="no task groups",
         )
+
+
+def show(call: Call, name: Annotated[str, typer.Argument(metavar="GROUP", help="The task group")]) -> None:
+    """Print a task group as a file that `define` takes."""
+    with call.client() as client:
+        found = client.task_group(name)
+    if call.json:
+        put_json(found)
+    else:
+        sys.stdout.write(written(found))
 
 
 def delete(call: Call, name: Annotated[str, typer.Argument(metavar="GROUP", help="The task group")]) -> None:

@@ -20,6 +20,8 @@ def add_to(app: typer.Typer) -> None:
     verb(group, "create", epilog="Example:  orchestrator user create ann --role worker --group editors")(create)
     verb(group, "list")(list_users)
     verb(group, "groups")(list_groups)
+    verb(group, "add-to", epilog="Example:  orchestrator user add-to qa ann bob")(add_to_group)
+    verb(group, "delete-group")(delete_group)
     verb(group, "change", epilog="Example:  orchestrator user change ann --group editors --group qa")(change)
     verb(group, "delete")(delete)
     app.add_typer(group)
@@ -58,6 +60,24 @@ def list_groups(call: Call) -> None:
         call.put_list(
             found, ["group", "members~"], lambda one: (one["name"], ", ".join(one["members"])), empty="no groups"
         )
+
+
+def add_to_group(
+    call: Call,
+    group: Annotated[str, typer.Argument(metavar="GROUP", help="The group; it is made where there is none")],
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="The users' names")] = None,
+) -> None:
+    """Put users into a group."""
+    with call.client() as client:
+        kept = client.add_to_group(group, names or ())
+    call.put(kept, f"group {text.safe(kept['name'])}: {', '.join(map(text.safe, kept['members']))}")
+
+
+def delete_group(call: Call, group: Annotated[str, typer.Argument(metavar="GROUP", help="The group")]) -> None:
+    """Delete a group of users; its members stay."""
+    with call.client() as client:
+        answer = client.delete_group(group)
+    call.put(answer, f"group {text.safe(group)} is deleted")
 
 
 def delete(call: Call, name: Name) -> None:

@@ -1,13 +1,11 @@
 """What waits for you, and doing it."""
 
-from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from orchestrator.cli import text
 from orchestrator.cli.verb import Call, usage, verb
-from orchestrator.client import DocumentClient, segment
 
 WORKLIST_EXAMPLES = "Examples:  orchestrator worklist    orchestrator worklist --group qa"
 DO_EXAMPLES = """Examples:
@@ -102,26 +100,12 @@ def do(
         said["step"] = step
     with call.client() as client:
         if task is not None:
-            told = client.request("POST", f"/tasks/{task}/actions/{segment(event)}", said)
+            told = client.fire_at_task(task, event, **said)
             line = f"task {task} of job {job_id} is {told['state']}"
         elif event in _ANSWERS:
-            told = _decide(client, job_id, {"answer": event} | said)
+            told = client.decide(job_id, event, **said)
             line = f"{told['paths']:,} paths of {told['tasks']:,} tasks"
         else:
             told = client.fire(job_id, event, **said)
             line = f"job {job_id} is {told['state']}"
     call.put(told, line)
-
-
-def _decide(client: DocumentClient, job_id: int, said: dict[str, Any]) -> dict[str, Any]:
-    """Request after request, until nothing is left."""
-    done = list(_rounds(client, job_id, said))
-    return {"tasks": sum(one["tasks"] for one in done), "paths": sum(one["paths"] for one in done)}
-
-
-def _rounds(client: DocumentClient, job_id: int, said: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    after: int | None = 0
-    while after is not None:
-        done = client.request("POST", f"/jobs/{job_id}/decisions", said | {"after": after})
-        yield done
-        after = done["next"]

@@ -1,13 +1,15 @@
-"""Who there is: users, their keys, what they did, and whom to tell of it."""
+"""Who there is: users, their keys, and what they did."""
 
-from orchestrator.client.ask import Ask, delete, get, listed, post, said, segment
+from collections.abc import Sequence
+
+from orchestrator.client.ask import Ask, delete, get, listed, make, post, said, segment
 from orchestrator.client.operation import Listing, Operation
 from orchestrator.contracts import views
 from orchestrator.contracts.views import Page
 
 
 class Access:
-    """What has to do with users, keys, the audit and webhooks."""
+    """What has to do with users, keys and the audit."""
 
     @Listing
     def users(self, *, limit: int | None = None) -> Ask[Page[views.User]]:
@@ -15,9 +17,14 @@ class Access:
         return listed("/users", views.User, limit=limit)
 
     @Operation
+    def user(self, name: str) -> Ask[views.User]:
+        """One user, with roles and groups."""
+        return get(f"/users/{segment(name)}", views.User)
+
+    @Operation
     def create_user(self, name: str, roles: list[str], groups: list[str] | None = None) -> Ask[views.User]:
         """Say who there is."""
-        return post("/users", views.User, said(name=name, roles=roles, groups=groups))
+        return make("/users", views.User, said(name=name, roles=roles, groups=groups))
 
     @Operation
     def change_user(self, name: str, **what: object) -> Ask[views.User]:
@@ -34,10 +41,30 @@ class Access:
         """Groups, with their members."""
         return listed("/groups", views.Group, limit=limit)
 
+    @Operation
+    def group(self, name: str) -> Ask[views.Group]:
+        """One group, with its members."""
+        return get(f"/groups/{segment(name)}", views.Group)
+
+    @Operation
+    def add_to_group(self, name: str, members: Sequence[str] = ()) -> Ask[views.Group]:
+        """Put users into a group, which is made where there is none of this name."""
+        return make("/groups", views.Group, {"name": name, "members": list(members)})
+
+    @Operation
+    def delete_group(self, name: str) -> Ask[None]:
+        """Take a group away; its members stay."""
+        return delete(f"/groups/{segment(name)}")
+
     @Listing
     def keys(self, *, limit: int | None = None, **filters: object) -> Ask[Page[views.Key]]:
         """API keys, the newest first, never the keys themselves: ``user``, ``live``."""
         return listed("/keys", views.Key, limit=limit, **filters)
+
+    @Operation
+    def key(self, key_id: int) -> Ask[views.Key]:
+        """One of them."""
+        return get(f"/keys/{key_id}", views.Key)
 
     @Operation
     def create_key(self, user: str, **more: object) -> Ask[views.NewKey]:
@@ -58,23 +85,3 @@ class Access:
     def audit(self, *, limit: int | None = None, **filters: object) -> Ask[Page[views.AuditEntry]]:
         """Who did what to what, the newest first: ``actor``, ``action``, ``subject``, ``after``, ``before``."""
         return listed("/audit", views.AuditEntry, limit=limit, **filters)
-
-    @Operation
-    def add_webhook(self, url: str, **more: object) -> Ask[views.NewWebhook]:
-        """Tell an address of what happens to jobs: ``events``, ``workflow``. Its key is told this once."""
-        return post("/webhooks", views.NewWebhook, said(url=url, **more))
-
-    @Listing
-    def webhooks(self, *, limit: int | None = None) -> Ask[Page[views.Webhook]]:
-        """Where events are sent to."""
-        return listed("/webhooks", views.Webhook, limit=limit)
-
-    @Operation
-    def delete_webhook(self, webhook_id: int) -> Ask[None]:
-        """Send nothing more there."""
-        return delete(f"/webhooks/{webhook_id}")
-
-    @Operation
-    def durations(self, **of: object) -> Ask[views.DurationReport]:
-        """How long tasks of task groups took: ``task_group``, ``parent``."""
-        return get("/reports/durations", views.DurationReport, **of)

@@ -1,9 +1,7 @@
 """Asking and waiting while others go on: what the asynchronous client is made of."""
 
 import asyncio
-import json
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
@@ -14,15 +12,17 @@ from orchestrator.client.ask import (
     RETRIES,
     TIMEOUT_S,
     Ask,
+    Flow,
     checked,
     get,
     next_page,
     not_answered,
+    patient,
     pause_s,
 )  # fmt: skip
-from orchestrator.client.errors import silent
-from orchestrator.client.events import AGAIN_S, PATIENCE_S, POLL_S, EventLines, Listening, NoStream
-from orchestrator.client.handles import AsyncJobHandle
+from orchestrator.client.errors import Busy, Document, silent
+from orchestrator.client.events import PATIENCE_S, AllListening, Heard, Listening, Reset, heard, of_job, wanted
+from orchestrator.client.handles import AsyncJobHandle, Progress, ended
 from orchestrator.client.synchronous import is_local
 from orchestrator.client.trust import trusted
 from orchestrator.contracts.views import Job, Page, Snapshot
@@ -38,7 +38,7 @@ class Asynchronous:
     """One service and one key; an asynchronous context manager that closes its connections."""
 
     def __init__(self, url: str, key: str, *, timeout_s: float = TIMEOUT_S, retries: int = RETRIES) -> None:
-        self.url, self._retries = url.rstrip("/"), retries
+        self.url, self._key, self._retries = url.rstrip("/"), key, retries
         try:
             self.http = httpx.AsyncClient(
                 base_url=f"{self.url}/api/v1",
@@ -64,6 +64,8 @@ class Asynchronous:
 
     async def answer(self, ask: Ask[Any]) -> httpx.Response:
         """The answer to a request, asked again where that is safe; ApiRefused, or Unreachable."""
+        if ask.named is not None:
+            return await self.answer(ask.found(await self.answer(ask.named.ask)))
         tried = 0
         while True:
             answer, silence = None, None
@@ -84,9 +86,55 @@ class Asynchronous:
             return await self.answer(ask.otherwise)
         return checked(answer, self.url)
 
+    async def listen(self, listening: Listening) -> AsyncIterator[Document]:
+        """The events of a stream, wherever it breaks."""
+        while not listening.over:
+            try:
+                if listening.streams:
+                    async for event in self._stream(listening):
+                        yield event
+            except httpx.TransportError as error:
+                listening.away(error)
+            if (ask := listening.instead()) is not None and (event := await self._asked(listening, ask)) is not None:
+                yield event
+            if not listening.over:
+                await asyncio.sleep(listening.pause_s())
+
+    async def _stream(self, listening: Listening) -> AsyncIterator[Document]:
+        async with self.http.stream(**listening.begin()) as answer:
+            if not listening.opens(answer):
+                await answer.aread()
+                listening.refused(answer)
+                return
+            async for line in answer.aiter_lines():
+                if (event := listening.take(line)) is not None:
+                    yield event
+                if listening.over:
+                    return
+
+    async def _asked(self, listening: Listening, ask: Ask[Any]) -> Document | None:
+        try:
+            answer = await self.answer(ask)
+        except (Unreachable, Busy) as error:
+            return listening.away(error)
+        return listening.asked(answer)
+
     async def perform(self, ask: Ask[T]) -> T:
         """The answer to a request."""
         return ask.read(await self.answer(ask))
+
+    async def follow_through(self, flow: Flow[T]) -> T:
+        """What comes of several requests."""
+        ask = flow.begin()
+        while ask is not None:
+            ask = flow.go_on(ask.plain(await self.answer(ask)))
+        return flow.read()
+
+    async def each(self, asks: Iterable[Ask[list[T]]]) -> AsyncIterator[T]:
+        """What each of several requests is answered with, as they are sent."""
+        for ask in asks:
+            for one in await self.perform(ask):
+                yield one
 
     async def items(self, ask: Ask[Page[T]]) -> AsyncIterator[T]:
         """Every item of a list."""
@@ -107,48 +155,35 @@ class Asynchronous:
         self, job_id: int, *, after: int | None = None, patience_s: float = PATIENCE_S, timeout_s: float | None = None
     ) -> AsyncIterator[Snapshot]:
         """A job's live events, as ``Client.events`` has them."""
-        until = None if timeout_s is None else time.monotonic() + timeout_s
-        listening = Listening(self.url, None if after is None else str(after), patience_s, until)
-        while not listening.over:
-            try:
-                async for data in self._stream(f"/jobs/{job_id}/events", listening):
-                    yield Snapshot.model_validate_json(data)
-            except NoStream:
-                async for data in self._poll(job_id, listening):
-                    yield Snapshot.model_validate_json(data)
-            except httpx.TransportError as error:
-                listening.broken(error)
-            if not listening.over:
-                await asyncio.sleep(AGAIN_S)
+        async for event in self.listen(of_job(self.url, job_id, after, patience_s, timeout_s)):
+            yield Snapshot.model_validate(event)
 
     async def follow(
         self, job_id: int, *, patience_s: float = PATIENCE_S, timeout_s: float | None = None
     ) -> AsyncIterator[Job]:
         """The job now and whenever it has changed, to its end."""
-        async for _ in self.events(job_id, patience_s=patience_s, timeout_s=timeout_s):
-            yield await self.perform(get(f"/jobs/{job_id}", Job))
+        async for _ in self.listen(of_job(self.url, job_id, None, patience_s, timeout_s)):
+            yield await self.perform(patient(get(f"/jobs/{job_id}", Job), patience_s))
 
-    async def _stream(self, path: str, listening: Listening) -> AsyncIterator[str]:
-        lines = EventLines()
-        async with self.http.stream("GET", path, headers=listening.headers, timeout=listening.timeout) as answer:
-            if listening.refused(answer):
-                await answer.aread()
-                raise listening.refusal(answer)
-            async for line in answer.aiter_lines():
-                if (data := lines.take(line)) is not None:
-                    listening.hear(lines, data)
-                    yield data
-                if listening.over:
-                    return
-                listening.check()
+    async def wait(
+        self,
+        job_id: int,
+        *,
+        progress: Progress | None = None,
+        timeout_s: float | None = None,
+        patience_s: float = PATIENCE_S,
+        check: bool = False,
+    ) -> Job:
+        """The job as it ended, as ``Client.wait`` has it."""
+        async for event in self.events(job_id, patience_s=patience_s, timeout_s=timeout_s):
+            if progress is not None:
+                progress(event)
+        return ended(await self.perform(patient(get(f"/jobs/{job_id}", Job), patience_s)), check=check)
 
-    async def _poll(self, job_id: int, listening: Listening) -> AsyncIterator[str]:
-        shown: str | None = None
-        while not listening.over:
-            answer = await self.answer(get(f"/jobs/{job_id}", Job))
-            event = listening.polled(json.loads(answer.content), shown)
-            if event is not None:
-                shown = event
-                yield event
-            if not listening.over:
-                await asyncio.sleep(POLL_S)
+    async def all_events(
+        self, *, after: str | None = None, patience_s: float = PATIENCE_S, **filters: object
+    ) -> AsyncIterator[Heard | Reset]:
+        """What happens to jobs from now on, as ``Client.all_events`` has it."""
+        listening = AllListening(url=self.url, params=wanted(filters), after=after, patience_s=patience_s)
+        async for event in self.listen(listening):
+            yield heard(event, listening.after)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from orchestrator.client.ask import Ask, delete, get, keep, listed, new_key, post, said, segment
+from orchestrator.client.ask import Ask, delete, get, keep, listed, new_key, only, post, said, segment
 from orchestrator.client.operation import Listing, Operation, Starting
 from orchestrator.contracts import views
 from orchestrator.contracts.job_type import JobTypeVersion
@@ -29,14 +29,19 @@ class EditJobs:
         return listed(f"/job-types/{segment(name)}/versions", JobTypeVersion, limit=limit)
 
     @Operation
-    def apply_job_type(self, name: str, definition: Mapping[str, Any]) -> Ask[JobTypeVersion]:
-        """Make the definition the type's newest version, or the type where there is none of this name."""
-        return keep("/job-types", name, JobTypeVersion, definition)
+    def apply_job_type(
+        self, name: str, definition: Mapping[str, Any], *, over: int | None = None
+    ) -> Ask[JobTypeVersion]:
+        """Make the definition the type's newest version, or the type where there is none of this name.
+
+        Only while ``over`` is the newest version, if that is given; else Changed.
+        """
+        return only(keep("/job-types", name, JobTypeVersion, definition), over)
 
     @Operation
-    def delete_job_type(self, name: str) -> Ask[None]:
-        """Delete a type; its jobs keep the version that they began with."""
-        return delete(f"/job-types/{segment(name)}")
+    def delete_job_type(self, name: str, *, over: int | None = None) -> Ask[None]:
+        """Delete a type, if ``over`` is given only at that version; its jobs keep the one that they began with."""
+        return only(delete(f"/job-types/{segment(name)}"), over)
 
     @Starting
     def start_edit(
@@ -45,6 +50,11 @@ class EditJobs:
         """Start an edit job; ``more`` is the rest of the body (assignee, group, allocate, extent ...)."""
         body = {"job_type": job_type, "name": name} | said(**more)
         return post("/jobs", views.Job, body, key=idempotency_key or new_key())
+
+    @Operation
+    def edits(self, job_id: int, sha256: str | None = None) -> Ask[views.Edits]:
+        """What edits of a job have come in, and how much of the file with this checksum (in hexadecimal)."""
+        return get(f"/jobs/{job_id}/edits", views.Edits, sha256=sha256)
 
     @Operation
     def archive(

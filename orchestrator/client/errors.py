@@ -94,18 +94,23 @@ _KINDS: dict[int, type[ApiRefused]] = {
 
 def refusal(answer: httpx.Response) -> ApiRefused:
     """The refusal in an answer, whether it is a problem document or some proxy's page."""
-    status = answer.status_code
-    kind = _KINDS.get(status, Busy if status >= 500 else ApiRefused)
+    status, reason = answer.status_code, answer.reason_phrase
     try:
         document: object = answer.json()
     except ValueError:
         document = None
-    if not isinstance(document, dict):
-        return kind(status, answer.reason_phrase, f"{status} {answer.reason_phrase} from {answer.url}")
-    problem = cast(Document, document)
-    faults = [Fault(str(fault.get("place", "")), str(fault.get("reason", ""))) for fault in problem.get("errors") or ()]
-    title = str(problem.get("title", answer.reason_phrase))
-    return kind(status, title, str(problem.get("detail") or title), faults, problem.get("legal_events"))
+    if isinstance(document, dict):
+        return problem(status, cast(Document, document), reason)
+    return problem(status, {"detail": f"{status} {reason} from {answer.url}"}, reason)
+
+
+def problem(status: int, document: Document, reason: str) -> ApiRefused:
+    """The refusal that a problem document tells of."""
+    kind = _KINDS.get(status, Busy if status >= 500 else ApiRefused)
+    errors = document.get("errors") or ()
+    faults = [Fault(str(fault.get("place", "")), str(fault.get("reason", ""))) for fault in errors]
+    title = str(document.get("title", reason))
+    return kind(status, title, str(document.get("detail") or title), faults, document.get("legal_events"))
 
 
 def silent(url: str, error: Exception) -> Unreachable:

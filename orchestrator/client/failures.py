@@ -1,15 +1,20 @@
-"""What went wrong, and doing it again."""
+"""What went wrong."""
 
 from collections.abc import Sequence
 
-from orchestrator.client.ask import Ask, get, listed, post
-from orchestrator.client.operation import Listing, Operation, Starting
+from orchestrator.client.ask import Ask, get, listed
+from orchestrator.client.operation import Listing, Operation
 from orchestrator.contracts import views
 from orchestrator.contracts.views import Page
 
 
 class Failures:
     """What has to do with failures."""
+
+    @Listing
+    def errors(self, job_id: int, *, limit: int | None = None) -> Ask[Page[views.ErrorGroup]]:
+        """Its failures, those that are alike together."""
+        return listed(f"/jobs/{job_id}/errors", views.ErrorGroup, limit=limit)
 
     @Listing
     def errors_seen(self, *, limit: int | None = None, **filters: object) -> Ask[Page[views.ErrorSeen]]:
@@ -20,8 +25,3 @@ class Failures:
     def shared(self, job_id: int, fingerprints: Sequence[str] = ()) -> Ask[views.WhatIsShared]:
         """What the failed paths of a job share, what sets them most apart first; only those that failed so."""
         return get(f"/jobs/{job_id}/errors/shared", views.WhatIsShared, fingerprint=list(fingerprints))
-
-    @Starting
-    def retry(self, task_id: int, reason: str | None = None) -> Ask[views.Job]:
-        """Try a single task again: a new job with only what stopped in it, once its job has ended; the job."""
-        return post(f"/tasks/{task_id}/retry", views.Job, {"reason": reason})

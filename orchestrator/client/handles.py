@@ -16,7 +16,8 @@ Progress = Callable[[Snapshot], object]
 """Called with the job as it is now, and whenever it has changed."""
 
 
-def _ended(job: Job, *, check: bool) -> Job:
+def ended(job: Job, *, check: bool) -> Job:
+    """The job as it ended; with ``check`` JobNotSuccessful when that is not well."""
     if check and job.state not in (JobState.SUCCESS, "Complete"):
         raise JobNotSuccessful(job)
     return job
@@ -51,15 +52,9 @@ class JobHandle:
         patience_s: float = PATIENCE_S,
         check: bool = False,
     ) -> Job:
-        """The job as it ended.
-
-        TimeoutError when it has not within ``timeout_s``: it goes on, and can be waited for again. With ``check``
-        JobNotSuccessful when it ended otherwise than well.
-        """
-        for snapshot in self.client.events(self.id, patience_s=patience_s, timeout_s=timeout_s):
-            if progress is not None:
-                progress(snapshot)
-        return _ended(self.refresh(), check=check)
+        """The job as it ended, as ``Client.wait`` has it."""
+        self.job = self.client.wait(self.id, progress=progress, timeout_s=timeout_s, patience_s=patience_s)
+        return ended(self.job, check=check)
 
     def pause(self, reason: str | None = None) -> Job:
         """Hand out nothing more of it; what runs is finished."""
@@ -107,10 +102,8 @@ class AsyncJobHandle:
         check: bool = False,
     ) -> Job:
         """The job as it ended, as ``JobHandle.wait`` has it."""
-        async for snapshot in self.client.events(self.id, patience_s=patience_s, timeout_s=timeout_s):
-            if progress is not None:
-                progress(snapshot)
-        return _ended(await self.refresh(), check=check)
+        self.job = await self.client.wait(self.id, progress=progress, timeout_s=timeout_s, patience_s=patience_s)
+        return ended(self.job, check=check)
 
     async def pause(self, reason: str | None = None) -> Job:
         """Hand out nothing more of it; what runs is finished."""

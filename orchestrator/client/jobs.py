@@ -1,8 +1,8 @@
-"""Jobs and their tasks: started, read, controlled."""
+"""Jobs: started, read, controlled."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from orchestrator.client.ask import Ask, delete, get, listed, new_key, path_inputs, post, said, segment
+from orchestrator.client.ask import Ask, delete, get, listed, make, new_key, path_inputs, post, said, segment
 from orchestrator.client.operation import Listing, Operation, Starting
 from orchestrator.contracts import views
 from orchestrator.contracts.views import Page
@@ -34,7 +34,7 @@ class Jobs:
     @Starting
     def redrive(self, job_id: int, **which: object) -> Ask[views.Job]:
         """Start a job over what this one did not bring to a good end: ``include``, ``steps``, ``fingerprints``."""
-        return post(f"/jobs/{job_id}/redrive", views.Job, said(**which))
+        return make(f"/jobs/{job_id}/redrive", views.Job, said(**which))
 
     @Operation
     def job(self, job_id: int) -> Ask[views.Job]:
@@ -97,16 +97,6 @@ class Jobs:
         return get(f"/jobs/{job_id}/why", views.Why)
 
     @Listing
-    def tasks(self, job_id: int, *, limit: int | None = None, **filters: object) -> Ask[Page[views.Task]]:
-        """Its tasks: ``state``, ``step``, ``site``."""
-        return listed(f"/jobs/{job_id}/tasks", views.Task, limit=limit, **filters)
-
-    @Listing
-    def errors(self, job_id: int, *, limit: int | None = None) -> Ask[Page[views.ErrorGroup]]:
-        """Its failures, those that are alike together."""
-        return listed(f"/jobs/{job_id}/errors", views.ErrorGroup, limit=limit)
-
-    @Listing
     def paths(
         self, job_id: int, *, outcome: Several | None = None, limit: int | None = None
     ) -> Ask[Page[views.PathOutcome]]:
@@ -122,28 +112,3 @@ class Jobs:
     def log(self, job_id: int, *, limit: int | None = None, **filters: object) -> Ask[Page[views.LogLine]]:
         """What its tasks have logged: ``level``, ``after``."""
         return listed(f"/jobs/{job_id}/log", views.LogLine, limit=limit, **filters)
-
-    @Operation
-    def task(self, task_id: int) -> Ask[views.ManualTask]:
-        """One task."""
-        return get(f"/tasks/{task_id}", views.ManualTask)
-
-    @Operation
-    def why_task(self, task_id: int) -> Ask[views.Why]:
-        """What holds it up, and what would free it."""
-        return get(f"/tasks/{task_id}/why", views.Why)
-
-    @Listing
-    def task_log(self, task_id: int, *, limit: int | None = None, **filters: object) -> Ask[Page[views.LogLine]]:
-        """What it has logged: ``level``, ``after``."""
-        return listed(f"/tasks/{task_id}/log", views.LogLine, limit=limit, **filters)
-
-    @Operation
-    def fire_at_task(self, task_id: int, event: str, **said: object) -> Ask[views.ManualTask]:
-        """Claim a task of a manual step, decide it, or give it back; the task as it then is."""
-        return post(f"/tasks/{task_id}/actions/{segment(event)}", views.ManualTask, said)
-
-    @Listing
-    def worklist(self, *, limit: int | None = None, **filters: object) -> Ask[Page[views.WorklistItem]]:
-        """What waits for whoever asks: ``group``, ``all``."""
-        return listed("/worklist", views.WorklistItem, limit=limit, **filters)

@@ -10,22 +10,25 @@ from inspect import Signature, signature
 from types import MethodType
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
-from orchestrator.client.ask import Ask
+from orchestrator.client.ask import Ask, Flow
 from orchestrator.client.asynchronous import Asynchronous
+from orchestrator.client.documents import Documents
 from orchestrator.client.errors import Document
 from orchestrator.client.handles import AsyncJobHandle, JobHandle
-from orchestrator.client.synchronous import Documents, Synchronous
+from orchestrator.client.synchronous import Synchronous
 from orchestrator.contracts.views import Job, Page
 
 P = ParamSpec("P")
 T = TypeVar("T")
+D = TypeVar("D")
+"""What describes it."""
 
 
-class _Described(Generic[P, T]):
+class _Described(Generic[P, D]):
     _performed_by: str
     """The method of a client that does it."""
 
-    def __init__(self, describe: Callable[Concatenate[Any, P], Ask[T]]) -> None:
+    def __init__(self, describe: Callable[Concatenate[Any, P], D]) -> None:
         @functools.wraps(describe)
         def method(client: Any, *args: P.args, **kwargs: P.kwargs) -> Any:
             return getattr(client, self._performed_by)(describe(client, *args, **kwargs))
@@ -37,7 +40,7 @@ class _Described(Generic[P, T]):
         return self._method if client is None else MethodType(self._method, client)
 
 
-class Operation(_Described[P, T]):
+class Operation(_Described[P, Ask[T]], Generic[P, T]):
     """A request with one answer."""
 
     _performed_by = "perform"
@@ -54,7 +57,7 @@ class Operation(_Described[P, T]):
         return self._of(client)
 
 
-class Listing(_Described[P, Page[T]]):
+class Listing(_Described[P, Ask[Page[T]]], Generic[P, T]):
     """A list: every item, page by page as they are needed."""
 
     _performed_by = "items"
@@ -71,7 +74,7 @@ class Listing(_Described[P, Page[T]]):
         return self._of(client)
 
 
-class Starting(_Described[P, Job]):
+class Starting(_Described[P, Ask[Job]]):
     """A request that starts a job, which can be waited for."""
 
     _performed_by = "start"
@@ -84,5 +87,39 @@ class Starting(_Described[P, Job]):
     def __get__(self, client: Asynchronous, owner: type) -> Callable[P, Awaitable[AsyncJobHandle]]: ...
     @overload
     def __get__(self, client: Documents, owner: type) -> Callable[P, Document]: ...
+    def __get__(self, client: object, owner: type) -> Any:
+        return self._of(client)
+
+
+class Several(_Described[P, Flow[T]], Generic[P, T]):
+    """Several requests with one answer in the end."""
+
+    _performed_by = "follow_through"
+
+    @overload
+    def __get__(self, client: None, owner: type) -> Callable[Concatenate[Any, P], Any]: ...
+    @overload
+    def __get__(self, client: Synchronous, owner: type) -> Callable[P, T]: ...
+    @overload
+    def __get__(self, client: Asynchronous, owner: type) -> Callable[P, Awaitable[T]]: ...
+    @overload
+    def __get__(self, client: Documents, owner: type) -> Callable[P, Document]: ...
+    def __get__(self, client: object, owner: type) -> Any:
+        return self._of(client)
+
+
+class Each(_Described[P, Iterator[Ask[list[T]]]], Generic[P, T]):
+    """Several requests with several answers each, sent as the answers are taken."""
+
+    _performed_by = "each"
+
+    @overload
+    def __get__(self, client: None, owner: type) -> Callable[Concatenate[Any, P], Any]: ...
+    @overload
+    def __get__(self, client: Synchronous, owner: type) -> Callable[P, Iterator[T]]: ...
+    @overload
+    def __get__(self, client: Asynchronous, owner: type) -> Callable[P, AsyncIterator[T]]: ...
+    @overload
+    def __get__(self, client: Documents, owner: type) -> Callable[P, Iterator[Document]]: ...
     def __get__(self, client: object, owner: type) -> Any:
         return self._of(client)

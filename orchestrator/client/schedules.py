@@ -1,55 +1,75 @@
-"""Schedules."""
+"""Schedules. Each is meant by its number or its name."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
 
-from orchestrator.client.errors import Document, NotThere
-from orchestrator.client.synchronous import Documents
+from orchestrator.client.ask import Ask, Named, delete, get, listed, make, post, put, said
+from orchestrator.client.operation import Listing, Operation
+from orchestrator.contracts import views
+from orchestrator.contracts.views import Page
+
+T = TypeVar("T")
 
 
-class Schedules(Documents):
-    """The part of the client that has to do with schedules."""
+def _of(schedule: int | str, ask: Ask[T]) -> Ask[T]:
+    """What is asked about a schedule: ``{}`` in its path stands for the number."""
+    if isinstance(schedule, int) or schedule.isdecimal():
+        return replace(ask, path=ask.path.replace("{}", str(int(schedule))))
+    return replace(ask, named=Named("schedule", schedule))
 
-    def schedules(self, **filters: object) -> Iterator[Document]:
-        """Schedules, as the API's filters say."""
-        return self.pages("/schedules", **filters)
 
-    def schedule(self, schedule: int | str) -> Document:
-        """One schedule, by its number or its name; ApiRefused with 404 when there is none."""
-        return self.request("GET", f"/schedules/{self.schedule_id(schedule)}")
+class Schedules:
+    """What has to do with schedules."""
 
-    def schedule_id(self, schedule: int | str) -> int:
-        """The number of a schedule; a name is looked up."""
-        if isinstance(schedule, int) or schedule.isdecimal():
-            return int(schedule)
-        found = next(self.schedules(name=schedule, limit=1), None)
-        if found is None:
-            raise NotThere(404, "Not Found", f"there is no schedule {schedule!r}")
-        return found["id"]
+    @Listing
+    def schedules(self, *, limit: int | None = None, **filters: object) -> Ask[Page[views.ScheduleLine]]:
+        """Schedules, in the order in which they were made: ``name``, ``workflow``, ``site``, ``owner``, ``enabled``."""
+        return listed("/schedules", views.ScheduleLine, limit=limit, **filters)
 
-    def add_schedule(self, definition: Document) -> Document:
-        """Make a schedule; it begins to come due at once."""
-        return self.request("POST", "/schedules", definition)
+    @Operation
+    def schedule(self, schedule: int | str) -> Ask[views.Schedule]:
+        """One schedule, with the times to come and those that were."""
+        return _of(schedule, get("/schedules/{}", views.Schedule))
 
-    def change_schedule(self, schedule: int | str, definition: Document) -> Document:
+    @Operation
+    def add_schedule(self, definition: Mapping[str, Any]) -> Ask[views.Schedule]:
+        """Make a schedule (``name``, ``workflow``, ``site``, ``paths``, ``cron`` ...); it comes due from now on."""
+        return make("/schedules", views.Schedule, definition)
+
+    @Operation
+    def change_schedule(self, schedule: int | str, definition: Mapping[str, Any]) -> Ask[views.Schedule]:
         """Say anew all that a schedule says."""
-        return self.request("PUT", f"/schedules/{self.schedule_id(schedule)}", definition)
+        return _of(schedule, put("/schedules/{}", views.Schedule, definition))
 
-    def run_schedule(self, schedule: int | str) -> Document:
+    @Operation
+    def apply_schedule(self, name: str, definition: Mapping[str, Any]) -> Ask[views.Schedule]:
+        """Say anew all that the schedule of this name says, or make it where there is none; a paused one stays so."""
+        made = make("/schedules", views.Schedule, definition)
+        change = put("/schedules/{}", views.Schedule, definition)
+        return replace(change, named=Named("schedule", name), otherwise=made)
+
+    @Operation
+    def run_schedule(self, schedule: int | str) -> Ask[views.Firing]:
         """Fire it now; the firing, with its job unless that is queued."""
-        return self.request("POST", f"/schedules/{self.schedule_id(schedule)}/run")
+        return _of(schedule, post("/schedules/{}/run", views.Firing))
 
-    def pause_schedule(self, schedule: int | str, reason: str | None = None) -> Document:
+    @Operation
+    def pause_schedule(self, schedule: int | str, reason: str | None = None) -> Ask[views.Schedule]:
         """Let it come due no more until it is resumed."""
-        return self.request("POST", f"/schedules/{self.schedule_id(schedule)}/pause", {"reason": reason})
+        return _of(schedule, post("/schedules/{}/pause", views.Schedule, said(reason=reason)))
 
-    def resume_schedule(self, schedule: int | str, reason: str | None = None) -> Document:
+    @Operation
+    def resume_schedule(self, schedule: int | str, reason: str | None = None) -> Ask[views.Schedule]:
         """Let it come due again."""
-        return self.request("POST", f"/schedules/{self.schedule_id(schedule)}/resume", {"reason": reason})
+        return _of(schedule, post("/schedules/{}/resume", views.Schedule, said(reason=reason)))
 
-    def delete_schedule(self, schedule: int | str) -> Document:
+    @Operation
+    def delete_schedule(self, schedule: int | str) -> Ask[None]:
         """Take it away; its jobs stay."""
-        return self.request("DELETE", f"/schedules/{self.schedule_id(schedule)}")
+        return _of(schedule, delete("/schedules/{}"))
 
-    def firings(self, schedule: int | str, **filters: object) -> Iterator[Document]:
+    @Listing
+    def firings(self, schedule: int | str, *, limit: int | None = None) -> Ask[Page[views.Firing]]:
         """When it was due, the newest first, and what came of it."""
-        return self.pages(f"/schedules/{self.schedule_id(schedule)}/firings", **filters)
+        return _of(schedule, listed("/schedules/{}/firings", views.Firing, limit=limit))

@@ -1,6 +1,6 @@
 """Sites, and what is held at them."""
 
-from orchestrator.client.ask import Ask, delete, get, listed, post, said, segment
+from orchestrator.client.ask import Ask, delete, get, listed, make, post, said, segment
 from orchestrator.client.operation import Listing, Operation
 from orchestrator.contracts import views
 from orchestrator.contracts.views import Page
@@ -41,8 +41,8 @@ class Sites:
 
     @Operation
     def hold(self, scope: dict[str, object], reason: str, until: str | None = None) -> Ask[views.Hold]:
-        """Hand out nothing of a job, site, queue, workflow or owner."""
-        return post("/holds", views.Hold, said(scope=scope, reason=reason, until=until))
+        """Hand out nothing of a ``job``, ``site``, ``queue``, ``workflow``, ``owner`` or ``path_prefix``."""
+        return make("/holds", views.Hold, said(scope=scope, reason=reason, until=until))
 
     @Listing
     def holds(self, *, limit: int | None = None, **filters: object) -> Ask[Page[views.Hold]]:

@@ -1,8 +1,7 @@
 """Asking and waiting, one thing after the other: what the clients that are not asynchronous share."""
 
-import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 from urllib.parse import urlsplit
@@ -14,20 +13,19 @@ from orchestrator.client.ask import (
     RETRIES,
     TIMEOUT_S,
     Ask,
+    Flow,
     checked,
     get,
-    keep,
-    listed,
     next_page,
     not_answered,
+    patient,
     pause_s,
 )  # fmt: skip
-from orchestrator.client.errors import Document, silent
-from orchestrator.client.events import AGAIN_S, PATIENCE_S, POLL_S, EventLines, Listening, NoStream
-from orchestrator.client.handles import JobHandle
+from orchestrator.client.errors import Busy, Document, silent
+from orchestrator.client.events import PATIENCE_S, AllListening, Heard, Listening, Reset, heard, of_job, wanted
+from orchestrator.client.handles import JobHandle, Progress, ended
 from orchestrator.client.trust import trusted
 from orchestrator.contracts.views import Job, Page, Snapshot
-from orchestrator.domain.kinds import ENDS
 from orchestrator.errors import Unreachable
 
 if TYPE_CHECKING:
@@ -71,6 +69,8 @@ class Connected:
 
     def answer(self, ask: Ask[Any]) -> httpx.Response:
         """The answer to a request, asked again where that is safe; ApiRefused, or Unreachable."""
+        if ask.named is not None:
+            return self.answer(ask.found(self.answer(ask.named.ask)))
         tried = 0
         while True:
             answer, silence = None, None
@@ -91,43 +91,46 @@ class Connected:
             return self.answer(ask.otherwise)
         return checked(answer, self.url)
 
-    def told(self, job_id: int, after: int | None, patience_s: float, timeout_s: float | None) -> Iterator[str]:
-        """A job's events, each as its JSON."""
-        until = None if timeout_s is None else time.monotonic() + timeout_s
-        listening = Listening(self.url, None if after is None else str(after), patience_s, until)
+    def flow(self, flow: Flow[T]) -> Flow[T]:
+        """Several requests, one after the other, until there is nothing more to ask."""
+        ask = flow.begin()
+        while ask is not None:
+            ask = flow.go_on(ask.plain(self.answer(ask)))
+        return flow
+
+    def listen(self, listening: Listening) -> Iterator[Document]:
+        """The events of a stream, wherever it breaks."""
         while not listening.over:
             try:
-                yield from self._stream(f"/jobs/{job_id}/events", listening)
-            except NoStream:
-                yield from self._poll(job_id, listening)
+                if listening.streams:
+                    yield from self._stream(listening)
             except httpx.TransportError as error:
-                listening.broken(error)
+                listening.away(error)
+            if (ask := listening.instead()) is not None:
+                yield from self._asked(listening, ask)
             if not listening.over:
-                time.sleep(AGAIN_S)
+                time.sleep(listening.pause_s())
 
-    def _stream(self, path: str, listening: Listening) -> Iterator[str]:
-        lines = EventLines()
-        with self.http.stream("GET", path, headers=listening.headers, timeout=listening.timeout) as answer:
-            if listening.refused(answer):
+    def _stream(self, listening: Listening) -> Iterator[Document]:
+        with self.http.stream(**listening.begin()) as answer:
+            if not listening.opens(answer):
                 answer.read()
-                raise listening.refusal(answer)
+                listening.refused(answer)
+                return
             for line in answer.iter_lines():
-                if (data := lines.take(line)) is not None:
-                    listening.hear(lines, data)
-                    yield data
+                if (event := listening.take(line)) is not None:
+                    yield event
                 if listening.over:
                     return
-                listening.check()
 
-    def _poll(self, job_id: int, listening: Listening) -> Iterator[str]:
-        shown: str | None = None
-        while not listening.over:
-            event = listening.polled(json.loads(self.answer(get(f"/jobs/{job_id}", Job)).content), shown)
-            if event is not None:
-                shown = event
-                yield event
-            if not listening.over:
-                time.sleep(POLL_S)
+    def _asked(self, listening: Listening, ask: Ask[Any]) -> Iterator[Document]:
+        try:
+            answer = self.answer(ask)
+        except (Unreachable, Busy) as error:
+            return listening.away(error)
+        if (event := listening.asked(answer)) is not None:
+            yield event
+        return None
 
 
 class Synchronous(Connected):
@@ -136,6 +139,15 @@ class Synchronous(Connected):
     def perform(self, ask: Ask[T]) -> T:
         """The answer to a request."""
         return ask.read(self.answer(ask))
+
+    def follow_through(self, flow: Flow[T]) -> T:
+        """What comes of several requests."""
+        return self.flow(flow).read()
+
+    def each(self, asks: Iterable[Ask[list[T]]]) -> Iterator[T]:
+        """What each of several requests is answered with, as they are sent."""
+        for ask in asks:
+            yield from self.perform(ask)
 
     def items(self, ask: Ask[Page[T]]) -> Iterator[T]:
         """Every item of a list."""
@@ -157,107 +169,47 @@ class Synchronous(Connected):
         """A job's live events, beginning with its present state and ending after a terminal one.
 
         A connection that breaks is opened again where it was; so is one of before, with the ``seq`` of the last event
-        as ``after``. Where streams do not get through (a proxy), the job is asked for once a second. Unreachable when
-        the service is away for longer than ``patience_s``, TimeoutError after ``timeout_s``.
+        as ``after``. While no stream gets through (a proxy, a service that has too many listeners), the job is asked
+        for instead. Unreachable when the service is away for longer than ``patience_s``, TimeoutError after
+        ``timeout_s``.
         """
-        for data in self.told(job_id, after, patience_s, timeout_s):
-            yield Snapshot.model_validate_json(data)
+        for event in self.listen(of_job(self.url, job_id, after, patience_s, timeout_s)):
+            yield Snapshot.model_validate(event)
 
     def follow(self, job_id: int, *, patience_s: float = PATIENCE_S, timeout_s: float | None = None) -> Iterator[Job]:
         """The job now and whenever it has changed, to its end."""
-        for _ in self.told(job_id, None, patience_s, timeout_s):
-            yield self.perform(get(f"/jobs/{job_id}", Job))
+        for _ in self.listen(of_job(self.url, job_id, None, patience_s, timeout_s)):
+            yield self.perform(patient(get(f"/jobs/{job_id}", Job), patience_s))
 
-
-class Documents(Connected):
-    """Answers are the documents of the API as they come, for who shows them or knows them better than these models.
-
-    What is asked for is asked once, unless it has an Idempotency-Key: who sits at a command line wants to know.
-    """
-
-    def __init__(self, url: str, key: str, *, timeout_s: float = TIMEOUT_S, retries: int = 0) -> None:
-        super().__init__(url, key, timeout_s=timeout_s, retries=retries)
-
-    def request(
+    def wait(
         self,
-        method: str,
-        path: str,
-        document: object = None,
+        job_id: int,
         *,
-        params: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None,
-        content: bytes | None = None,
-    ) -> Document:
-        """One request below ``/api/v1``; the answer's document ({} for none), ApiRefused, or Unreachable.
+        progress: Progress | None = None,
+        timeout_s: float | None = None,
+        patience_s: float = PATIENCE_S,
+        check: bool = False,
+    ) -> Job:
+        """The job as it ended, whoever started it; ``progress`` is called with each event.
 
-        ``document`` is the body, sent as JSON; ``content`` is one that is sent as it is.
+        TimeoutError when it has not ended within ``timeout_s``: it goes on, and can be waited for again. A service
+        that is away for less than ``patience_s`` is no harm; Unreachable then. With ``check`` JobNotSuccessful when
+        it ended otherwise than well.
         """
-        return self.perform(
-            Ask(method=method, path=path, answer=None, document=document, params=params or {}, headers=headers or {},
-                content=content)
-        )  # fmt: skip
+        for event in self.events(job_id, patience_s=patience_s, timeout_s=timeout_s):
+            if progress is not None:
+                progress(event)
+        return ended(self.perform(patient(get(f"/jobs/{job_id}", Job), patience_s)), check=check)
 
-    def pages(self, path: str, **filters: object) -> Iterator[Document]:
-        """Every item of a list, fetched page by page as needed; ``limit`` in the filters is how many are wanted."""
-        return self.items(listed(path, dict, **filters))
+    def all_events(
+        self, *, after: str | None = None, patience_s: float = PATIENCE_S, **filters: object
+    ) -> Iterator[Heard | Reset]:
+        """What happens to jobs from now on, as the API's filters say (site, workflow, kind, owner, event); endless.
 
-    def of_job(self, job_id: int, what: str, **filters: object) -> Iterator[Document]:
-        """A job's ``tasks``, ``errors``, ``paths`` or ``history``."""
-        return self.pages(f"/jobs/{job_id}/{what}", **filters)
-
-    def keep(self, path: str, name: str, document: Document) -> Document:
-        """Replace what a list has under this name, or add it where there is nothing."""
-        return self.perform(keep(path, name, dict, document))
-
-    def perform(self, ask: Ask[Any]) -> Document:
-        """The answer's document."""
-        answer = self.answer(ask)
-        try:
-            return answer.json() if answer.content else {}
-        except ValueError:
-            raise Unreachable(f"what answers at {self.url} is not an orchestrator: no JSON") from None
-
-    start = perform
-
-    def items(self, ask: Ask[Any]) -> Iterator[Document]:
-        """Every item of a list."""
-        left, cursor = cast("int | None", ask.params.get("limit")), None
-        while left is None or left > 0:
-            page = self.perform(next_page(ask, cursor, left))
-            items: list[Document] = page["items"][:left]
-            yield from items
-            left, cursor = None if left is None else left - len(items), page.get("next_cursor")
-            if cursor is None:
-                return
-
-    def events(
-        self, job_id: int, *, after: int | None = None, patience_s: float = PATIENCE_S, timeout_s: float | None = None
-    ) -> Iterator[Document]:
-        """A job's live events, as ``Client.events`` has them."""
-        for data in self.told(job_id, after, patience_s, timeout_s):
-            yield json.loads(data)
-
-    def follow(self, job_id: int, *, patience_s: float = PATIENCE_S) -> Iterator[Document]:
-        """The job now and whenever it has changed, to its end; a service that is away longer raises Unreachable."""
-        while True:
-            for _ in self.events(job_id, patience_s=patience_s):
-                job = self.perform(get(f"/jobs/{job_id}", Job))
-                yield job
-                if job["state"] in ENDS:
-                    return
-
-    def repeatable(self, ask: Callable[[], T]) -> T:
-        """Ask up to three times while the service does not answer: only for what is the same asked twice."""
-        for pause in (0.5, 2.0):
-            try:
-                return ask()
-            except Unreachable:
-                time.sleep(pause)
-        return ask()
-
-    def readiness(self) -> httpx.Response:
-        """``/health/ready`` as it is answered, 503 included: outside ``/api/v1``, and no key is needed."""
-        try:
-            return self.http.get(f"{self.url}/health/ready", timeout=10)
-        except httpx.TransportError as error:
-            raise silent(self.url, error) from error
+        A connection that breaks is opened again where it was, so that each event comes once; a program that begins
+        anew gives the ``after`` of the last event that it has dealt with. Who was away for too long is told a Reset
+        in place of what was missed. Unreachable when the service is away for longer than ``patience_s``.
+        """
+        listening = AllListening(url=self.url, params=wanted(filters), after=after, patience_s=patience_s)
+        for event in self.listen(listening):
+            yield heard(event, listening.after)

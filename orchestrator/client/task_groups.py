@@ -1,15 +1,27 @@
 """Task groups: their definitions, and the tools of a group job."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Literal
 
-from orchestrator.client.ask import Ask, delete, get, keep, post, said, segment
-from orchestrator.client.operation import Operation, Starting
+from orchestrator.client.ask import Ask, delete, get, keep, listed, make, only, post, said, segment
+from orchestrator.client.operation import Listing, Operation, Starting
 from orchestrator.contracts import views
+from orchestrator.contracts.views import Page
 
 
 class TaskGroups:
     """What has to do with task groups."""
+
+    @Listing
+    def task_groups(self, *, limit: int | None = None) -> Ask[Page[views.TaskGroup]]:
+        """Definitions, by name."""
+        return listed("/task-groups", views.TaskGroup, limit=limit)
+
+    @Operation
+    def task_group(self, name: str) -> Ask[views.TaskGroup]:
+        """One definition."""
+        return get(f"/task-groups/{segment(name)}", views.TaskGroup)
 
     @Operation
     def define_task_group(
@@ -19,19 +31,24 @@ class TaskGroups:
         return post("/task-groups", views.TaskGroup, {"name": name, "tasks": list(tasks)} | said(label=label))
 
     @Operation
-    def apply_task_group(self, name: str, definition: Mapping[str, Any]) -> Ask[views.TaskGroup]:
-        """Keep the definition of a task group, or replace the one of this name."""
-        return keep("/task-groups", name, views.TaskGroup, definition)
+    def apply_task_group(
+        self, name: str, definition: Mapping[str, Any], *, over: datetime | None = None
+    ) -> Ask[views.TaskGroup]:
+        """Keep the definition of a task group, or replace the one of this name.
+
+        Only while it was ``updated_at`` the time ``over``, if that is given; else Changed.
+        """
+        return only(keep("/task-groups", name, views.TaskGroup, definition), over and over.isoformat())
 
     @Operation
-    def delete_task_group(self, name: str) -> Ask[None]:
-        """Delete a definition; group jobs keep the lists that they have set."""
-        return delete(f"/task-groups/{segment(name)}")
+    def delete_task_group(self, name: str, *, over: datetime | None = None) -> Ask[None]:
+        """Delete a definition, as ``apply_task_group`` has it; group jobs keep the lists that they have set."""
+        return only(delete(f"/task-groups/{segment(name)}"), over and over.isoformat())
 
     @Starting
     def start_group(self, task_group: str, **more: object) -> Ask[views.Job]:
         """Start a group job; ``more`` is the rest of the body (name, advance, extent, attributes, priority, due_at)."""
-        return post("/jobs", views.Job, {"task_group": task_group, **more})
+        return make("/jobs", views.Job, {"task_group": task_group, **more})
 
     @Operation
     def task_list(self, job_id: int) -> Ask[views.TaskList]:
@@ -74,3 +91,8 @@ class TaskGroups:
     def cancel_remaining_tasks(self, job_id: int, reason: str | None = None) -> Ask[views.TaskList]:
         """Cancel the tasks that wait; what is under way still finishes. The list."""
         return post(f"/jobs/{job_id}/cancel-remaining-tasks", views.TaskList, {"reason": reason})
+
+    @Operation
+    def durations(self, **of: object) -> Ask[views.DurationReport]:
+        """How long tasks of task groups took: ``task_group``, ``parent``."""
+        return get("/reports/durations", views.DurationReport, **of)

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from orchestrator.client.ask import Ask, delete, get, keep, listed, segment
+from orchestrator.client.ask import Ask, delete, get, keep, listed, only, post, segment
 from orchestrator.client.operation import Listing, Operation
 from orchestrator.contracts.views import Page
-from orchestrator.contracts.views.workflows import WorkflowDifference
+from orchestrator.contracts.views.workflows import Verdict, WorkflowDifference
 from orchestrator.contracts.workflow import WorkflowVersion
 
 
@@ -41,11 +41,26 @@ class Workflows:
         return get(f"/workflows/{segment(name)}/diff", WorkflowDifference, **{"from": before, "to": after})
 
     @Operation
-    def apply_workflow(self, name: str, definition: Mapping[str, Any]) -> Ask[WorkflowVersion]:
-        """Make the definition the workflow's newest version, or the workflow where there is none of this name."""
-        return keep("/workflows", name, WorkflowVersion, definition)
+    def apply_workflow(
+        self, name: str, definition: Mapping[str, Any], *, over: int | None = None
+    ) -> Ask[WorkflowVersion]:
+        """Make the definition the workflow's newest version, or the workflow where there is none of this name.
+
+        Only while ``over`` is the newest version, if that is given; else Changed.
+        """
+        return only(keep("/workflows", name, WorkflowVersion, definition), over)
 
     @Operation
-    def delete_workflow(self, name: str) -> Ask[None]:
-        """Delete a workflow; its jobs keep the version that they run."""
-        return delete(f"/workflows/{segment(name)}")
+    def validate_workflow(self, definition: Mapping[str, Any]) -> Ask[Verdict]:
+        """Whether a definition could be used, and what is in the way; nothing is kept."""
+        return post("/workflows/validate", Verdict, definition)
+
+    @Operation
+    def workflow_schema(self) -> Ask[dict[str, Any]]:
+        """The JSON Schema of definitions."""
+        return get("/workflows/schema", dict[str, Any])
+
+    @Operation
+    def delete_workflow(self, name: str, *, over: int | None = None) -> Ask[None]:
+        """Delete a workflow, if ``over`` is given only at that version; its jobs keep the version that they run."""
+        return only(delete(f"/workflows/{segment(name)}"), over)

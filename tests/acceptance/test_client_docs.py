@@ -27,11 +27,12 @@ def test_every_snippet_does_what_is_said(
     for n, snippet in enumerate(SNIPPETS):
         exec(compile(snippet, f"{PAGE.name}, snippet {n + 1}", "exec"), shared)  # noqa: S102 - that is the test
         said.append(capsys.readouterr().out)
-    assert len(said) == 8
-    started, together, same, failed, events, lists, wrong, documents = said
+    assert len(said) == 10
+    started, together, same, many, failed, events, lists, wrong, files, documents = said
     assert started.endswith("Success 20 of 20\n")
     assert re.fullmatch(r"(\d+ Success\n){2}", together)
     assert same == ""
+    assert re.fullmatch(r"1 201 \d+\n2 422 .+\n\d+ match, \d+ would be cancelled\n", many)
     assert "ended Failure" in failed
     assert events.splitlines()[-1].split()[1:] == ["Success", "20"]
     assert "checksum Success" in lists
@@ -39,5 +40,6 @@ def test_every_snippet_does_what_is_said(
     assert "$.fields.algorithm" in wrong
     assert "there is no job 1000000000" in wrong
     assert "no answer from http://127.0.0.1:9" in wrong
+    assert files.endswith(" processed\nTrue\n")
     assert documents.startswith("100")
     assert "admin" in documents

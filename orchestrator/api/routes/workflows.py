@@ -3,13 +3,13 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from orchestrator.api.bodies import JSON, YAML, RawBody, taking
 from orchestrator.api.etags import IfMatch, Tagged
 from orchestrator.api.idempotency import Once
 from orchestrator.api.requires import Db, NoQuery, PageQuery, StrictQuery, Who, needs
-from orchestrator.contracts.views import Page, WorkflowDifference, Wrong
+from orchestrator.contracts.views import Page, Verdict, WorkflowDifference, Wrong
 from orchestrator.contracts.workflow import Workflow, WorkflowVersion
 from orchestrator.contracts.workflow_schema import workflow_schema
 from orchestrator.domain.roles import Permission
@@ -24,13 +24,6 @@ VersionNumber = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Version = Annotated[int, Path(ge=1, le=2**31 - 1, description="the number of the version")]
 _TAKES = taking(Workflow, JSON, YAML)
 _READS, _WRITES = [needs(Permission.READ)], [needs(Permission.DEFINE)]
-
-
-class Verdict(BaseModel):
-    """Whether a definition could be used as it is, and what is in the way."""
-
-    valid: bool
-    errors: list[Wrong]
 
 
 class DifferenceQuery(StrictQuery):

@@ -48,6 +48,7 @@ from orchestrator.contracts.views.jobs import Task as Task
 from orchestrator.contracts.views.jobs import TaskCounts as TaskCounts
 from orchestrator.contracts.views.jobs import TaskError as TaskError
 from orchestrator.contracts.views.jobs import TaskPaths as TaskPaths
+from orchestrator.contracts.views.ledger import LedgerLine as LedgerLine
 from orchestrator.contracts.views.logs import Level as Level
 from orchestrator.contracts.views.logs import LogLine as LogLine
 from orchestrator.contracts.views.logs import TaskProgress as TaskProgress
@@ -69,6 +70,7 @@ from orchestrator.contracts.views.webhooks import SentAgain as SentAgain
 from orchestrator.contracts.views.webhooks import Webhook as Webhook
 from orchestrator.contracts.views.why import Cause as Cause
 from orchestrator.contracts.views.why import Why as Why
+from orchestrator.contracts.views.workflows import Verdict as Verdict
 from orchestrator.contracts.views.workflows import WorkflowChange as WorkflowChange
 from orchestrator.contracts.views.workflows import WorkflowDifference as WorkflowDifference
 from orchestrator.contracts.views.worklist import Asked as Asked

@@ -1,8 +1,10 @@
-"""Workflows: what two versions say differently."""
+"""Workflows: what two versions say differently, and whether a definition could be used."""
 
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
+
+from orchestrator.contracts.views.page import Wrong
 
 
 class WorkflowChange(BaseModel):
@@ -24,3 +26,10 @@ class WorkflowDifference(BaseModel):
     from_: int = Field(serialization_alias="from")
     to: int
     changes: list[WorkflowChange]
+
+
+class Verdict(BaseModel):
+    """Whether a definition could be used as it is, and what is in the way."""
+
+    valid: bool
+    errors: list[Wrong]

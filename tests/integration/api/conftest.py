@@ -30,9 +30,9 @@ def app(engine: Engine, tmp_path: Path) -> FastAPI:
 
 
 @pytest.fixture
-def broker_app(engine: Engine, redis_url: str) -> FastAPI:
+def broker_app(engine: Engine, redis_url: str, tmp_path: Path) -> FastAPI:
     """The same with a broker, for what asks the sites for something."""
-    return make_app(engine, secret=SECRET, redis_url=redis_url)
+    return make_app(engine, secret=SECRET, redis_url=redis_url, attachments_folder=tmp_path / "attachments")
 
 
 @pytest.fixture

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import Engine
+from starlette.types import Receive, Scope, Send
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -18,6 +19,7 @@ from orchestrator.cli.main import make_app
 from orchestrator.client import DocumentClient
 from orchestrator.domain.batch_job import JobState
 from tests.integration.api.conftest import SECRET, served
+from tests.integration.api.reached import check_reached
 from tests.integration.api.rows import add_chain, add_job, add_outcome
 from tests.integration.api.test_sites import add_site
 
@@ -34,6 +36,8 @@ class Shell:
     folder: Path
     variables: dict[str, str]
     called: set[str] = field(default_factory=set)
+    asked: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    """Of the API: method and address."""
 
     def json(self, command: str, *arguments: object, given: str = "", code: int = 0) -> list[Any]:
         """What a command says."""
@@ -60,7 +64,14 @@ class Shell:
 def shell(engine: Engine, redis_url: str, admin_key: str, broker_app: FastAPI, tmp_path: Path) -> Iterator[Shell]:
     with engine.begin() as tx:
         add_site(tx, "london", functions=("worker", "discovery"))
-    with served(broker_app) as (host, port):
+    asked: list[tuple[str, str]] = []
+
+    async def noted(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            asked.append((scope["method"], scope["path"]))
+        await broker_app(scope, receive, send)
+
+    with served(cast(FastAPI, noted)) as (host, port):
         yield Shell(
             tmp_path,
             {
@@ -73,6 +84,7 @@ def shell(engine: Engine, redis_url: str, admin_key: str, broker_app: FastAPI, t
                 "ORCHESTRATOR_REDIS_URL": redis_url,
                 "ORCHESTRATOR_SECRET": SECRET.decode(),
             },
+            asked=asked,
         )
 
 
@@ -100,6 +112,7 @@ def test_every_command_answers_in_json(shell: Shell, engine: Engine):
     _access(shell)
     _installation(shell)
     assert shell.called | ELSEWHERE == set(leaves(get_command(make_app())))
+    check_reached(shell.asked)
 
 
 def _workflows(shell: Shell) -> None:
@@ -114,6 +127,7 @@ def _workflows(shell: Shell) -> None:
     shell.one("workflow apply", file)
     assert [one["version"] for one in shell.json("workflow versions", "look")] == [2, 1]
     assert shell.json("workflow diff", "look")
+    assert shell.one("workflow show", "look", "--version", 1)["version"] == 1
     assert shell.one("workflow schema")
     assert shell.json("workflow export", "look")
     file.write_text(json.dumps({**WORKFLOW, "name": "other"}))
@@ -132,12 +146,24 @@ def _jobs(shell: Shell, ended: int, task: int) -> None:
     assert shell.json("history", job["id"])[0]["event"]
     assert shell.one("cancel", job["id"])["state"] in ("Dequeuing", "Cancelled")
     assert shell.json("watch", ended, code=1)[-1]["state"] == "Failure"
-    assert shell.json("errors", ended) == []
+    assert shell.json("errors", ended) == shell.json("errors") == []
+    shell.json("errors", ended, "--fingerprint", "0123456789abcdef")
+    assert shell.json("logs", ended) == shell.json("logs", "--task", task) == []
+    shell.json("why", ended, "--task", task)
     assert [one["path"] for one in shell.json("paths", ended)] == ["/b"]
     assert [one["id"] for one in shell.json("tasks", ended)] == [task]
     assert shell.one("task", task)["id"] == task
     assert shell.json("logs", task) == []
     assert shell.one("redrive", ended)["redrive_of"] == ended
+    shell.json("task", task, "--paths")
+    assert shell.json("task", task, "--history") == []
+    assert (
+        shell.one("change", shell.one("submit", "look", "/a", "--site", "london")["id"], "--name", "x")["name"] == "x"
+    )
+    assert shell.one("pause", "--where", "workflow=look", "--dry-run")["dry_run"] is True
+    many = json.dumps({"workflow": "look", "site": "london", "paths": ["/a"]}) + "\n\n{}\n"
+    made, refused = shell.json("submit", "--file", "-", given=many, code=1)
+    assert (made["status"], refused["status"], refused["line"]) == (201, 422, 3)
     with_stream = {"workflow": "look", "site": "london", "discovery": "stream"}
     stream = shell.post("/jobs", with_stream)["id"]
     assert shell.one("stream", stream, given="/a\n/b\n")["lines"] == 2
@@ -145,6 +171,13 @@ def _jobs(shell: Shell, ended: int, task: int) -> None:
     hold = shell.one("hold add", "--job", open_one["id"], "--reason", "why not")
     assert [one["id"] for one in shell.json("hold list")] == [hold["id"]]
     assert shell.one("hold release", hold["id"])["released_at"]
+    file = shell.folder / "look.txt"
+    file.write_text("look")
+    kept = shell.one("attachment add", ended, file)["id"]
+    assert [one["name"] for one in shell.json("attachment list", ended)] == ["look.txt"]
+    fetched = shell.one("attachment fetch", ended, kept, "--to", shell.folder / "again.txt")["file"]
+    assert Path(fetched).read_text() == "look"
+    shell.one("attachment delete", ended, kept)
 
 
 def _ledger(shell: Shell, engine: Engine) -> None:
@@ -170,7 +203,7 @@ def _schedules(shell: Shell) -> None:
     file = shell.folder / "weekly.json"
     said = {"name": "weekly", "workflow": "look", "site": "london", "paths": ["/data"], "every": "7d"}
     file.write_text(json.dumps(said))
-    assert shell.one("schedule apply", file)["name"] == "weekly"
+    assert shell.one("schedule apply", file)["id"] == shell.one("schedule apply", file)["id"]
     shell.one("schedule delete", "weekly")
 
 
@@ -191,6 +224,7 @@ def _people(shell: Shell) -> None:
     file.write_text(json.dumps(GROUP))
     assert shell.one("group define", file)["name"] == "sheet"
     assert [one["name"] for one in shell.json("group list")] == ["sheet"]
+    assert shell.one("group show", "sheet")["name"] == "sheet"
     group = shell.one("group start", "sheet", "--by-hand")["id"]
     shell.json("group task-list", group)
     assert shell.json("group tasks", group)
@@ -224,6 +258,8 @@ def _access(shell: Shell) -> None:
     assert shell.one("user change", "ann", "--role", "worker")["roles"] == ["worker"]
     assert {one["name"] for one in shell.json("user list")} >= {"ann"}
     shell.json("user groups")
+    assert shell.one("user add-to", "qa", "ann")["members"] == ["ann"]
+    shell.one("user delete-group", "qa")
     key = shell.one("key create", "--user", "ann")["id"]
     new = shell.one("key rotate", key)["id"]
     assert {key, new} <= {one["id"] for one in shell.json("key list")}

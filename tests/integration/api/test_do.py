@@ -35,7 +35,7 @@ def test_what_waits_is_listed_and_done(typed: Type, engine: Engine) -> None:
     done = typed("do", str(job), "accept", "--include", "1.tif")
     assert done.stdout == "3 paths of 3 tasks\n"
     done = typed("do", str(job), "accept", "--json")
-    assert json.loads(done.stdout) == {"tasks": 2, "paths": 2}
+    assert json.loads(done.stdout) == {"tasks": 2, "paths": 2, "next": None}
     refused = typed("do", str(job), "accept")
     assert refused.exit_code == 1
     assert "possible now: nothing, this state is final" in refused.stderr

@@ -16,7 +16,7 @@ from httpx import Client as Http
 from pyarrow import parquet
 from sqlalchemy import Engine, insert, text
 
-from orchestrator.client import DocumentClient
+from orchestrator.client import Client, DocumentClient
 from orchestrator.contracts.paths import Carry, PathList, bitmap, pack, pack_carry
 from orchestrator.domain.batch_job import JobState
 from orchestrator.domain.task import TaskState
@@ -126,8 +126,11 @@ def test_what_can_not_be_exported_is_refused(api: Http, job: int):
 def test_the_client_and_an_empty_job(anonymous: Http, admin_key: str, engine: Engine, job: int):
     with engine.begin() as tx:
         empty = add_job(tx, state=JobState.SUCCESS)
+    with Client(str(anonymous.base_url), admin_key) as client:
+        lines = list(client.ledger(job))
+        assert [line.path_b64 for line in lines].count(None) == len(lines) - 1
     with DocumentClient(str(anonymous.base_url), admin_key) as client:
-        assert len(list(client.ledger(job))) == len(ODD) + 9
+        assert len(list(client.ledger(job))) == len(lines) == len(ODD) + 9
         assert list(client.ledger(empty)) == []
         assert b"".join(client.export(empty)).decode().startswith("job_id,path,path_b64,outcome")
 

@@ -25,7 +25,7 @@ def staged() -> Generator[tuple[list[Play], Asked, str]]:
             asked.append((f"{self.command} {self.path}", {k.lower(): v for k, v in self.headers.items()}, body))
             plays.pop(0)(self)
 
-        do_GET = do_POST = do_PUT = do_DELETE = handle_one  # noqa: N815 - the names that http.server asks for
+        do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = handle_one  # noqa: N815 - the names that http.server asks for
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
             """Say nothing."""
@@ -41,13 +41,15 @@ def staged() -> Generator[tuple[list[Play], Asked, str]]:
         server.server_close()
 
 
-def answer(status: int, content: object, kind: str = "application/json") -> Play:
+def answer(status: int, content: object, kind: str = "application/json", **headers: str) -> Play:
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
 
     def play(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(status)
         handler.send_header("Content-Type", kind)
         handler.send_header("Content-Length", str(len(body)))
+        for name, value in headers.items():
+            handler.send_header(name.replace("_", "-"), value)
         handler.end_headers()
         handler.wfile.write(body)
 

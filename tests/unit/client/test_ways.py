@@ -1,10 +1,7 @@
 """Both clients, one description: the same requests, the same models, the same errors, whichever way they are sent."""
 
-import asyncio
 import inspect
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -26,73 +23,13 @@ from orchestrator.client import (
     NotValid,
     Operations,
 )  # fmt: skip
-from orchestrator.client.operation import Listing, Operation, Starting
+from orchestrator.client.operation import Each, Listing, Operation, Several, Starting
 from orchestrator.contracts.views import Job, Snapshot
 from orchestrator.errors import Unreachable
-from tests.unit.client.stage import Asked, Play, answer, hang_up, staged, stream
+from tests.unit.client.stage import answer, hang_up, stream
+from tests.unit.client.ways import AT, Way, job, told, way
 
-COUNTS = dict.fromkeys(("Pending", "Started", "Success", "Error", "Failure", "Skipped", "Cancelled"), 0)
-PATHS = dict.fromkeys(("total", "processed", "skipped", "failed", "aborted", "cancelled", "unmatched"), 0)
-PROGRESS = {"done": 1, "total": 2, "total_is_final": True, "percent": 50.0, "rate_per_s": 1.0, "eta": None}
-AT = "2030-01-31T22:00:00Z"
-
-
-def job(id: int = 12, state: str = "Started", **more: Any) -> dict[str, Any]:
-    """A job as the API tells it; a word that this client does not know is no harm."""
-    plain: dict[Any, Any] = {bool: False, int: 0, float: 0.0, str: ""}
-    absent = {name: plain.get(field.annotation) for name, field in Job.model_fields.items() if field.is_required()}
-    known = {
-        "id": id, "kind": "batch", "state": state, "queue": "default", "priority": 5, "owner": "admin", "fields": {},
-        "created_at": AT, "discovery": {"state": "Closed", "found": 2}, "tasks": COUNTS, "paths": PATHS, "steps": [],
-        "progress": PROGRESS, "attributes": {}, "holds": [], "depends_on": [], "legal_events": [],
-    }  # fmt: skip
-    return {**absent, **known, **more, "of a later version": 1}
-
-
-def told(seq: int, state: str) -> str:
-    data = {"seq": seq, "state": state, "from": "Pending", "tasks": COUNTS, "paths": PATHS, "progress": PROGRESS}
-    return f"id: {seq}\ndata: {json.dumps(data)}\n\n"
-
-
-@dataclass
-class Way:
-    """One of the two clients, driven as if it were synchronous."""
-
-    plays: list[Play]
-    asked: Asked
-    url: str
-    waits: bool
-
-    def do(self, what: Callable[[Any], Any], **options: Any) -> Any:
-        """What comes of something that is done with a new client."""
-        if self.waits:
-            with Client(self.url, "a-key", **options) as client:
-                done = what(client)
-                return list(done) if inspect.isgenerator(done) else done
-
-        async def run() -> Any:
-            async with AsyncClient(self.url, "a-key", **options) as client:
-                done = what(client)
-                return [item async for item in done] if inspect.isasyncgen(done) else await done
-
-        return asyncio.run(run())
-
-    def wait(self, **options: Any) -> Any:
-        """Submit a job and wait for it."""
-        if self.waits:
-            return self.do(lambda client: client.submit("w", "london", ["/in"]).wait(**options))
-
-        async def submitted(client: AsyncClient) -> Job:
-            handle = await client.submit("w", "london", ["/in"])
-            return await handle.wait(**options)
-
-        return self.do(submitted)
-
-
-@pytest.fixture(params=["sync", "async"])
-def way(request: pytest.FixtureRequest) -> Iterator[Way]:
-    with staged() as (plays, asked, url):
-        yield Way(plays, asked, url, request.param == "sync")
+__all__ = ["way"]
 
 
 def test_an_answer_is_a_model(way: Way):
@@ -150,36 +87,33 @@ def test_an_end_that_is_not_good_is_an_error_if_it_is_asked_for(way: Way):
     assert failed.value.job.id == 5
 
 
-def test_events_go_on_where_the_connection_broke(way: Way):
-    way.plays += [stream(told(1, "Pending"), told(2, "Started")), hang_up, stream(told(3, "Success"))]
-    found = way.do(lambda client: client.events(9, after=0))
-    assert [one.state for one in found] == ["Pending", "Started", "Success"]
-    assert [headers.get("last-event-id") for _, headers, _ in way.asked] == ["0", "2", "2"]
+def test_a_schedule_is_meant_by_its_name(way: Way):
+    firing: dict[str, Any] = {
+        "id": 1,
+        "schedule_id": 7,
+        "due_at": AT,
+        "at": AT,
+        "outcome": "started",
+        "job_id": 5,
+        "by": "ann",
+    }
+    firing["reason"] = None
+    way.plays += [answer(200, {"items": [{"id": 7}]}), answer(202, firing), answer(200, {"items": []})]
+    assert way.do(lambda client: client.run_schedule("nightly")).job_id == 5
+    with pytest.raises(NotThere, match="there is no schedule 'none'"):
+        way.do(lambda client: client.delete_schedule("none"))
+    assert [line for line, _, _ in way.asked] == [
+        "GET /api/v1/schedules?name=nightly&limit=1",
+        "POST /api/v1/schedules/7/run",
+        "GET /api/v1/schedules?name=none&limit=1",
+    ]
 
 
-def test_where_no_stream_gets_through_the_job_is_asked_for(way: Way):
-    way.plays += [answer(200, b"<html>", "text/html"), answer(200, job(9)), answer(200, job(9, "Success"))]
-    assert [one.state for one in way.do(lambda client: client.events(9))] == ["Started", "Success"]
-
-
-def test_a_wait_ends_when_its_time_is_over(way: Way):
-    def silence(handler: Any) -> None:
-        handler.send_response(200)
-        handler.send_header("Content-Type", "text/event-stream")
-        handler.end_headers()
-        handler.wfile.write(told(1, "Started").encode())
-        handler.wfile.flush()
-        handler.rfile.read(1)  # until the client goes
-
-    way.plays += [answer(201, job(5)), silence]
-    with pytest.raises(TimeoutError):
-        way.wait(timeout_s=0.3)
-
-
-def test_a_service_that_stays_away_is_unreachable(way: Way):
-    way.plays += [hang_up] * 3
-    with pytest.raises(Unreachable):
-        way.do(lambda client: client.events(9, patience_s=0.1))
+def test_a_definition_is_replaced_only_as_it_was_read(way: Way):
+    way.plays += [answer(412, {"detail": "it has been changed since"})]
+    with pytest.raises(Changed):
+        way.do(lambda client: client.apply_workflow("w", {"name": "w"}, over=3))
+    assert way.asked[0][1]["if-match"] == '"3"'
 
 
 @pytest.mark.parametrize(
@@ -251,9 +185,11 @@ def test_an_answer_of_another_shape_is_told_where_it_differs(way: Way):
 
 def test_every_operation_is_there_in_each_way_and_tells_what_it_does():
     names = [
-        name for name, kind in inspect.getmembers_static(Operations) if isinstance(kind, Operation | Listing | Starting)
+        name
+        for name, kind in inspect.getmembers_static(Operations)
+        if isinstance(kind, Operation | Listing | Starting | Several | Each)
     ]
-    assert len(names) > 40
+    assert len(names) > 90
     with Client("http://127.0.0.1:1", "k") as one, DocumentClient("http://127.0.0.1:1", "k") as other:
         for client in (one, other, AsyncClient("http://127.0.0.1:1", "k")):
             for name in names:

@@ -1,29 +1,35 @@
-"""The data of edit jobs: fetching packages and sending edits, going on where the line was cut."""
+"""Files: fetched and sent piece by piece, going on where the line was cut."""
 
 import base64
 import hashlib
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from email.message import Message
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import unquote
 
 import httpx
 
-from orchestrator.client.errors import ApiRefused, Document, refusal
-from orchestrator.client.synchronous import Documents
+from orchestrator.client.ask import get
+from orchestrator.client.errors import ApiRefused, Document, refusal, silent
+from orchestrator.client.synchronous import Connected
+from orchestrator.contracts.views import Edits
 from orchestrator.errors import Refused, Unreachable
 
 T = TypeVar("T")
 _CHUNK = 256 * 1024
 _PAUSE_S = 0.5
 _AWAY = (502, 503, 504)
+Kind = Literal["csv", "jsonl", "parquet"]
 
 
-class Packages(Documents):
-    """The part of the client that moves the data of edit jobs."""
+class Files(Connected):
+    """What has to do with files: packages and edits of edit jobs, attachments, ledgers."""
+
+    stopped = False
+    """Set from another thread: what is being moved ends with the next piece (InterruptedError)."""
 
     def fetch_package(self, job_id: int, to: Path, *, patience_s: float = 120.0) -> Path:
         """Fetch the package of a job into a folder, or to a file of this name; where it then is.
@@ -31,26 +37,43 @@ class Packages(Documents):
         What was begun before, here or by another process, is gone on with. The checksum is compared. Unreachable when
         nothing comes for ``patience_s`` seconds.
         """
-        return _Patience(patience_s).until_done(lambda moved: self._fetch(job_id, to, moved))
+        return self._fetched(f"/jobs/{job_id}/package", to, patience_s)
 
-    def send_edits(self, job_id: int, file: Path, *, patience_s: float = 120.0) -> Document:
-        """Send a file of edits; how far they are afterwards. What was begun before is gone on with.
+    def fetch_attachment(self, job_id: int, attachment_id: int, to: Path, *, patience_s: float = 120.0) -> Path:
+        """Fetch a file that belongs to a job, in the same way."""
+        return self._fetched(f"/jobs/{job_id}/attachments/{attachment_id}", to, patience_s)
 
-        They are checked once the event ``upload`` is fired.
-        """
+    def export(self, job_id: int, kind: Kind = "csv", *, outcome: Sequence[str] = ()) -> Iterator[bytes]:
+        """A job's ledger as a file, piece by piece; Unreachable when it breaks off."""
+        try:
+            with self.http.stream("GET", f"/jobs/{job_id}/ledger", params=ledger_params(kind, outcome)) as answer:
+                _must_be_there(answer)
+                yield from answer.iter_bytes()
+        except httpx.TransportError as error:
+            raise silent(self.url, error) from error
+
+    def ledger_lines(self, job_id: int, outcome: Sequence[str]) -> Iterator[bytes]:
+        """A job's ledger, path by path as JSON, in flat memory."""
+        rest = b""
+        for piece in self.export(job_id, "jsonl", outcome=outcome):
+            *lines, rest = (rest + piece).split(b"\n")
+            yield from lines
+
+    def send_file(self, job_id: int, file: Path, patience_s: float) -> Document:
+        """Send a file of edits; how far they are afterwards."""
         with file.open("rb") as opened:
             digest = hashlib.file_digest(opened, "sha256").digest()
         size = file.stat().st_size
-        return _Patience(patience_s).until_done(lambda moved: self._send(job_id, file, size, digest, moved), busy=True)
+        return _Patience(patience_s, self).until_done(
+            lambda moved: self._send(job_id, file, size, digest, moved), busy=True
+        )
 
-    def edits(self, job_id: int, sha256: str | None = None) -> Document:
-        """What edits of a job have come in, and how much of the file with this checksum (in hexadecimal)."""
-        return self.request("GET", f"/jobs/{job_id}/edits", params={"sha256": sha256} if sha256 else None)
+    def _fetched(self, path: str, to: Path, patience_s: float) -> Path:
+        return _Patience(patience_s, self).until_done(lambda moved: self._fetch(path, to, moved))
 
-    def _fetch(self, job_id: int, to: Path, moved: Callable[[], None]) -> Path:
-        path = f"/jobs/{job_id}/package"
+    def _fetch(self, path: str, to: Path, moved: Callable[[], None]) -> Path:
         with self.http.stream("GET", path) as answer:
-            _check(answer)
+            _must_be_there(answer)
             tag = answer.headers["etag"]
             target = to / _name(answer) if to.is_dir() else to
             part = target.with_name(f".{target.name}.{tag[1:17]}.part")
@@ -59,7 +82,7 @@ class Packages(Documents):
                 _append(part, answer, moved)
         if 0 < there < size:
             with self.http.stream("GET", path, headers={"Range": f"bytes={there}-", "If-Range": tag}) as answer:
-                _check(answer)
+                _must_be_there(answer)
                 if answer.status_code != 206:
                     part.unlink()  # another one is there by now
                 _append(part, answer, moved)
@@ -67,12 +90,13 @@ class Packages(Documents):
             found = hashlib.file_digest(opened, "sha256").hexdigest()
         if f'"{found}"' != tag:
             part.unlink()
-            raise Refused(f"the package of job {job_id} did not come as it was sent: fetch it again")
+            raise Refused(f"{path} did not come as it was sent: fetch it again")
         part.replace(target)
         return target
 
     def _send(self, job_id: int, file: Path, size: int, digest: bytes, moved: Callable[[], None]) -> Document:
-        told = self.edits(job_id, digest.hex())
+        there = self.answer(get(f"/jobs/{job_id}/edits", Edits, sha256=digest.hex()))
+        told: Document = there.json()
         if told["sent"] is not None and told["sent"]["sha256"] == digest.hex():
             return told
         headers = {"Repr-Digest": f"sha-256=:{base64.b64encode(digest).decode()}:"}
@@ -88,8 +112,8 @@ class Packages(Documents):
 class _Patience:
     """Tries again as long as something moves, and for a while after nothing did."""
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+    def __init__(self, seconds: float, files: Files) -> None:
+        self._seconds, self._files = seconds, files
         self._until = time.monotonic() + seconds
 
     def until_done(self, ask: Callable[[Callable[[], None]], T], *, busy: bool = False) -> T:
@@ -105,12 +129,23 @@ class _Patience:
                 if not passes or time.monotonic() > self._until:
                     raise
             time.sleep(_PAUSE_S)
+            self._check()
 
     def _moved(self) -> None:
+        self._check()
         self._until = time.monotonic() + self._seconds
 
+    def _check(self) -> None:
+        if self._files.stopped:
+            raise InterruptedError("nobody waits for this file any more")
 
-def _check(answer: httpx.Response) -> None:
+
+def ledger_params(kind: Kind, outcome: Sequence[str]) -> dict[str, Any]:
+    """How a ledger is asked for."""
+    return {"format": kind, "outcome": list(outcome)}
+
+
+def _must_be_there(answer: httpx.Response) -> None:
     if answer.status_code >= 300:
         answer.read()
         raise refusal(answer)
