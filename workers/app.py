@@ -95,6 +95,8 @@ def only_look() -> None:
             for command in (name, known.alias):
                 panel.data.pop(command, None)
             del panel.meta[name]
+    # Flower asks for it every five seconds. Events are on as it is, and a word that nobody knows is logged as an error.
+    panel.data["enable_events"] = lambda _state, **_: None
 
 
 def _hush() -> None:

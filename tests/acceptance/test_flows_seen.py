@@ -73,6 +73,10 @@ def test_celery_and_flower_show_what_runs(whole: Whole, tmp_path: Path) -> None:
     whole.end(job)
     uuid = seen["uuid"]
     assert wait_until(lambda: flower(whole, f"/api/task/info/{uuid}")["state"] == "SUCCESS", 20)
+    for pool in ("london.worker", "london.discovery"):
+        assert "pidbox command error" not in (whole.home / "logs" / f"{pool}.log").read_text(), (
+            "Flower has asked by now"
+        )
 
 
 def test_flower_wants_its_password(whole: Whole) -> None:
