@@ -101,7 +101,9 @@ def cli(whole: Whole, folder: Path) -> StandIns:
     page = (ROOT / "docs/workflows.md").read_text()
     definition = next(block.body for block in blocks(page) if block.language == "yaml")
     (folder / "verify_and_copy.yaml").write_text(definition.replace("/data/copies", str(folder / "out")))
-    return {"/data/in": str(folder / "in"), "12": str(failed(whole, folder / "failed")[0])}
+    waits = whole.define({"name": "example.wait", "folder": str(folder)})
+    jobs = {number: str(whole.submit(waits, folder / "in")) for number in ("12", "13", "14")}
+    return {"/data/in": str(folder / "in"), **jobs}
 
 
 def discovery(_whole: Whole, folder: Path) -> StandIns:
