@@ -39,7 +39,7 @@ _PYTHON = """# Python
 .. automodule:: orchestrator.client
    :members:
    :imported-members:
-   :inherited-members:
+   :inherited-members: BaseModel, object
 ```
 """
 

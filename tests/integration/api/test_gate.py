@@ -70,7 +70,7 @@ def test_an_unknown_address_is_404_and_a_wrong_method_405_with_what_is_allowed(a
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
     assert answer.json()["detail"] == "this address takes only GET, POST"
     assert api.options("/api/v1/workflows/schema").headers["allow"] == "GET", "and no workflow of that name"
-    assert api.options("/api/v1/workflows/other").headers["allow"] == "DELETE, GET, PUT"
+    assert api.options("/api/v1/workflows/other").headers["allow"] == "DELETE, GET, PATCH, PUT"
 
 
 def test_not_found_comes_before_what_else_is_wrong(api: Client):
