@@ -96,7 +96,11 @@ def only_look() -> None:
                 panel.data.pop(command, None)
             del panel.meta[name]
     # Flower asks for it every five seconds. Events are on as it is, and a word that nobody knows is logged as an error.
-    panel.data["enable_events"] = lambda _state, **_: None
+    panel.data["enable_events"] = _nothing
+
+
+def _nothing(_state: object, **_: object) -> None:
+    """There is nothing to do."""
 
 
 def _hush() -> None:
