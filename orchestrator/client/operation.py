@@ -40,10 +40,8 @@ class _Described(Generic[P, D]):
         return self._method if client is None else MethodType(self._method, client)
 
 
-class Operation(_Described[P, Ask[T]], Generic[P, T]):
-    """A request with one answer."""
-
-    _performed_by = "perform"
+class _Answered(_Described[P, D], Generic[P, D, T]):
+    """It comes to one answer."""
 
     @overload
     def __get__(self, client: None, owner: type) -> Callable[Concatenate[Any, P], Any]: ...
@@ -57,10 +55,8 @@ class Operation(_Described[P, Ask[T]], Generic[P, T]):
         return self._of(client)
 
 
-class Listing(_Described[P, Ask[Page[T]]], Generic[P, T]):
-    """A list: every item, page by page as they are needed."""
-
-    _performed_by = "items"
+class _Iterated(_Described[P, D], Generic[P, D, T]):
+    """It comes to answers that are taken one by one."""
 
     @overload
     def __get__(self, client: None, owner: type) -> Callable[Concatenate[Any, P], Any]: ...
@@ -72,6 +68,18 @@ class Listing(_Described[P, Ask[Page[T]]], Generic[P, T]):
     def __get__(self, client: Documents, owner: type) -> Callable[P, Iterator[Document]]: ...
     def __get__(self, client: object, owner: type) -> Any:
         return self._of(client)
+
+
+class Operation(_Answered[P, Ask[T], T], Generic[P, T]):
+    """A request with one answer."""
+
+    _performed_by = "perform"
+
+
+class Listing(_Iterated[P, Ask[Page[T]], T], Generic[P, T]):
+    """A list: every item, page by page as they are needed."""
+
+    _performed_by = "items"
 
 
 class Starting(_Described[P, Ask[Job]]):
@@ -91,35 +99,13 @@ class Starting(_Described[P, Ask[Job]]):
         return self._of(client)
 
 
-class Several(_Described[P, Flow[T]], Generic[P, T]):
+class Several(_Answered[P, Flow[T], T], Generic[P, T]):
     """Several requests with one answer in the end."""
 
     _performed_by = "follow_through"
 
-    @overload
-    def __get__(self, client: None, owner: type) -> Callable[Concatenate[Any, P], Any]: ...
-    @overload
-    def __get__(self, client: Synchronous, owner: type) -> Callable[P, T]: ...
-    @overload
-    def __get__(self, client: Asynchronous, owner: type) -> Callable[P, Awaitable[T]]: ...
-    @overload
-    def __get__(self, client: Documents, owner: type) -> Callable[P, Document]: ...
-    def __get__(self, client: object, owner: type) -> Any:
-        return self._of(client)
 
-
-class Each(_Described[P, Iterator[Ask[list[T]]]], Generic[P, T]):
+class Each(_Iterated[P, Iterator[Ask[list[T]]], T], Generic[P, T]):
     """Several requests with several answers each, sent as the answers are taken."""
 
     _performed_by = "each"
-
-    @overload
-    def __get__(self, client: None, owner: type) -> Callable[Concatenate[Any, P], Any]: ...
-    @overload
-    def __get__(self, client: Synchronous, owner: type) -> Callable[P, Iterator[T]]: ...
-    @overload
-    def __get__(self, client: Asynchronous, owner: type) -> Callable[P, AsyncIterator[T]]: ...
-    @overload
-    def __get__(self, client: Documents, owner: type) -> Callable[P, Iterator[Document]]: ...
-    def __get__(self, client: object, owner: type) -> Any:
-        return self._of(client)
